@@ -1,0 +1,235 @@
+//! What an operator writes down about providers and connections: the shapes of the catalogue's files,
+//! of the admin API and of the stored rows, in one place.
+//!
+//! These are raw values. [`crate::directory`] holds what they resolve to, and refuses what makes no sense.
+
+use std::collections::BTreeMap;
+
+use ipnet::IpNet;
+use lockgate_vocabulary::Name;
+use serde::{Deserialize, Serialize};
+
+/// A vendor and how its API is called. One file of `catalog/`, or a tenant's own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderSpec {
+    /// The name that connections refer to.
+    pub name: Name,
+    /// The vendor's own name.
+    pub title: String,
+    /// Where the API lives, such as `https://api.stripe.com`. A connection may narrow or, where the
+    /// vendor gives each customer a host, replace it.
+    pub base_url: String,
+    /// Where the vendor wants its credential.
+    pub auth: AuthPlacement,
+    /// The operations that a connection may declare.
+    #[serde(default)]
+    pub endpoints: Vec<EndpointSpec>,
+    /// How the vendor tells its limits.
+    #[serde(default)]
+    pub rate_headers: RateHeaders,
+    /// The header in which the vendor takes an idempotency key, where it does.
+    #[serde(default)]
+    pub idempotency_header: Option<String>,
+    /// Headers that the vendor demands on every call, such as an API version.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// Where the vendor documents this.
+    #[serde(default)]
+    pub documentation: Option<String>,
+}
+
+/// Where a credential goes. It is bound to the connection's exact host and path prefix.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "placement", rename_all = "lowercase", deny_unknown_fields)]
+pub enum AuthPlacement {
+    /// `Authorization: Bearer <secret>` (RFC 6750).
+    Bearer,
+    /// A header of the vendor's own, after an optional prefix such as `Token `.
+    Header {
+        /// The header.
+        name: String,
+        /// What stands before the secret.
+        #[serde(default)]
+        prefix: String,
+    },
+    /// A query parameter. The vendor sees it in its access log, so prefer any other.
+    Query {
+        /// The parameter.
+        name: String,
+    },
+    /// `Authorization: Basic` (RFC 7617); the secret is `user:password`, or the user alone.
+    Basic,
+    /// The vendor wants none.
+    None,
+}
+
+/// What a call does to the far side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Operation {
+    /// Changes nothing.
+    Read,
+    /// Creates or changes.
+    Write,
+    /// Removes.
+    Delete,
+}
+
+impl Operation {
+    /// The word for it in scopes and records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// One operation that a connection declares; whatever is not declared is refused.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EndpointSpec {
+    /// The HTTP method, upper case.
+    pub method: String,
+    /// A path template below the base URL: `/v1/customers/{id}`; `{name}` is one whole segment,
+    /// `{name…}`, written `{name...}`, all that are left.
+    pub path: String,
+    /// What it does; by default read for GET and HEAD, delete for DELETE, write for the rest.
+    #[serde(default)]
+    pub operation: Option<Operation>,
+    /// Whether it is bulk work: 120 s instead of 30 s, 100 MB instead of 10 MB.
+    #[serde(default)]
+    pub bulk: bool,
+    /// Whether repeating it is harmless though its method does not say so.
+    #[serde(default)]
+    pub idempotent: bool,
+    /// What an answer must look like.
+    #[serde(default)]
+    pub answer: AnswerSpec,
+}
+
+/// What an answer must look like, or it is rejected.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AnswerSpec {
+    /// Bytes at the most; 10 MB by default, 100 MB for bulk.
+    pub most_bytes: Option<u64>,
+    /// Media types accepted, without parameters; any by default.
+    pub media_types: Vec<String>,
+    /// A JSON Schema (2020-12) for successful answers; such an answer is read whole before its first
+    /// byte goes on.
+    pub schema: Option<serde_json::Value>,
+}
+
+/// The headers by which a vendor tells its limits. The defaults are the names most vendors use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RateHeaders {
+    /// Calls allowed in the window.
+    pub limit: String,
+    /// Calls left in the window.
+    pub remaining: String,
+    /// When the window starts anew.
+    pub reset: String,
+    /// How `reset` is written.
+    pub reset_style: ResetStyle,
+}
+
+impl Default for RateHeaders {
+    fn default() -> Self {
+        Self {
+            limit: "x-ratelimit-limit".into(),
+            remaining: "x-ratelimit-remaining".into(),
+            reset: "x-ratelimit-reset".into(),
+            reset_style: ResetStyle::Auto,
+        }
+    }
+}
+
+/// How a vendor writes when its window starts anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ResetStyle {
+    /// Told by size: small numbers are seconds from now, large ones Unix time.
+    Auto,
+    /// Seconds from now.
+    Seconds,
+    /// Unix seconds.
+    Unix,
+    /// Unix milliseconds.
+    UnixMillis,
+}
+
+/// A tenant's account at a provider.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ConnectionSpec {
+    /// The base URL, where the provider's is not the one. Its host and path prefix bind the credential.
+    pub base_url: Option<String>,
+    /// The operations it uses; the provider's where absent. An empty list allows nothing.
+    pub endpoints: Option<Vec<EndpointSpec>>,
+    /// Our own limits towards the vendor.
+    pub limits: LimitSpec,
+    /// When the breaker opens.
+    pub breaker: BreakerSpec,
+    /// How often a safe call is tried again, 0 to 5; 5 by default.
+    pub retries: Option<u8>,
+    /// Whether redirects are followed (each is vetted anew); hosts beside the base URL's own.
+    pub redirects: RedirectSpec,
+    /// Certificates (PEM) trusted for this connection instead of the system's.
+    pub trust_pem: Option<String>,
+    /// SHA-256 of the public keys (SPKI, base64) of which the vendor's certificate must hold one.
+    pub pins: Vec<String>,
+    /// Private networks that this connection may reach all the same. A weakening: it shows as a finding.
+    pub danger_private_networks: Vec<IpNet>,
+}
+
+/// Limits of calls. Zero is refused; absent means the default.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitSpec {
+    /// Calls a minute; 600 by default.
+    pub per_minute: Option<u32>,
+    /// Calls at once in a burst; a tenth of `per_minute`, at least 1, by default.
+    pub burst: Option<u32>,
+    /// Calls under way at the same time; 64 by default.
+    pub concurrent: Option<u32>,
+}
+
+/// When the breaker opens: a share of failures over a window with enough calls in it.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BreakerSpec {
+    /// The share of failures, in percent, that opens it; 50 by default.
+    pub failure_percent: Option<u8>,
+    /// Calls in the window below which it stays closed; 10 by default.
+    pub least_calls: Option<u32>,
+    /// Seconds of the window; 30 by default.
+    pub window_seconds: Option<u32>,
+    /// Seconds that it stays open before one call may try; 15 by default.
+    pub open_seconds: Option<u32>,
+}
+
+/// Whether redirects are followed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RedirectSpec {
+    /// Followed at all; no by default: the caller gets the vendor's 3xx as a refusal.
+    pub follow: bool,
+    /// Hosts beside the base URL's own to which one may lead; the credential never goes along.
+    pub hosts: Vec<String>,
+}
+
+/// Where a key or a principal may call: a connection and, of it, methods and path templates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeclaredUse {
+    /// The connection's name or id.
+    pub connection: String,
+    /// The HTTP method, or `*`.
+    pub method: String,
+    /// A path template as in [`EndpointSpec::path`].
+    pub path: String,
+}

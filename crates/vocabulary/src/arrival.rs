@@ -1,0 +1,28 @@
+//! How a request reached the house.
+
+use std::net::SocketAddr;
+
+use crate::clock::Timestamp;
+use crate::trace::TraceContext;
+
+/// Which of the house's two listeners it came through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Listener {
+    /// The door: callers, agents, webhooks.
+    Door,
+    /// The operator's side.
+    Admin,
+}
+
+/// How and when a request arrived.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    /// The address at the far end of the connection.
+    pub peer: SocketAddr,
+    /// The listener.
+    pub listener: Listener,
+    /// When its head had been read.
+    pub at: Timestamp,
+    /// The trace that it belongs to: the caller's, or one that starts here.
+    pub trace: TraceContext,
+}

@@ -1,0 +1,63 @@
+//! The one way for the house itself to reach the network without a caller.
+//!
+//! Rooms left of `egress` (a key set to fetch, a vault to ask) send an [`ErrandOrder`]; `egress` carries
+//! it out under the same address rules as every call. The purposes are a closed list.
+
+use std::time::Duration;
+
+use crate::clock::BoxFuture;
+
+/// Why the house itself calls somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrandPurpose {
+    /// An external issuer's metadata (RFC 8414) or key set (RFC 7517).
+    IssuerKeys,
+}
+
+impl ErrandPurpose {
+    /// The word for it in metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::IssuerKeys => "issuer-keys",
+        }
+    }
+}
+
+/// What is to be fetched. The host must be one that an operator configured.
+#[derive(Debug, Clone)]
+pub struct ErrandOrder {
+    /// Why.
+    pub purpose: ErrandPurpose,
+    /// The whole URL.
+    pub url: String,
+    /// How many bytes of the answer are read at the most.
+    pub most_bytes: usize,
+    /// How long it may take in all.
+    pub within: Duration,
+}
+
+/// What came back.
+#[derive(Debug, Clone)]
+pub struct ErrandAnswer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body.
+    pub body: Vec<u8>,
+    /// For how long the answer may be kept, where it says so (`Cache-Control: max-age`).
+    pub fresh_for: Option<Duration>,
+}
+
+/// Why nothing came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ErrandFailure {
+    /// The address rules or the size limit refused it; the refusal's code.
+    Refused(&'static str),
+    /// The far side could not be reached or did not answer in time.
+    Unreachable,
+}
+
+/// Carries out errands.
+pub trait Errand: Send + Sync + 'static {
+    /// Fetches it.
+    fn run(&self, order: ErrandOrder) -> BoxFuture<Result<ErrandAnswer, ErrandFailure>>;
+}
