@@ -1,1 +1,4 @@
-//! access
+//! Who are you, and may you: identity, tokens, keys, scopes, declared endpoints.
+
+pub mod directory;
+pub mod spec;
