@@ -12,7 +12,9 @@ use lockgate_vocabulary::{
 };
 
 use crate::scope::ScopeSet;
-use crate::spec::{AnswerSpec, AuthPlacement, BreakerSpec, DeclaredUse, LimitSpec, Operation, RateHeaders, RedirectSpec};
+use crate::spec::{
+    AnswerSpec, AuthPlacement, BreakerSpec, DeclaredUse, LimitSpec, Operation, RateHeaders, RedirectSpec,
+};
 use crate::template::PathTemplate;
 
 /// Everything the house knows of its tenants at one epoch.
