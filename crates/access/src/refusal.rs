@@ -1,0 +1,222 @@
+//! Every reason for which this room says no.
+//!
+//! A caller who fails to identify sees one of a few codes: `access.credential.missing`,
+//! `access.credential.ambiguous`, `access.key.invalid`, `access.token.invalid`, and at the token endpoint
+//! the errors of RFC 6749. Every other code below `access.issuer`, `access.key`, `access.keys`,
+//! `access.principal` and `access.token` goes to the log and to `lockgate explain` alone, since it would
+//! tell an attacker how far an attempt came.
+
+use lockgate_vocabulary::refusals;
+
+refusals! {
+    /// Why access was refused. Alphabetical.
+    pub enum AccessRefusal {
+        AssertionAudience = 401, "access.assertion.audience",
+            "The client assertion is not for this issuer alone.",
+            "Set `aud` to exactly the issuer's URL, one value.";
+        AssertionLifetime = 401, "access.assertion.lifetime",
+            "The client assertion lives longer than five minutes.",
+            "Sign a fresh assertion with `exp` at most 300 seconds after `iat`.";
+        AssertionMalformed = 401, "access.assertion.malformed",
+            "The client assertion is not one of RFC 7523.",
+            "Send `client_assertion_type`, and a JWT whose `iss` and `sub` are both the client id.";
+        AssertionReplayed = 401, "access.assertion.replayed",
+            "The client assertion was used before.",
+            "Sign a fresh assertion with a new `jti` for every request.";
+        ClientInvalid = 401, "access.client.invalid",
+            "The client could not be authenticated.",
+            "Check the client id and its secret or key, and that both are live.";
+        ClientThrottled = 429, "access.client.throttled",
+            "Too many failed attempts of this client from this address.",
+            "Wait as long as `Retry-After` says, then use the right secret.";
+        CredentialAmbiguous = 400, "access.credential.ambiguous",
+            "More than one credential was presented.",
+            "Send either `Authorization` or `X-Api-Key`, once.";
+        CredentialMissing = 401, "access.credential.missing",
+            "No credential was presented.",
+            "Send `Authorization: Bearer` with an access token, or `X-Api-Key`.";
+        GrantMalformed = 400, "access.grant.malformed",
+            "The token request is malformed.",
+            "Send each parameter once, as application/x-www-form-urlencoded in UTF-8.";
+        GrantScope = 400, "access.grant.scope",
+            "The scope asked for is unknown or more than the client may have.",
+            "Ask for scopes that the client's key and principal both hold.";
+        GrantTarget = 400, "access.grant.target",
+            "Tokens are issued for this gateway alone.",
+            "Leave `resource` out, or set it to the gateway's audience.";
+        GrantUnauthorized = 400, "access.grant.unauthorized",
+            "The client may not do this.",
+            "Use the client to which the token was issued.";
+        GrantUnsupported = 400, "access.grant.unsupported",
+            "The grant type is not supported.",
+            "Use `client_credentials`.";
+        IssuerSpecInvalid = 422, "access.issuer.invalid",
+            "The issuer's description makes no sense.",
+            "Correct the member that is named.";
+        IssuerUnavailable = 503, "access.issuer.unavailable",
+            "The keys of the token's issuer cannot be fetched at the moment.",
+            "Try again shortly; if it lasts, check that the issuer can be reached from the gateway.";
+        IssuerUnknown = 401, "access.issuer.unknown",
+            "No issuer of this name is trusted.",
+            "Register the issuer for the tenant, or use a token of a registered one.";
+        KeyAddress = 401, "access.key.address",
+            "The credential may not be used from this address.",
+            "Add the address to the list of the key or principal, or call from one that is on it.";
+        KeyExpired = 401, "access.key.expired",
+            "The key has expired.",
+            "Create a new key.";
+        KeyInvalid = 401, "access.key.invalid",
+            "The API key is not valid here.",
+            "Check the key, that it is live, and that it may be used from this address.";
+        KeyMalformed = 401, "access.key.malformed",
+            "The text is not an API key.",
+            "An API key reads `lgk_`, 26 digits, `_` and 43 characters.";
+        KeyRevoked = 401, "access.key.revoked",
+            "The key was revoked.",
+            "Create a new key.";
+        KeyUnknown = 401, "access.key.unknown",
+            "No such key is known.",
+            "Check the key.";
+        KeyWrong = 401, "access.key.wrong",
+            "The secret part of the key is wrong.",
+            "Check the key.";
+        KeysAlgorithm = 401, "access.keys.algorithm",
+            "A key names an algorithm that does not fit it.",
+            "Publish the key with the algorithm of its type, or without one.";
+        KeysDuplicate = 401, "access.keys.duplicate",
+            "Two keys of the set have the same `kid`.",
+            "Give each key a `kid` of its own.";
+        KeysMalformed = 401, "access.keys.malformed",
+            "The key set is not a JWKS.",
+            "Publish a JSON object with `keys`, strict JSON, each member once.";
+        KeysPoint = 401, "access.keys.point",
+            "A public key is not a sound point of its curve.",
+            "Publish the right coordinates.";
+        KeysPrivate = 401, "access.keys.private",
+            "The key set publishes a private key.",
+            "Replace the key at once: it is known to everybody.";
+        KeysSymmetric = 401, "access.keys.symmetric",
+            "The key set has a symmetric key.",
+            "Publish public keys only.";
+        KeysTooMany = 401, "access.keys.too_many",
+            "The key set is too large.",
+            "Publish at most 100 keys in at most 256 KiB.";
+        KeysUnsupported = 401, "access.keys.unsupported",
+            "A key is of a type that signs no tokens here.",
+            "Use RSA, P-256, P-384, P-521 or Ed25519.";
+        KeysUse = 401, "access.keys.use",
+            "A key is not for verifying signatures.",
+            "Publish it with `use` of `sig`, and `key_ops` that has `verify`.";
+        KeysWeak = 401, "access.keys.weak",
+            "A key is too weak or too large.",
+            "Use RSA of 2048 to 8192 bits with exponent 65537 or another sound key.";
+        LifetimePast = 422, "access.lifetime.past",
+            "The expiry lies in the past.",
+            "Choose a later expiry, or none for the longest.";
+        LifetimeTooLong = 422, "access.lifetime.too_long",
+            "The credential would live longer than allowed.",
+            "At most 24 hours for a session, 90 days for a key, one hour for a token.";
+        PrincipalExpired = 401, "access.principal.expired",
+            "The principal has expired.",
+            "Extend the principal.";
+        PrincipalInactive = 401, "access.principal.inactive",
+            "The principal is not active.",
+            "Activate the principal.";
+        PrincipalUnknown = 401, "access.principal.unknown",
+            "The credential belongs to no principal of the tenant.",
+            "Create a principal, and map the token's client to it.";
+        TenantInactive = 401, "access.tenant.inactive",
+            "The tenant is unknown or not active.",
+            "Activate the tenant, or check the tenant claim.";
+        TokenAlgorithm = 401, "access.token.algorithm",
+            "The token's algorithm is missing or not allowed.",
+            "Sign with an algorithm from the issuer's list.";
+        TokenAlgorithmMismatch = 401, "access.token.algorithm.mismatch",
+            "The token's algorithm is not the one of its key.",
+            "Sign with the algorithm that the key is published for.";
+        TokenAudience = 401, "access.token.audience",
+            "The token is not for this gateway alone.",
+            "Ask the issuer for a token with exactly this gateway's audience.";
+        TokenBound = 401, "access.token.bound",
+            "The token is bound to a key or certificate and may not be used as a bearer token.",
+            "Ask the issuer for a token without `cnf`.";
+        TokenClient = 401, "access.token.client",
+            "The `client_id` is missing, malformed or not the subject.",
+            "Use a token of the client-credentials grant.";
+        TokenEarly = 401, "access.token.early",
+            "The token is not valid yet.",
+            "Check both clocks.";
+        TokenEncoding = 401, "access.token.encoding",
+            "A part of the token is not canonical base64url.",
+            "Send the token as it was issued.";
+        TokenExpired = 401, "access.token.expired",
+            "The token has expired.",
+            "Ask for a new token.";
+        TokenForeign = 401, "access.token.foreign",
+            "The token is of another kind, such as an ID token or a logout token.",
+            "Send an access token.";
+        TokenHeader = 401, "access.token.header",
+            "The token's header is not strict JSON.",
+            "Use an issuer that writes each member once.";
+        TokenHeaderMember = 401, "access.token.header.member",
+            "The token's header has a member that is not allowed.",
+            "Only `alg`, `kid`, `typ` and what the issuer declares may stand there.";
+        TokenId = 401, "access.token.id",
+            "The `jti` is missing or malformed.",
+            "Use an issuer that numbers its tokens.";
+        TokenInvalid = 401, "access.token.invalid",
+            "The access token is not valid here.",
+            "Ask for a new token for this gateway, and check tenant, client and address.";
+        TokenIssued = 401, "access.token.issued",
+            "The `iat` is missing, malformed or lies ahead.",
+            "Check both clocks.";
+        TokenIssuer = 401, "access.token.issuer",
+            "The `iss` is missing, malformed or not the one expected.",
+            "Use a token of the expected issuer.";
+        TokenKeyMissing = 401, "access.token.key.missing",
+            "The token names no key.",
+            "Use an issuer that writes `kid`.";
+        TokenKeyUnknown = 401, "access.token.key.unknown",
+            "The token names a key that the issuer does not publish.",
+            "Ask for a new token.";
+        TokenLifetime = 401, "access.token.lifetime",
+            "The token lives longer than allowed.",
+            "Have the issuer issue tokens of at most one hour.";
+        TokenPayload = 401, "access.token.payload",
+            "The token's claims are not strict JSON.",
+            "Use an issuer that writes each claim once.";
+        TokenRevoked = 401, "access.token.revoked",
+            "The token was revoked.",
+            "Ask for a new token.";
+        TokenScope = 401, "access.token.scope",
+            "The scope is missing or malformed.",
+            "One text, words separated by one blank, no wildcards, none twice.";
+        TokenScopeLacking = 403, "access.token.scope.lacking",
+            "The token lacks the demanded scope.",
+            "Ask for a token with that scope.";
+        TokenSegments = 401, "access.token.segments",
+            "The token is not a compact JWS of three parts.",
+            "Send the token as it was issued.";
+        TokenSignature = 401, "access.token.signature",
+            "The signature does not fit.",
+            "Send the token as it was issued.";
+        TokenSize = 401, "access.token.size",
+            "The token is larger than 8 KiB.",
+            "Have the issuer put less into it.";
+        TokenSubject = 401, "access.token.subject",
+            "The `sub` is missing or malformed.",
+            "Use an issuer that names the subject.";
+        TokenTenant = 401, "access.token.tenant",
+            "The tenant claim is missing, malformed or ambiguous.",
+            "Write exactly one tenant claim, a tenant's id or alias.";
+        TokenTenantOther = 401, "access.token.tenant.other",
+            "The token is of another tenant.",
+            "Use a token of the expected tenant.";
+        TokenTime = 401, "access.token.time",
+            "A time claim is missing or malformed.",
+            "Write `exp` and `iat` as numbers of seconds.";
+        TokenType = 401, "access.token.type",
+            "The `typ` is missing or not the one of an access token.",
+            "Use an issuer that writes `at+jwt` (RFC 9068).";
+    }
+}
