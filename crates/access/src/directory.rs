@@ -8,13 +8,11 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use lockgate_vocabulary::{
-    ConnectionId, CredentialId, KeyId, Name, PrincipalId, PrincipalKind, ProviderId, TenantId, Timestamp,
+    Actor, ConnectionId, CredentialId, KeyId, Name, PrincipalId, PrincipalKind, ProviderId, TenantId, Timestamp,
 };
 
-use crate::scope::ScopeSet;
-use crate::spec::{
-    AnswerSpec, AuthPlacement, BreakerSpec, DeclaredUse, LimitSpec, Operation, RateHeaders, RedirectSpec,
-};
+use crate::scope::{ScopeSet, Subject};
+use crate::spec::{AnswerSpec, AuthPlacement, BreakerSpec, LimitSpec, Operation, RateHeaders, RedirectSpec};
 use crate::template::PathTemplate;
 
 /// Everything the house knows of its tenants at one epoch.
@@ -26,10 +24,26 @@ pub struct Directory {
     pub tenants: HashMap<TenantId, Arc<TenantView>>,
     /// Which tenant an API key or client belongs to, so that a key alone finds its tenant.
     pub keys: HashMap<KeyId, TenantId>,
+    /// Which tenant an external issuer's name for it means.
+    pub aliases: HashMap<Arc<str>, TenantId>,
+}
+
+impl Directory {
+    /// The tenant that an external issuer calls by this name, or that has this id.
+    pub fn tenant_named(&self, alias: &str) -> Option<&Arc<TenantView>> {
+        let id = self.aliases.get(alias).copied().or_else(|| alias.parse().ok())?;
+        self.tenants.get(&id)
+    }
+
+    /// The tenant and the key with this id.
+    pub fn key(&self, id: KeyId) -> Option<(&Arc<TenantView>, &Arc<Key>)> {
+        let view = self.tenants.get(self.keys.get(&id)?)?;
+        view.keys.get(&id).map(|key| (view, key))
+    }
 }
 
 /// One tenant and all that belongs to it. No look-up leads from one view into another.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct TenantView {
     /// The tenant.
     pub tenant: TenantId,
@@ -47,6 +61,48 @@ pub struct TenantView {
     pub connections: HashMap<ConnectionId, Arc<Connection>>,
     /// Connections by name.
     pub names: HashMap<Name, ConnectionId>,
+    /// External issuers by the URL that names them.
+    pub issuers: HashMap<Arc<str>, Arc<Issuer>>,
+    /// Tokens that were revoked before their time, and until when that has to be remembered.
+    pub revoked: HashMap<Arc<str>, Timestamp>,
+}
+
+impl TenantView {
+    /// A tenant that has nothing yet.
+    pub fn empty(tenant: TenantId, name: Name) -> Self {
+        Self {
+            tenant,
+            name,
+            alias: None,
+            active: true,
+            principals: HashMap::new(),
+            keys: HashMap::new(),
+            connections: HashMap::new(),
+            names: HashMap::new(),
+            issuers: HashMap::new(),
+            revoked: HashMap::new(),
+        }
+    }
+
+    /// The connection with this name or this id. A name has no underscore and an id has one, so no
+    /// text is both.
+    pub fn connection(&self, name_or_id: &str) -> Option<&Arc<Connection>> {
+        let id = self.names.get(name_or_id).copied().or_else(|| name_or_id.parse().ok())?;
+        self.connections.get(&id)
+    }
+}
+
+/// An external issuer of tokens, as it was written down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issuer {
+    /// The URL that names it, which is the `iss` of its tokens.
+    pub url: Arc<str>,
+    /// Its settings, in JSON.
+    pub spec: Arc<str>,
+    /// Whether its tokens are taken.
+    pub active: bool,
+    /// The epoch at which it last changed.
+    pub changed: u64,
 }
 
 /// A principal.
@@ -68,6 +124,18 @@ pub struct Principal {
     pub active: bool,
     /// Until when.
     pub expires_at: Option<Timestamp>,
+}
+
+impl Principal {
+    /// Who acts where this principal does.
+    pub fn actor(&self, tenant: TenantId) -> Actor {
+        Actor { tenant, principal: self.id, kind: self.kind, name: Arc::clone(&self.name) }
+    }
+
+    /// Whether it may do anything at this moment.
+    pub fn is_usable(&self, now: Timestamp) -> bool {
+        self.active && self.expires_at.is_none_or(|end| now < end)
+    }
 }
 
 /// What kind of key it is.
@@ -102,13 +170,33 @@ pub struct Key {
     pub revoked: bool,
 }
 
+impl Key {
+    /// Whether it proves anything at this moment.
+    pub fn is_usable(&self, now: Timestamp) -> bool {
+        !self.revoked && self.expires_at.is_none_or(|end| now < end)
+    }
+}
+
 /// A declared use, resolved.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Use {
-    /// As it was written.
-    pub declared: DeclaredUse,
-    /// Its path.
+    /// The connection that it speaks of.
+    pub connection: Subject,
+    /// The method; any where absent.
+    pub method: Option<http::Method>,
+    /// The path.
     pub path: PathTemplate,
+}
+
+impl Use {
+    /// Whether a call is within it.
+    pub fn covers(&self, connection: &Connection, method: &http::Method, path: &str) -> bool {
+        let same = match &self.connection {
+            Subject::Id(id) => *id == connection.id,
+            Subject::Name(name) => *name == connection.name,
+        };
+        same && self.method.as_ref().is_none_or(|wanted| wanted == method) && self.path.matches(path)
+    }
 }
 
 /// Whether a connection may be used.
@@ -122,6 +210,23 @@ pub enum ConnectionStatus {
     Degraded,
     /// Gone.
     Retired,
+}
+
+impl ConnectionStatus {
+    /// The word for it in rows and answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Active => "active",
+            Self::Degraded => "degraded",
+            Self::Retired => "retired",
+        }
+    }
+
+    /// The status with this word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Pending, Self::Active, Self::Degraded, Self::Retired].into_iter().find(|status| status.as_str() == word)
+    }
 }
 
 /// A tenant's account at a provider, resolved.
@@ -181,7 +286,7 @@ pub struct Base {
 }
 
 /// A vendor, resolved.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Provider {
     /// Its id, where it is a tenant's own and not the catalogue's.
     pub id: Option<ProviderId>,
@@ -197,8 +302,16 @@ pub struct Provider {
     pub headers: http::HeaderMap,
 }
 
+impl Connection {
+    /// The declared endpoint that a call falls under: the most exact one. Endpoints are kept in that
+    /// order, so the first that fits is it.
+    pub fn endpoint(&self, method: &http::Method, path: &str) -> Option<&Arc<Endpoint>> {
+        self.endpoints.iter().find(|endpoint| endpoint.method == *method && endpoint.path.matches(path))
+    }
+}
+
 /// A declared operation, resolved.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Endpoint {
     /// The method.
     pub method: http::Method,

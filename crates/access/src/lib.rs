@@ -1,9 +1,15 @@
 //! Who are you, and may you: identity, tokens, keys, scopes, declared endpoints.
 
+mod access;
+mod authz;
+mod caller;
 pub mod directory;
 mod refusal;
 pub mod scope;
 pub mod spec;
 pub mod template;
 
+pub use access::Access;
+pub use authz::{Ask, Grant};
+pub use caller::Caller;
 pub use refusal::AccessRefusal;

@@ -23,18 +23,39 @@ refusals! {
         AssertionReplayed = 401, "access.assertion.replayed",
             "The client assertion was used before.",
             "Sign a fresh assertion with a new `jti` for every request.";
+        CallWithdrawn = 403, "access.call.withdrawn",
+            "What allowed the call was withdrawn while it was under way.",
+            "Check the principal, its key and the connection, then call again.";
         ClientInvalid = 401, "access.client.invalid",
             "The client could not be authenticated.",
             "Check the client id and its secret or key, and that both are live.";
         ClientThrottled = 429, "access.client.throttled",
             "Too many failed attempts of this client from this address.",
             "Wait as long as `Retry-After` says, then use the right secret.";
+        ConnectionDegraded = 409, "access.connection.degraded",
+            "The connection is degraded and runs nothing.",
+            "Give the connection a valid credential; it becomes active again.";
+        ConnectionPending = 409, "access.connection.pending",
+            "The connection is not complete yet.",
+            "Give the connection its credential and activate it.";
+        ConnectionRetired = 409, "access.connection.retired",
+            "The connection was retired.",
+            "Use another connection, or establish a new one.";
+        ConnectionUnknown = 403, "access.connection.unknown",
+            "There is no such connection that you may use.",
+            "Check the connection's name or id; a connection of another tenant is never found.";
         CredentialAmbiguous = 400, "access.credential.ambiguous",
             "More than one credential was presented.",
             "Send either `Authorization` or `X-Api-Key`, once.";
         CredentialMissing = 401, "access.credential.missing",
             "No credential was presented.",
             "Send `Authorization: Bearer` with an access token, or `X-Api-Key`.";
+        CursorMalformed = 400, "access.page.cursor",
+            "The cursor is not one that this list gave out.",
+            "Start again without a cursor.";
+        EndpointUndeclared = 403, "access.endpoint.undeclared",
+            "The connection does not declare this method and path.",
+            "Declare the endpoint on the connection, or call one that it declares.";
         GrantMalformed = 400, "access.grant.malformed",
             "The token request is malformed.",
             "Send each parameter once, as application/x-www-form-urlencoded in UTF-8.";
@@ -50,6 +71,12 @@ refusals! {
         GrantUnsupported = 400, "access.grant.unsupported",
             "The grant type is not supported.",
             "Use `client_credentials`.";
+        HouseOnly = 403, "access.house.only",
+            "Only operators of the house itself may do this.",
+            "Ask an operator of the gateway.";
+        InputInvalid = 422, "access.input.invalid",
+            "The input breaks the rules that the violations name.",
+            "Correct what the violations point at.";
         IssuerSpecInvalid = 422, "access.issuer.invalid",
             "The issuer's description makes no sense.",
             "Correct the member that is named.";
@@ -116,6 +143,18 @@ refusals! {
         LifetimeTooLong = 422, "access.lifetime.too_long",
             "The credential would live longer than allowed.",
             "At most 24 hours for a session, 90 days for a key, one hour for a token.";
+        NameTaken = 409, "access.name.taken",
+            "The name is taken.",
+            "Choose another name.";
+        ObjectUnknown = 403, "access.object.unknown",
+            "There is no such object that you may see.",
+            "Check the id or name; an object of another tenant is never found.";
+        PageTooLarge = 400, "access.page.limit",
+            "A page has 1 to 1,000 rows.",
+            "Ask for at most 1,000 rows and follow the cursor.";
+        PathAmbiguous = 400, "access.path.ambiguous",
+            "The path can be read in more than one way.",
+            "Send a path without dot segments, empty segments, encoded slashes or control bytes.";
         PrincipalExpired = 401, "access.principal.expired",
             "The principal has expired.",
             "Extend the principal.";
@@ -125,9 +164,18 @@ refusals! {
         PrincipalUnknown = 401, "access.principal.unknown",
             "The credential belongs to no principal of the tenant.",
             "Create a principal, and map the token's client to it.";
+        ScopeMissing = 403, "access.scope.missing",
+            "The credential does not have the scope that this needs.",
+            "Use a credential that has the scope; elevated scopes are for operators alone.";
+        StatusConflict = 409, "access.status.conflict",
+            "The object's status does not allow this.",
+            "Look at the object's status first.";
         TenantInactive = 401, "access.tenant.inactive",
             "The tenant is unknown or not active.",
             "Activate the tenant, or check the tenant claim.";
+        TenantSuspended = 403, "access.tenant.suspended",
+            "The tenant is suspended.",
+            "Ask the operator of the gateway.";
         TokenAlgorithm = 401, "access.token.algorithm",
             "The token's algorithm is missing or not allowed.",
             "Sign with an algorithm from the issuer's list.";
@@ -218,5 +266,11 @@ refusals! {
         TokenType = 401, "access.token.type",
             "The `typ` is missing or not the one of an access token.",
             "Use an issuer that writes `at+jwt` (RFC 9068).";
+        UseUndeclared = 403, "access.use.undeclared",
+            "The credential does not declare this connection, method and path.",
+            "Declare the use on the principal or its key, or use another credential.";
     }
 }
+
+#[cfg(test)]
+mod tests;

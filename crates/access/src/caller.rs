@@ -1,0 +1,68 @@
+//! The proof that somebody was identified.
+//!
+//! Here: [`Caller`]. Not here: how it comes about (`authn`), and what it may do (`authz`).
+
+use std::sync::Arc;
+
+use lockgate_vocabulary::{Actor, KeyId, TenantId};
+
+use crate::directory::{Key, Principal, TenantView};
+use crate::scope::ScopeSet;
+
+/// Somebody who was identified: a principal of a tenant, by a key or a token of theirs.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    actor: Actor,
+    scopes: ScopeSet,
+    view: Arc<TenantView>,
+    principal: Arc<Principal>,
+    key: Option<Arc<Key>>,
+}
+
+impl Caller {
+    /// INVARIANT: only the stage that identifies calls this, and `scopes` is at most what the principal,
+    /// the key and the token each hold.
+    pub(crate) fn identified(
+        view: Arc<TenantView>,
+        principal: Arc<Principal>,
+        key: Option<Arc<Key>>,
+        scopes: ScopeSet,
+    ) -> Self {
+        Self { actor: principal.actor(view.tenant), scopes, view, principal, key }
+    }
+
+    /// Who acts.
+    pub const fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// The tenant for which the caller acts.
+    pub const fn tenant(&self) -> TenantId {
+        self.actor.tenant
+    }
+
+    /// What the caller may do.
+    pub const fn scopes(&self) -> &ScopeSet {
+        &self.scopes
+    }
+
+    /// The key or client by which the caller was identified, where it is one of ours.
+    pub fn key(&self) -> Option<KeyId> {
+        self.key.as_ref().map(|key| key.id)
+    }
+
+    /// The caller's tenant as it was when the caller was identified.
+    pub const fn view(&self) -> &Arc<TenantView> {
+        &self.view
+    }
+
+    /// The principal's record.
+    pub const fn principal(&self) -> &Arc<Principal> {
+        &self.principal
+    }
+
+    /// The key's record.
+    pub const fn key_record(&self) -> Option<&Arc<Key>> {
+        self.key.as_ref()
+    }
+}
