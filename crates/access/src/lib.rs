@@ -4,6 +4,8 @@ mod access;
 mod authz;
 mod caller;
 pub mod directory;
+pub mod jose;
+pub mod keyset;
 mod refusal;
 pub mod scope;
 pub mod spec;
