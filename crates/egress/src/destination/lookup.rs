@@ -1,0 +1,189 @@
+//! What was vetted, kept for a while: one look-up for all who ask at the same time, one judgement for
+//! all who ask within 30 s.
+//!
+//! The key is everything that the judgement depends on (scheme, host, port, opened networks), so a changed
+//! connection never meets an old judgement, and connections to the same vendor share one entry. A failure
+//! is kept for a second, so that a broken name does not become a stream of look-ups.
+
+use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use ipnet::IpNet;
+use lockgate_vocabulary::Clock;
+use quick_cache::Equivalent;
+use quick_cache::sync::Cache;
+use tokio::sync::watch;
+
+use super::host::Host;
+use super::judge::{judge_answers, judge_host};
+use super::pinned::PinnedTarget;
+use super::resolve::{ResolveFailure, Resolver};
+use super::url::Scheme;
+use crate::refusal::EgressRefusal;
+
+/// How long a name server may take.
+pub(super) const LOOKUP_TIME: Duration = Duration::from_secs(5);
+
+/// How long a judgement is used.
+pub(super) const FRESH_FOR: Duration = Duration::from_secs(30);
+
+/// How long a failure is used.
+pub(super) const FAILED_FOR: Duration = Duration::from_secs(1);
+
+/// Destinations that are remembered.
+const REMEMBERED: usize = 16_384;
+
+/// Look-ups that may be under way at once.
+pub(super) const UNDER_WAY: usize = 256;
+
+type Outcome = Result<PinnedTarget, EgressRefusal>;
+
+/// Everything that a judgement depends on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Key {
+    pub(super) scheme: Scheme,
+    pub(super) host: Arc<str>,
+    pub(super) port: u16,
+    pub(super) opened: Box<[IpNet]>,
+}
+
+/// The same, borrowed, so that asking for what is there allocates nothing.
+#[derive(Debug, Clone, Copy, Hash)]
+pub(super) struct KeyRef<'a> {
+    pub(super) scheme: Scheme,
+    pub(super) host: &'a Arc<str>,
+    pub(super) port: u16,
+    pub(super) opened: &'a [IpNet],
+}
+
+impl Key {
+    fn borrowed(&self) -> KeyRef<'_> {
+        KeyRef { scheme: self.scheme, host: &self.host, port: self.port, opened: &self.opened }
+    }
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.borrowed().hash(state);
+    }
+}
+
+impl KeyRef<'_> {
+    fn owned(&self) -> Key {
+        Key { scheme: self.scheme, host: Arc::clone(self.host), port: self.port, opened: self.opened.into() }
+    }
+}
+
+impl Equivalent<Key> for KeyRef<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        self.port == key.port && self.scheme == key.scheme && **self.host == *key.host && *self.opened == *key.opened
+    }
+}
+
+#[derive(Clone)]
+struct Kept {
+    until: Duration,
+    outcome: Outcome,
+}
+
+/// The memory of judgements, and the look-ups under way.
+pub(super) struct Lookups {
+    resolver: Arc<dyn Resolver>,
+    clock: Arc<dyn Clock>,
+    kept: Cache<Key, Kept>,
+    under_way: Mutex<HashMap<Key, watch::Receiver<Option<Outcome>>>>,
+}
+
+impl Lookups {
+    pub(super) fn new(resolver: Arc<dyn Resolver>, clock: Arc<dyn Clock>) -> Self {
+        Self { resolver, clock, kept: Cache::new(REMEMBERED), under_way: Mutex::default() }
+    }
+
+    /// The judgement, from memory or by a look-up.
+    pub(super) async fn judge(self: &Arc<Self>, key: KeyRef<'_>) -> Outcome {
+        match self.kept.get(&key) {
+            Some(kept) if self.clock.elapsed() < kept.until => kept.outcome,
+            _ => self.look_up(key.owned()).await,
+        }
+    }
+
+    /// Judges the text, then joins the look-up of the name or starts it.
+    async fn look_up(self: &Arc<Self>, key: Key) -> Outcome {
+        let host = Host::parse(&key.host)?;
+        // INVARIANT: what is dialled and verified is what was judged, so a host in another form is refused.
+        if host.to_string() != *key.host {
+            return Err(EgressRefusal::HostLookalike);
+        }
+        if let Some(address) = judge_host(&host, &key.opened)? {
+            let sockets = vec![SocketAddr::new(address, key.port)];
+            return self.keep(key, |key| Ok(PinnedTarget::new(key, sockets)));
+        }
+        let mut answer = self.join(key)?;
+        match answer.wait_for(Option::is_some).await {
+            Ok(outcome) => outcome.clone().unwrap_or(Err(EgressRefusal::NameUnresolved)),
+            // The task that looked it up died; the name counts as not resolved.
+            Err(_) => Err(EgressRefusal::NameUnresolved),
+        }
+    }
+
+    fn join(self: &Arc<Self>, key: Key) -> Result<watch::Receiver<Option<Outcome>>, EgressRefusal> {
+        let mut under_way = self.under_way();
+        if let Some(answer) = under_way.get(&key) {
+            return Ok(answer.clone());
+        }
+        if under_way.len() >= UNDER_WAY {
+            return Err(EgressRefusal::NameBusy);
+        }
+        let (told, answer) = watch::channel(None);
+        under_way.insert(key.clone(), answer.clone());
+        drop(under_way);
+        // A task of its own, so that it ends and is remembered even when the first who asked goes away.
+        let lookups = Arc::clone(self);
+        tokio::spawn(async move {
+            let landing = Landing { lookups: &lookups, key: &key };
+            let answers = lookups.ask(&key).await;
+            let outcome = lookups.keep(key.clone(), |key| answers.map(|sockets| PinnedTarget::new(key, sockets)));
+            drop(landing);
+            told.send_replace(Some(outcome));
+        });
+        Ok(answer)
+    }
+
+    async fn ask(&self, key: &Key) -> Result<Vec<SocketAddr>, EgressRefusal> {
+        let answers = self.resolver.resolve(Arc::clone(&key.host));
+        match select(answers, self.clock.sleep(LOOKUP_TIME)).await {
+            Either::Left((Ok(answers), _)) => judge_answers(&answers, key.port, &key.opened),
+            Either::Left((Err(ResolveFailure::NotFound), _)) => Err(EgressRefusal::NameUnresolved),
+            Either::Left((Err(ResolveFailure::Busy), _)) => Err(EgressRefusal::NameBusy),
+            Either::Right(_) => Err(EgressRefusal::NameTimeout),
+        }
+    }
+
+    fn keep(&self, key: Key, make: impl FnOnce(&Key) -> Outcome) -> Outcome {
+        let outcome = make(&key);
+        let for_how_long = if outcome.is_ok() { FRESH_FOR } else { FAILED_FOR };
+        let until = self.clock.elapsed().saturating_add(for_how_long);
+        self.kept.insert(key, Kept { until, outcome: outcome.clone() });
+        outcome
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, HashMap<Key, watch::Receiver<Option<Outcome>>>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes a look-up off the list when it ends, however it ends.
+struct Landing<'a> {
+    lookups: &'a Lookups,
+    key: &'a Key,
+}
+
+impl Drop for Landing<'_> {
+    fn drop(&mut self) {
+        self.lookups.under_way().remove(self.key);
+    }
+}
