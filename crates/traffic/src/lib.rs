@@ -1,1 +1,27 @@
-//! traffic
+//! How much, how fast, is the far side well: rates, concurrency, breakers, and vendors' own limits.
+//!
+//! In reading order: [`admit`](Traffic::admit) lets a call in by rate and returns a [`Permit`];
+//! [`enter`](Traffic::enter) lets it out by breaker and concurrency and returns a [`Passage`];
+//! [`heed`](Traffic::heed) takes in what a vendor says about its limits. The arithmetic is pure and
+//! stands in `bucket`, `breaker` and `vendor`. Not here: who may call (`access`), waiting and retrying
+//! (`egress`).
+
+mod admit;
+mod breaker;
+mod bucket;
+mod config;
+mod enter;
+mod lane;
+mod lanes;
+mod refusal;
+mod traffic;
+mod vendor;
+
+pub use admit::Permit;
+pub use breaker::{Health, Standing};
+pub use config::Config;
+pub use enter::Passage;
+pub use lane::Pressure;
+pub use refusal::TrafficRefusal;
+pub use traffic::Traffic;
+pub use vendor::VendorLimits;

@@ -1,0 +1,211 @@
+//! Admission by rate: of the caller's credential, and of the connection.
+//!
+//! A node counts for itself first, so that a call which is over the limit costs nobody a round trip.
+//! Where counters are shared, they are then asked exactly; if they are away the call is refused, unless
+//! an operator chose otherwise.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use lockgate_access::directory::Connection;
+use lockgate_access::{Caller, Grant};
+use lockgate_store::Counters;
+use lockgate_vocabulary::{Fault, Stop, Timestamp};
+
+use crate::bucket::{Bucket, Rate, Taken};
+use crate::lane::{Held, Lane};
+use crate::lanes::Rest;
+use crate::refusal::TrafficRefusal;
+use crate::traffic::{CallerKey, Traffic, no_room};
+
+/// Proof that a call is within its rates. It tells the tighter of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Permit {
+    limit: u32,
+    remaining: u32,
+    reset_at: Timestamp,
+}
+
+impl Permit {
+    /// Calls that may be made at once (`X-RateLimit-Limit`).
+    pub const fn limit(&self) -> u32 {
+        self.limit
+    }
+
+    /// Calls that may be made right now (`X-RateLimit-Remaining`).
+    pub const fn remaining(&self) -> u32 {
+        self.remaining
+    }
+
+    /// When the whole limit may be used again (`X-RateLimit-Reset`).
+    pub const fn reset_at(&self) -> Timestamp {
+        self.reset_at
+    }
+}
+
+/// What is counted of one credential of a caller.
+pub(crate) struct CallerLane(Mutex<Bucket>);
+
+impl CallerLane {
+    fn new(rate: Rate) -> Self {
+        Self(Mutex::new(Bucket::new(rate)))
+    }
+
+    /// Takes one call where it fits and `and_fits` holds, under one lock.
+    fn take(&self, now: Duration, and_fits: bool) -> Result<Taken, Fault> {
+        let mut bucket = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let look = bucket.look(now)?;
+        if look.taken.allowed && and_fits {
+            bucket.take(look);
+        }
+        Ok(look.taken)
+    }
+}
+
+impl Rest for CallerLane {
+    fn is_at_rest(&self, now: Duration) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty(now)
+    }
+}
+
+/// Whose rate it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Caller,
+    Connection,
+}
+
+impl Traffic {
+    /// Admits one attempt of a granted call.
+    pub async fn admit(&self, grant: &Grant) -> Result<Permit, Stop> {
+        self.admit_call(CallerKey::of(grant.caller()), grant.connection()).await
+    }
+
+    /// Admits a request that calls nobody, such as one to the operator's side.
+    pub async fn admit_caller(&self, caller: &Caller) -> Result<Permit, Stop> {
+        let key = CallerKey::of(caller);
+        let taken = self.caller_lane(key)?.take(self.now(), true)?;
+        let own = self.fits(taken, Whose::Caller)?;
+        match &self.0.shared {
+            None => Ok(self.permit(own)),
+            Some(shared) => {
+                let told = self.told(shared.take(&caller_name(key), 1, self.0.caller_rate).await)?;
+                Ok(self.permit(tighter(own, self.fits(told.unwrap_or(own), Whose::Caller)?)))
+            }
+        }
+    }
+
+    /// What a caller has left, without taking any of it: for answers to calls that were refused.
+    pub fn allowance(&self, caller: &Caller) -> Option<Permit> {
+        let lane = self.caller_lane(CallerKey::of(caller)).ok()?;
+        lane.take(self.now(), false).ok().map(|taken| {
+            // Looking took one off in thought; what is there is one more, unless nothing fitted.
+            let remaining = taken.remaining.saturating_add(u32::from(taken.allowed));
+            self.permit(Taken { remaining, ..taken })
+        })
+    }
+
+    pub(crate) async fn admit_call(&self, key: CallerKey, connection: &Connection) -> Result<Permit, Stop> {
+        let lane = self.lane(connection)?;
+        let own = self.admit_here(key, &lane)?;
+        match &self.0.shared {
+            None => Ok(self.permit(own)),
+            Some(shared) => self.admit_everywhere(shared.as_ref(), key, connection, lane.rate(), own).await,
+        }
+    }
+
+    /// Takes from both of this node's buckets, or from neither. INVARIANT: the connection's lock is always
+    /// taken before the caller's.
+    fn admit_here(&self, key: CallerKey, lane: &Lane) -> Result<Taken, Stop> {
+        let now = self.now();
+        let caller_lane = self.caller_lane(key)?;
+        let mut caller = None;
+        let look = lane.take(now, |look| {
+            let taken = caller_lane.take(now, look.taken.allowed)?;
+            caller = Some(taken);
+            Ok(taken.allowed && look.taken.allowed)
+        })?;
+        let connection = match look {
+            Ok(look) => look.taken,
+            Err(held) => return Err(held.refuse()),
+        };
+        let caller = caller.ok_or_else(|| Fault::violated("both buckets are looked at"))?;
+        Ok(tighter(self.fits(caller, Whose::Caller)?, self.fits(connection, Whose::Connection)?))
+    }
+
+    async fn admit_everywhere(
+        &self,
+        shared: &dyn Counters,
+        key: CallerKey,
+        connection: &Connection,
+        rate: Rate,
+        own: Taken,
+    ) -> Result<Permit, Stop> {
+        let (caller, call) = (caller_name(key), format!("n:{}:{}", connection.tenant, connection.id));
+        let (caller, call) = tokio::join!(shared.take(&caller, 1, self.0.caller_rate), shared.take(&call, 1, rate));
+        let mut tightest = own;
+        for (answer, whose) in [(caller, Whose::Caller), (call, Whose::Connection)] {
+            if let Some(taken) = self.told(answer)? {
+                tightest = tighter(tightest, self.fits(taken, whose)?);
+            }
+        }
+        Ok(self.permit(tightest))
+    }
+
+    /// What the shared counters told; nothing where they are away and this node counts for itself.
+    fn told(&self, answer: Result<Taken, Fault>) -> Result<Option<Taken>, Stop> {
+        match answer {
+            Ok(taken) => Ok(Some(taken)),
+            Err(fault) if !fault.is_unavailable() => Err(fault.into()),
+            Err(fault) => {
+                self.0.unchecked.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(%fault, falls_back = self.0.falls_back, "the shared counters are away");
+                if self.0.falls_back { Ok(None) } else { Err(no_room()) }
+            }
+        }
+    }
+
+    fn fits(&self, taken: Taken, whose: Whose) -> Result<Taken, Stop> {
+        if taken.allowed {
+            return Ok(taken);
+        }
+        let detail = match whose {
+            Whose::Caller => "The rate of the caller's credential is used up.",
+            Whose::Connection => "The rate of the connection is used up.",
+        };
+        Err(TrafficRefusal::RateExceeded.refuse().detail(detail).retry_after(taken.retry_after).into())
+    }
+
+    fn caller_lane(&self, key: CallerKey) -> Result<std::sync::Arc<CallerLane>, Stop> {
+        self.0.callers.lane(key, self.now(), || CallerLane::new(self.0.caller_rate)).ok_or_else(no_room)
+    }
+
+    fn permit(&self, taken: Taken) -> Permit {
+        let reset_at = self.0.clock.now().after(taken.reset_after);
+        Permit { limit: taken.limit, remaining: taken.remaining, reset_at }
+    }
+}
+
+impl Held {
+    pub(crate) fn refuse(self) -> Stop {
+        match self {
+            Self::Breaker(wait) => TrafficRefusal::BreakerOpen.refuse().retry_after(wait).into(),
+            Self::Concurrency => {
+                TrafficRefusal::ConcurrencyExceeded.refuse().retry_after(Duration::from_secs(1)).into()
+            }
+            Self::Vendor(wait) => TrafficRefusal::VendorLimited.refuse().retry_after(wait).into(),
+        }
+    }
+}
+
+fn caller_name(key: CallerKey) -> String {
+    format!("c:{}:{:032x}", key.tenant, key.credential)
+}
+
+fn tighter(one: Taken, other: Taken) -> Taken {
+    if other.remaining < one.remaining { other } else { one }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! The room itself: what it holds, and what operators see of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use lockgate_access::Caller;
+use lockgate_access::directory::Connection;
+use lockgate_store::Counters;
+use lockgate_vocabulary::{Clock, ConnectionId, Fault, Stop, TenantId};
+
+use crate::admit::CallerLane;
+use crate::bucket::Rate;
+use crate::config::Config;
+use crate::lane::{Lane, Pressure};
+use crate::lanes::Lanes;
+use crate::refusal::TrafficRefusal;
+use crate::vendor::VendorLimits;
+
+/// Limits, breakers and vendors' limits of every tenant.
+#[derive(Clone)]
+pub struct Traffic(pub(crate) Arc<Room>);
+
+pub(crate) struct Room {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) shared: Option<Arc<dyn Counters>>,
+    pub(crate) falls_back: bool,
+    pub(crate) caller_rate: Rate,
+    pub(crate) callers: Lanes<CallerKey, CallerLane>,
+    pub(crate) connections: Lanes<(TenantId, ConnectionId), Lane>,
+    pub(crate) unchecked: AtomicU64,
+}
+
+/// One credential of a caller, within its tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct CallerKey {
+    pub(crate) tenant: TenantId,
+    /// The key's or client's number, or the principal's where the credential is not one of ours.
+    pub(crate) credential: u128,
+}
+
+impl CallerKey {
+    pub(crate) fn of(caller: &Caller) -> Self {
+        let credential = caller.key().map_or_else(|| caller.actor().principal.as_u128(), |key| key.as_u128());
+        Self { tenant: caller.tenant(), credential }
+    }
+}
+
+impl Traffic {
+    /// An empty room. With shared counters a limit holds over all nodes; without, on this one.
+    pub fn new(config: Config, shared: Option<Arc<dyn Counters>>, clock: Arc<dyn Clock>) -> Result<Self, Fault> {
+        Ok(Self(Arc::new(Room {
+            clock,
+            shared,
+            falls_back: config.danger_fail_open_to_local,
+            caller_rate: config.caller_rate()?,
+            callers: Lanes::new(config.most_counted),
+            connections: Lanes::new(config.most_counted),
+            unchecked: AtomicU64::new(0),
+        })))
+    }
+
+    /// Takes in what a vendor said about its limits, so that the next call obeys it.
+    pub fn heed(&self, connection: &Connection, limits: VendorLimits) {
+        if let Ok(lane) = self.lane(connection) {
+            lane.heed(limits, self.now());
+        }
+    }
+
+    /// How a connection stands; none where nothing was called of late.
+    pub fn pressure(&self, tenant: TenantId, connection: ConnectionId) -> Option<Pressure> {
+        self.0.connections.find((tenant, connection)).map(|lane| lane.pressure(self.now()))
+    }
+
+    /// How many times the shared counters could not be asked since the start.
+    pub fn unchecked(&self) -> u64 {
+        self.0.unchecked.load(Ordering::Relaxed)
+    }
+
+    /// The lane of a connection, under its newest settings.
+    pub(crate) fn lane(&self, connection: &Connection) -> Result<Arc<Lane>, Stop> {
+        let key = (connection.tenant, connection.id);
+        let lane = match self.0.connections.find(key) {
+            Some(lane) => lane,
+            None => {
+                let fresh = Lane::new(connection)?;
+                self.0.connections.lane(key, self.now(), || fresh).ok_or_else(no_room)?
+            }
+        };
+        lane.adopt(connection)?;
+        Ok(lane)
+    }
+
+    pub(crate) fn now(&self) -> Duration {
+        self.0.clock.elapsed()
+    }
+}
+
+/// Every limit is in use, so a new one cannot be counted.
+pub(crate) fn no_room() -> Stop {
+    TrafficRefusal::LimitsUnavailable.refuse().retry_after(Duration::from_secs(1)).into()
+}
