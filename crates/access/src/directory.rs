@@ -15,6 +15,13 @@ use crate::scope::{ScopeSet, Subject};
 use crate::spec::{AnswerSpec, AuthPlacement, BreakerSpec, LimitSpec, Operation, RateHeaders, RedirectSpec};
 use crate::template::PathTemplate;
 
+pub(crate) mod base;
+pub(crate) mod endpoint;
+pub(crate) mod resolve;
+
+pub use base::{BaseParse, CUSTOMER};
+pub use resolve::ResolvedProvider;
+
 /// Everything the house knows of its tenants at one epoch.
 #[derive(Debug, Default)]
 pub struct Directory {

@@ -3,6 +3,7 @@
 mod access;
 mod authz;
 mod caller;
+pub mod catalog;
 pub mod directory;
 pub mod jose;
 pub mod keyset;
@@ -10,6 +11,7 @@ mod refusal;
 pub mod scope;
 pub mod spec;
 pub mod template;
+mod violations;
 
 pub use access::Access;
 pub use authz::{Ask, Grant};

@@ -156,7 +156,7 @@ pub enum Subject {
 }
 
 impl Subject {
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         if let Ok(id) = text.parse() {
             return Some(Self::Id(id));
         }

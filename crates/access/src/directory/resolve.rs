@@ -1,0 +1,285 @@
+//! From what was written down to what a call is judged by: providers and connections, every rule checked.
+//!
+//! The registry refuses with what is wrong here; the loader degrades a connection whose row does not
+//! hold to it any more. Not here: rows and JSON (`load`).
+
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use lockgate_vocabulary::Name;
+
+use super::base::{self, is_dns_name};
+use super::endpoint::endpoints;
+use super::{Base, Endpoint, Provider, Settings};
+use crate::scope::is_reserved_name;
+use crate::spec::{
+    AuthPlacement, BreakerSpec, ConnectionSpec, EndpointSpec, LimitSpec, ProviderSpec, RateHeaders, RedirectSpec,
+};
+use crate::violations::Violations;
+
+/// A provider with all that its connections fall back on.
+#[derive(Debug, Clone)]
+pub struct ResolvedProvider {
+    /// The vendor.
+    pub provider: Arc<Provider>,
+    /// Where its API lives. The host starts with `{customer}.` where each customer has one of its own.
+    pub base: Base,
+    /// What its connections declare where they say nothing.
+    pub endpoints: Arc<[Arc<Endpoint>]>,
+    /// The epoch at which it last changed; nought for the catalogue's.
+    pub changed: u64,
+}
+
+/// Headers that belong to the connection or to the message, so that no provider may set them.
+const RESERVED_HEADERS: &[&str] = &[
+    "authorization",
+    "connection",
+    "content-length",
+    "content-type",
+    "cookie",
+    "date",
+    "expect",
+    "forwarded",
+    "host",
+    "idempotency-key",
+    "keep-alive",
+    "max-forwards",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "range",
+    "set-cookie",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "traceparent",
+    "tracestate",
+    "upgrade",
+    "via",
+];
+
+const HEADERS_MOST: usize = 32;
+const VALUE_BYTES: usize = 1024;
+
+/// Resolves a provider.
+pub(crate) fn provider(spec: ProviderSpec, wrong: &mut Violations) -> Option<ResolvedProvider> {
+    let title = (1..=100).contains(&spec.title.chars().count()) && !spec.title.chars().any(char::is_control);
+    wrong.check(title, "/title", "1 to 100 printable characters");
+    let base = wrong.take(base::parse_provider(&spec.base_url), "/base_url");
+    auth(&spec.auth, wrong);
+    rate_headers(&spec.rate_headers, wrong);
+    let idempotency_header = spec.idempotency_header.and_then(|name| header_name(&name, "/idempotency_header", wrong));
+    let documented = spec.documentation.is_none_or(|url| url.starts_with("https://") && url.len() <= 2048);
+    wrong.check(documented, "/documentation", "an https URL of at most 2048 bytes");
+    let headers = headers(spec.headers, wrong);
+    let endpoints = endpoints(spec.endpoints, "/endpoints", wrong);
+    let provider = Provider {
+        id: None,
+        name: spec.name,
+        auth: spec.auth,
+        rate_headers: spec.rate_headers,
+        idempotency_header,
+        headers,
+    };
+    Some(ResolvedProvider { provider: Arc::new(provider), base: base?, endpoints, changed: 0 })
+}
+
+fn header_name(text: &str, at: &str, wrong: &mut Violations) -> Option<http::HeaderName> {
+    let lower = http::HeaderName::from_lowercase(text.to_ascii_lowercase().as_bytes()).ok();
+    let name = lower.filter(|_| text.len() <= 64);
+    if name.is_none() {
+        wrong.add(at, "not the name of a header");
+    }
+    name
+}
+
+fn free_header(text: &str, at: &str, wrong: &mut Violations) -> Option<http::HeaderName> {
+    let name = header_name(text, at, wrong)?;
+    let own = name.as_str().starts_with("x-lockgate-") || name.as_str().starts_with(':');
+    let reserved = own || RESERVED_HEADERS.contains(&name.as_str());
+    wrong.check(!reserved, at, "this header is not a provider's to set");
+    (!reserved).then_some(name)
+}
+
+fn headers(specs: std::collections::BTreeMap<String, String>, wrong: &mut Violations) -> http::HeaderMap {
+    wrong.check(specs.len() <= HEADERS_MOST, "/headers", "at most 32 headers");
+    let mut map = http::HeaderMap::new();
+    for (name, value) in specs.into_iter().take(HEADERS_MOST) {
+        let at = format!("/headers/{}", name.replace('~', "~0").replace('/', "~1"));
+        let printable = value.len() <= VALUE_BYTES && value.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+        wrong.check(printable, at.clone(), "at most 1024 printable ASCII characters");
+        let name = free_header(&name, &at, wrong);
+        let value = http::HeaderValue::from_str(&value).ok().filter(|_| printable);
+        let (Some(name), Some(value)) = (name, value) else { continue };
+        let twice = map.insert(name, value).is_some();
+        wrong.check(!twice, at, "the header stands twice");
+    }
+    map
+}
+
+fn auth(auth: &AuthPlacement, wrong: &mut Violations) {
+    match auth {
+        AuthPlacement::Header { name, prefix } => {
+            if !name.eq_ignore_ascii_case("authorization") {
+                free_header(name, "/auth/name", wrong);
+            }
+            let printable = prefix.len() <= 64 && prefix.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+            wrong.check(printable, "/auth/prefix", "at most 64 printable ASCII characters");
+        }
+        AuthPlacement::Query { name } => {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+            let fits = (1..=64).contains(&name.len()) && name.bytes().all(plain);
+            wrong.check(fits, "/auth/name", "1 to 64 letters, digits, dots, hyphens and underscores");
+        }
+        AuthPlacement::Bearer | AuthPlacement::Basic | AuthPlacement::None => {}
+    }
+}
+
+fn rate_headers(headers: &RateHeaders, wrong: &mut Violations) {
+    let each = [("limit", &headers.limit), ("remaining", &headers.remaining), ("reset", &headers.reset)];
+    for (member, name) in each {
+        header_name(name, &format!("/rate_headers/{member}"), wrong);
+    }
+}
+
+/// What makes a connection, apart from its row.
+#[derive(Debug, Clone)]
+pub(crate) struct ResolvedConnection {
+    pub(crate) base: Base,
+    pub(crate) endpoints: Arc<[Arc<Endpoint>]>,
+    pub(crate) settings: Arc<Settings>,
+}
+
+/// Resolves a connection of this provider.
+pub(crate) fn connection(
+    spec: ConnectionSpec,
+    provider: &ResolvedProvider,
+    wrong: &mut Violations,
+) -> Option<ResolvedConnection> {
+    let base = own_base(spec.base_url.as_deref(), provider, &spec.danger_private_networks, wrong);
+    let endpoints = own_endpoints(spec.endpoints, provider, wrong);
+    let rest = SettingsSpec {
+        limits: spec.limits,
+        breaker: spec.breaker,
+        retries: spec.retries,
+        redirects: spec.redirects,
+        trust_pem: spec.trust_pem,
+        pins: spec.pins,
+        danger_private_networks: spec.danger_private_networks,
+    };
+    let settings = Arc::new(settings(rest, wrong));
+    Some(ResolvedConnection { base: base?, endpoints, settings })
+}
+
+/// Where a connection leads: its own base URL, or its provider's.
+pub(crate) fn own_base(
+    url: Option<&str>,
+    provider: &ResolvedProvider,
+    danger_networks: &[IpNet],
+    wrong: &mut Violations,
+) -> Option<Base> {
+    let Some(url) = url else {
+        let shared = !provider.base.host.starts_with(base::CUSTOMER);
+        wrong.check(shared, "/base_url", "each customer of this provider has a host of its own, so it must be given");
+        if let (true, Err(error)) = (shared, base::check_host(&provider.base.host, danger_networks)) {
+            wrong.add("/danger_private_networks", error);
+            return None;
+        }
+        return shared.then(|| provider.base.clone());
+    };
+    let own = wrong.take(base::parse(url, danger_networks), "/base_url")?;
+    let narrows = base::narrows(&provider.base, own);
+    wrong.check(narrows, "/base_url", "it leads elsewhere than the provider's base URL");
+    narrows.then(|| own.to_base())
+}
+
+/// What a connection declares: its own endpoints, or its provider's.
+pub(crate) fn own_endpoints(
+    specs: Option<Vec<EndpointSpec>>,
+    provider: &ResolvedProvider,
+    wrong: &mut Violations,
+) -> Arc<[Arc<Endpoint>]> {
+    match specs {
+        Some(specs) => endpoints(specs, "/endpoints", wrong),
+        None => Arc::clone(&provider.endpoints),
+    }
+}
+
+/// The part of a [`ConnectionSpec`] that most connections share.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct SettingsSpec {
+    pub(crate) limits: LimitSpec,
+    pub(crate) breaker: BreakerSpec,
+    pub(crate) retries: Option<u8>,
+    pub(crate) redirects: RedirectSpec,
+    pub(crate) trust_pem: Option<String>,
+    pub(crate) pins: Vec<String>,
+    pub(crate) danger_private_networks: Vec<IpNet>,
+}
+
+/// Retries where a connection says nothing, and the most that it may say.
+const RETRIES: u8 = 5;
+
+/// Resolves the settings of a connection.
+pub(crate) fn settings(spec: SettingsSpec, wrong: &mut Violations) -> Settings {
+    limits(&spec.limits, wrong);
+    breaker(&spec.breaker, wrong);
+    let retries = spec.retries.unwrap_or(RETRIES);
+    wrong.check(retries <= RETRIES, "/retries", "0 to 5");
+    let hosts = spec.redirects.hosts.len() <= 32 && spec.redirects.hosts.iter().all(|host| is_dns_name(host));
+    wrong.check(hosts, "/redirects/hosts", "at most 32 DNS names in lower-case ASCII");
+    let pem =
+        spec.trust_pem.as_ref().is_none_or(|pem| pem.len() <= 65_536 && pem.contains("-----BEGIN CERTIFICATE-----"));
+    wrong.check(pem, "/trust_pem", "certificates in PEM, at most 64 KiB");
+    wrong.check(spec.pins.len() <= 16, "/pins", "at most 16 pins");
+    let pins = pins(&spec.pins, wrong);
+    wrong.check(spec.danger_private_networks.len() <= 16, "/danger_private_networks", "at most 16 networks");
+    Settings {
+        limits: spec.limits,
+        breaker: spec.breaker,
+        retries,
+        redirects: spec.redirects,
+        trust_pem: spec.trust_pem.map(Arc::from),
+        pins,
+        danger_private_networks: spec.danger_private_networks,
+    }
+}
+
+fn pins(texts: &[String], wrong: &mut Violations) -> Vec<[u8; 32]> {
+    use base64::Engine as _;
+    let each = texts.iter().take(16).enumerate();
+    each.filter_map(|(index, text)| {
+        let bytes = base64::engine::general_purpose::STANDARD.decode(text).ok();
+        let pin = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+        wrong.check(pin.is_some(), format!("/pins/{index}"), "the base64 of 32 bytes, a SHA-256");
+        pin
+    })
+    .collect()
+}
+
+fn limits(spec: &LimitSpec, wrong: &mut Violations) {
+    let within = |value: Option<u32>, most: u32| value.is_none_or(|value| (1..=most).contains(&value));
+    wrong.check(within(spec.per_minute, 1_000_000), "/limits/per_minute", "1 to 1,000,000");
+    wrong.check(within(spec.burst, 1_000_000), "/limits/burst", "1 to 1,000,000");
+    wrong.check(within(spec.concurrent, 10_000), "/limits/concurrent", "1 to 10,000");
+}
+
+fn breaker(spec: &BreakerSpec, wrong: &mut Violations) {
+    let within = |value: Option<u32>, most: u32| value.is_none_or(|value| (1..=most).contains(&value));
+    let percent = spec.failure_percent.map(u32::from);
+    wrong.check(within(percent, 100), "/breaker/failure_percent", "1 to 100");
+    wrong.check(within(spec.least_calls, 10_000), "/breaker/least_calls", "1 to 10,000");
+    wrong.check(within(spec.window_seconds, 3_600), "/breaker/window_seconds", "1 to 3,600");
+    wrong.check(within(spec.open_seconds, 3_600), "/breaker/open_seconds", "1 to 3,600");
+}
+
+/// The name of a connection: a [`Name`] that no narrowed scope takes for an operation.
+pub(crate) fn connection_name(text: &str, at: &str, wrong: &mut Violations) -> Option<Name> {
+    let name = wrong.take(text.parse::<Name>(), at)?;
+    wrong.check(!is_reserved_name(text), at, "read, write and delete are reserved");
+    Some(name)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+//! Providers and connections: what resolves, and what is named as wrong.
+
+use serde_json::json;
+
+use super::{ResolvedProvider, connection, connection_name, provider};
+use crate::spec::{ConnectionSpec, ProviderSpec};
+use crate::violations::Violations;
+
+fn vendor(change: serde_json::Value) -> Result<ResolvedProvider, Vec<String>> {
+    let mut value = json!({
+        "name": "vendor", "title": "Vendor", "base_url": "https://api.vendor.example/v1", "auth": {"placement": "bearer"},
+        "endpoints": [{"method": "GET", "path": "/customers"}],
+    });
+    for (member, other) in change.as_object().unwrap() {
+        value[member] = other.clone();
+    }
+    let spec: ProviderSpec = serde_json::from_value(value).unwrap();
+    let mut wrong = Violations::default();
+    let resolved = provider(spec, &mut wrong);
+    settle(resolved, wrong)
+}
+
+fn settle<T>(resolved: Option<T>, wrong: Violations) -> Result<T, Vec<String>> {
+    if wrong.is_empty() {
+        return Ok(resolved.expect("what is not wrong resolves"));
+    }
+    Err(wrong.refuse().violations().iter().map(|violation| violation.pointer.clone()).collect())
+}
+
+fn connect(value: serde_json::Value) -> Result<super::ResolvedConnection, Vec<String>> {
+    let spec: ConnectionSpec = serde_json::from_value(value).unwrap();
+    let mut wrong = Violations::default();
+    let resolved = connection(spec, &vendor(json!({})).unwrap(), &mut wrong);
+    settle(resolved, wrong)
+}
+
+#[test]
+fn a_provider_resolves() {
+    let resolved = vendor(json!({
+        "idempotency_header": "Idempotency-Key",
+        "headers": {"X-Api-Version": "2024-01-01"},
+        "auth": {"placement": "header", "name": "Authorization", "prefix": "Token "},
+    }))
+    .unwrap();
+    assert_eq!(resolved.provider.idempotency_header.as_ref().unwrap(), "idempotency-key");
+    assert_eq!(resolved.provider.headers["x-api-version"], "2024-01-01");
+    assert_eq!((&*resolved.base.host, &*resolved.base.prefix), ("api.vendor.example", "/v1"));
+}
+
+#[test]
+fn what_is_wrong_with_a_provider_is_named() {
+    for (change, pointer) in [
+        (json!({"title": ""}), "/title"),
+        (json!({"title": "a\nb"}), "/title"),
+        (json!({"base_url": "http://api.vendor.example"}), "/base_url"),
+        (json!({"documentation": "ftp://docs"}), "/documentation"),
+        (json!({"idempotency_header": "a b"}), "/idempotency_header"),
+        (json!({"headers": {"Authorization": "Bearer x"}}), "/headers/Authorization"),
+        (json!({"headers": {"Host": "x"}}), "/headers/Host"),
+        (json!({"headers": {"X-Lockgate-Run": "x"}}), "/headers/X-Lockgate-Run"),
+        (json!({"headers": {"Transfer-Encoding": "chunked"}}), "/headers/Transfer-Encoding"),
+        (json!({"headers": {"x-a": "a\r\nb: c"}}), "/headers/x-a"),
+        (json!({"headers": {"a/b": "c"}}), "/headers/a~1b"),
+        (json!({"auth": {"placement": "header", "name": "Host"}}), "/auth/name"),
+        (json!({"auth": {"placement": "header", "name": "x-key", "prefix": "\n"}}), "/auth/prefix"),
+        (json!({"auth": {"placement": "query", "name": "a&b"}}), "/auth/name"),
+        (json!({"rate_headers": {"limit": "a b"}}), "/rate_headers/limit"),
+        (json!({"endpoints": [{"method": "GET", "path": "x"}]}), "/endpoints/0/path"),
+    ] {
+        assert_eq!(vendor(change.clone()).map(|_| ()), Err(vec![pointer.to_owned()]), "{change}");
+    }
+}
+
+#[test]
+fn a_connection_takes_over_what_it_does_not_say() {
+    let provider = vendor(json!({})).unwrap();
+    let plain = connect(json!({})).unwrap();
+    assert_eq!(plain.base, provider.base);
+    assert_eq!(plain.endpoints, provider.endpoints);
+    assert_eq!(plain.settings.retries, 5);
+    let none = connect(json!({"endpoints": []})).unwrap();
+    assert!(none.endpoints.is_empty(), "an empty list allows nothing");
+}
+
+#[test]
+fn what_is_wrong_with_a_connection_is_named() {
+    for (spec, pointer) in [
+        (json!({"base_url": "https://evil.example/v1"}), "/base_url"),
+        (json!({"base_url": "https://api.vendor.example"}), "/base_url"),
+        (json!({"base_url": "https://10.0.0.1/v1"}), "/base_url"),
+        (json!({"limits": {"per_minute": 0}}), "/limits/per_minute"),
+        (json!({"limits": {"burst": 0}}), "/limits/burst"),
+        (json!({"limits": {"concurrent": 10_001}}), "/limits/concurrent"),
+        (json!({"breaker": {"failure_percent": 101}}), "/breaker/failure_percent"),
+        (json!({"breaker": {"least_calls": 0}}), "/breaker/least_calls"),
+        (json!({"breaker": {"window_seconds": 0}}), "/breaker/window_seconds"),
+        (json!({"breaker": {"open_seconds": 3_601}}), "/breaker/open_seconds"),
+        (json!({"retries": 6}), "/retries"),
+        (json!({"redirects": {"follow": true, "hosts": ["10.0.0.1"]}}), "/redirects/hosts"),
+        (json!({"trust_pem": "hello"}), "/trust_pem"),
+        (json!({"pins": ["c2hvcnQ="]}), "/pins/0"),
+    ] {
+        assert_eq!(connect(spec.clone()).map(|_| ()), Err(vec![pointer.to_owned()]), "{spec}");
+    }
+    let both = connect(json!({"retries": 9, "limits": {"per_minute": 0}})).map(|_| ());
+    assert_eq!(both, Err(vec!["/limits/per_minute".to_owned(), "/retries".to_owned()]));
+}
+
+#[test]
+fn a_customers_host_must_be_given() {
+    let shops = vendor(json!({"base_url": "https://{customer}.shops.example"})).unwrap();
+    let mut wrong = Violations::default();
+    assert!(connection(ConnectionSpec::default(), &shops, &mut wrong).is_none() && !wrong.is_empty());
+    let mut wrong = Violations::default();
+    let own = ConnectionSpec { base_url: Some("https://acme.shops.example".into()), ..Default::default() };
+    let resolved = connection(own, &shops, &mut wrong).unwrap();
+    assert_eq!(&*resolved.base.host, "acme.shops.example");
+}
+
+#[test]
+fn a_provider_on_a_private_address_needs_connections_that_say_so() {
+    let inside = vendor(json!({"base_url": "https://127.0.0.1:9443"})).unwrap();
+    let mut wrong = Violations::default();
+    assert!(connection(ConnectionSpec::default(), &inside, &mut wrong).is_none() && !wrong.is_empty());
+    let mut wrong = Violations::default();
+    let networks = vec!["127.0.0.0/8".parse().unwrap()];
+    let own = ConnectionSpec { danger_private_networks: networks, ..Default::default() };
+    assert!(connection(own, &inside, &mut wrong).is_some() && wrong.is_empty());
+}
+
+#[test]
+fn a_connection_is_not_named_like_an_operation() {
+    for name in ["read", "write", "delete", "CRM", ""] {
+        let mut wrong = Violations::default();
+        connection_name(name, "/name", &mut wrong);
+        assert!(!wrong.is_empty(), "{name:?}");
+    }
+}
