@@ -1,1 +1,29 @@
-//! audit
+//! The tamper-evident record of what was asked, allowed, refused and done.
+//!
+//! Each node appends to a log of its own: files of JSON lines, written and synced in groups by one
+//! thread. The entries are the leaves of a Merkle tree whose head is signed; each tenant's entries are
+//! a chain of their own within it. In reading order: [`RunFacts`], [`RefusedFacts`] and [`Deed`] are
+//! what callers tell; [`Entry`] is how it is written down; [`chain`] is the tree; [`checkpoint`] its
+//! signed heads; [`Audit`] appends and reads; [`Relay`] appends what was recorded inside a change of the
+//! store; [`verify`], [`export`] and [`prove`] need only the files and a public key.
+//!
+//! **What never gets in.** No secret, no body, no header, no query, no path as it was sent: a path comes
+//! as the operator's declared template and as a digest under a key of the tenant's. Whatever text comes
+//! from outside is bounded and escaped. What the facts have no field for cannot be recorded.
+//!
+//! Not here: who may read the trail (`admin`), what is done about unfinished runs (`egress`).
+
+mod audit;
+pub mod chain;
+pub mod checkpoint;
+mod config;
+mod facts;
+mod refusal;
+
+pub use audit::{
+    Attempt, Audit, Cursor, Filter, Opened, Order, Page, Record, Recovered, Run, UnfinishedRun,
+};
+pub use checkpoint::{Checkpoint, Signer, VerifierKey};
+pub use config::Config;
+pub use facts::{AttemptFacts, Closing, Deed, Detail, Outcome, RefusedFacts, RunFacts};
+pub use refusal::AuditRefusal;

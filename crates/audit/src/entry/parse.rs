@@ -1,0 +1,384 @@
+//! Reads entries, and accepts exactly what `emit` writes.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use lockgate_vocabulary::{PrincipalKind, TenantId, Timestamp};
+
+use super::emit::most;
+use super::scalar::unescape;
+use super::{
+    AttemptMade, BadEntry, ClosedRun, DeedDone, Entry, Facts, HeadsTold, LINE_BYTES, Measured, OpenedRun,
+    RefusedRequest, Started, Who,
+};
+use crate::chain::{HASH_TEXT, Hash};
+use crate::facts::{Detail, Outcome};
+
+impl Entry {
+    /// Reads a line without its newline.
+    pub fn parse(line: &[u8]) -> Result<Self, BadEntry> {
+        if line.len() > LINE_BYTES {
+            return Err(BadEntry { wanted: "a shorter line", at: LINE_BYTES });
+        }
+        let mut cursor = Cursor { line, at: 0 };
+        let entry = cursor.entry()?;
+        if cursor.at == line.len() { Ok(entry) } else { Err(cursor.bad("the end of the line")) }
+    }
+}
+
+/// Trace, actor and facts: what a tail says.
+pub(crate) struct Tail {
+    pub(crate) trace: Option<Box<str>>,
+    pub(crate) actor: Option<Who>,
+    pub(crate) facts: Facts,
+}
+
+impl Tail {
+    /// Reads what the caller's thread writes, closing brace included.
+    pub(crate) fn parse(tail: &[u8]) -> Result<Self, BadEntry> {
+        let mut cursor = Cursor { line: tail, at: 0 };
+        let parsed = cursor.tail()?;
+        if cursor.at == tail.len() { Ok(parsed) } else { Err(cursor.bad("the end of the facts")) }
+    }
+}
+
+struct Cursor<'a> {
+    line: &'a [u8],
+    at: usize,
+}
+
+type Parsed<T> = Result<T, BadEntry>;
+
+impl<'a> Cursor<'a> {
+    const fn bad(&self, wanted: &'static str) -> BadEntry {
+        BadEntry { wanted, at: self.at }
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        self.line.get(self.at..).unwrap_or_default()
+    }
+
+    fn is_at(&mut self, text: &'static str) -> bool {
+        let is = self.rest().starts_with(text.as_bytes());
+        if is {
+            self.at += text.len();
+        }
+        is
+    }
+
+    fn expect(&mut self, text: &'static str) -> Parsed<()> {
+        if self.is_at(text) { Ok(()) } else { Err(self.bad(text)) }
+    }
+
+    fn entry(&mut self) -> Parsed<Entry> {
+        self.expect("{\"index\":")?;
+        let index = self.unsigned()?;
+        self.expect(",\"id\":")?;
+        let id = self.parsed("an entry's identifier")?;
+        self.expect(",\"node\":")?;
+        let node = self.text(most::NAME)?;
+        self.expect(",\"time\":")?;
+        let time = Timestamp::from_micros(self.signed()?);
+        self.expect(",\"tenant\":")?;
+        let tenant = if self.is_at("null") { None } else { Some(self.parsed("a tenant")?) };
+        self.expect(",\"seq\":")?;
+        let sequence = self.unsigned()?;
+        self.expect(",\"prev\":")?;
+        let previous = self.hash()?;
+        self.expect(",")?;
+        let start = self.at;
+        let Tail { trace, actor, facts } = self.tail()?;
+        // There is one way to write an actor: its tenant only where it is not the entry's.
+        if actor.as_ref().is_some_and(|actor| actor.tenant.is_some() && actor.tenant == tenant) {
+            return Err(BadEntry { wanted: "an actor without the entry's own tenant", at: start });
+        }
+        Ok(Entry { index, id, node, time, tenant, sequence, previous, trace, actor, facts })
+    }
+
+    fn tail(&mut self) -> Parsed<Tail> {
+        self.expect("\"kind\":\"")?;
+        let words = ["opened", "attempt", "closed", "refused", "deed", "started", "stopped", "heads"];
+        let kind = words.into_iter().find(|word| self.is_at(word)).ok_or_else(|| self.bad("a kind of entry"))?;
+        self.expect("\"")?;
+        let trace = if self.is_at(",\"trace\":") { Some(self.digits(32)?) } else { None };
+        let actor = if self.is_at(",\"actor\":{") { Some(self.who()?) } else { None };
+        let facts = match kind {
+            "opened" => Facts::Opened(self.opened()?),
+            "attempt" => Facts::Attempt(self.attempt()?),
+            "closed" => Facts::Closed(self.closed()?),
+            "refused" => Facts::Refused(self.refused()?),
+            "deed" => Facts::Deed(self.deed()?),
+            "started" => Facts::Started(self.started()?),
+            "heads" => Facts::Heads(self.heads()?),
+            _ => Facts::Stopped,
+        };
+        self.expect("}")?;
+        Ok(Tail { trace, actor, facts })
+    }
+
+    fn who(&mut self) -> Parsed<Who> {
+        let tenant: Option<TenantId> = if self.is_at("\"tenant\":") {
+            let tenant = self.parsed("a tenant")?;
+            self.expect(",")?;
+            Some(tenant)
+        } else {
+            None
+        };
+        self.expect("\"principal\":")?;
+        let principal = self.parsed("a principal")?;
+        self.expect(",\"kind\":")?;
+        let kind = PrincipalKind::parse(&self.string(most::WORD)?).ok_or_else(|| self.bad("a kind of principal"))?;
+        self.expect(",\"name\":")?;
+        let name = self.text(most::NAME)?;
+        self.expect("}")?;
+        Ok(Who { tenant, principal, kind, name })
+    }
+
+    fn opened(&mut self) -> Parsed<OpenedRun> {
+        self.expect(",\"run\":")?;
+        let run = self.parsed("a run")?;
+        let key = self.optional(",\"key\":", "a key")?;
+        self.expect(",\"connection\":")?;
+        let connection = self.parsed("a connection")?;
+        self.expect(",\"connection_name\":")?;
+        let connection_name = self.text(most::NAME)?;
+        self.expect(",\"provider\":")?;
+        let provider = self.text(most::NAME)?;
+        self.expect(",\"method\":")?;
+        let method = self.text(most::METHOD)?;
+        self.expect(",\"endpoint\":")?;
+        let endpoint = self.text(most::ENDPOINT)?;
+        self.expect(",\"target\":")?;
+        let target = self.digits(64)?;
+        self.expect(",\"operation\":")?;
+        let operation = self.text(most::WORD)?;
+        self.expect(",\"dry_run\":")?;
+        let dry_run = self.flag()?;
+        self.expect(",\"idempotency\":")?;
+        let idempotency = self.flag()?;
+        self.expect(",\"peer\":")?;
+        let peer = self.address()?;
+        Ok(OpenedRun {
+            run,
+            key,
+            connection,
+            connection_name,
+            provider,
+            method,
+            endpoint,
+            target,
+            operation,
+            dry_run,
+            idempotency,
+            peer,
+        })
+    }
+
+    fn attempt(&mut self) -> Parsed<AttemptMade> {
+        self.expect(",\"run\":")?;
+        let run = self.parsed("a run")?;
+        self.expect(",\"number\":")?;
+        let number = self.small()?;
+        let address = if self.is_at(",\"address\":") { Some(self.address()?) } else { None };
+        let status = self.status()?;
+        self.expect(",\"outcome\":")?;
+        let outcome = self.text(most::WORD)?;
+        self.expect(",\"took_us\":")?;
+        let took_micros = self.unsigned()?;
+        self.expect(",\"sent\":")?;
+        let sent = self.flag()?;
+        Ok(AttemptMade { run, number, address, status, outcome, took_micros, sent })
+    }
+
+    fn closed(&mut self) -> Parsed<ClosedRun> {
+        self.expect(",\"run\":")?;
+        let run = self.parsed("a run")?;
+        self.expect(",\"outcome\":")?;
+        let outcome = Outcome::parse(&self.string(most::WORD)?).ok_or_else(|| self.bad("an outcome"))?;
+        let status = self.status()?;
+        let code = self.optional_text(",\"code\":", most::WORD)?;
+        let measured = if self.is_at(",\"request_bytes\":") {
+            let request_bytes = self.unsigned()?;
+            self.expect(",\"answer_bytes\":")?;
+            let answer_bytes = self.unsigned()?;
+            self.expect(",\"took_us\":")?;
+            Some(Measured { request_bytes, answer_bytes, took_micros: self.unsigned()? })
+        } else {
+            None
+        };
+        Ok(ClosedRun { run, outcome, status, code, measured })
+    }
+
+    fn refused(&mut self) -> Parsed<RefusedRequest> {
+        let run = self.optional(",\"run\":", "a run")?;
+        let key = self.optional(",\"key\":", "a key")?;
+        self.expect(",\"door\":")?;
+        let door = self.text(most::WORD)?;
+        self.expect(",\"code\":")?;
+        let code = self.text(most::WORD)?;
+        let status = self.status()?.ok_or_else(|| self.bad("a status"))?;
+        let method = self.optional_text(",\"method\":", most::METHOD)?;
+        let connection = self.optional(",\"connection\":", "a connection")?;
+        let connection_name = self.optional_text(",\"connection_name\":", most::NAME)?;
+        let endpoint = self.optional_text(",\"endpoint\":", most::ENDPOINT)?;
+        let target = if self.is_at(",\"target\":") { Some(self.digits(64)?) } else { None };
+        self.expect(",\"peer\":")?;
+        let peer = self.address()?;
+        Ok(RefusedRequest {
+            run,
+            key,
+            door,
+            code,
+            status,
+            method,
+            connection,
+            connection_name,
+            endpoint,
+            target,
+            peer,
+        })
+    }
+
+    fn deed(&mut self) -> Parsed<DeedDone> {
+        self.expect(",\"action\":")?;
+        let action = self.text(most::WORD)?;
+        self.expect(",\"object\":")?;
+        let object = self.text(most::DETAIL)?;
+        let relayed = self.is_at(",\"relayed\":true");
+        self.expect(",\"details\":[")?;
+        let mut details = Vec::new();
+        while !self.is_at("]") {
+            self.expect(if details.is_empty() { "[" } else { ",[" })?;
+            if details.len() >= most::DETAILS {
+                return Err(self.bad("fewer details"));
+            }
+            details.push(self.detail()?);
+        }
+        Ok(DeedDone { action, object, relayed, details })
+    }
+
+    fn detail(&mut self) -> Parsed<(Box<str>, Detail)> {
+        let name = self.text(most::WORD)?;
+        self.expect(",")?;
+        let detail = match self.rest().first() {
+            Some(b'"') => Detail::Text(self.string(most::DETAIL)?.into_owned()),
+            Some(b't' | b'f') => Detail::Flag(self.flag()?),
+            _ => Detail::Number(self.signed()?),
+        };
+        self.expect("]")?;
+        Ok((name, detail))
+    }
+
+    fn started(&mut self) -> Parsed<Started> {
+        self.expect(",\"unsigned\":")?;
+        let unsigned = self.unsigned()?;
+        self.expect(",\"torn_bytes\":")?;
+        let torn_bytes = self.unsigned()?;
+        self.expect(",\"unfinished\":")?;
+        let unfinished = self.unsigned()?;
+        Ok(Started { unsigned, torn_bytes, unfinished })
+    }
+
+    fn heads(&mut self) -> Parsed<HeadsTold> {
+        self.expect(",\"trails\":")?;
+        let trails = self.unsigned()?;
+        self.expect(",\"root\":")?;
+        let root = self.hash()?;
+        Ok(HeadsTold { trails, root })
+    }
+
+    fn unsigned(&mut self) -> Parsed<u64> {
+        let digits = self.rest().iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let text = self.rest().get(..digits).unwrap_or_default();
+        let zero_first = digits > 1 && text.first() == Some(&b'0');
+        let value = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).filter(|_| !zero_first);
+        let value = value.ok_or_else(|| self.bad("a number"))?;
+        self.at += digits;
+        Ok(value)
+    }
+
+    fn signed(&mut self) -> Parsed<i64> {
+        let negative = self.is_at("-");
+        let magnitude = self.unsigned()?;
+        let value = if negative { 0i64.checked_sub_unsigned(magnitude) } else { i64::try_from(magnitude).ok() };
+        // There is no minus zero.
+        value.filter(|value| !negative || *value != 0).ok_or_else(|| self.bad("a number that fits"))
+    }
+
+    fn small<T: TryFrom<u64>>(&mut self) -> Parsed<T> {
+        let value = self.unsigned()?;
+        T::try_from(value).map_err(|_| self.bad("a smaller number"))
+    }
+
+    fn status(&mut self) -> Parsed<Option<u16>> {
+        if self.is_at(",\"status\":") { self.small().map(Some) } else { Ok(None) }
+    }
+
+    fn flag(&mut self) -> Parsed<bool> {
+        if self.is_at("true") {
+            return Ok(true);
+        }
+        self.expect("false").map(|()| false)
+    }
+
+    /// What stands between quotes, as it stands there.
+    fn raw(&mut self) -> Parsed<&'a [u8]> {
+        self.expect("\"")?;
+        let rest = self.rest();
+        let mut escaped = false;
+        let end = rest.iter().position(|byte| match (*byte, escaped) {
+            (b'"', false) => true,
+            (byte, before) => {
+                escaped = byte == b'\\' && !before;
+                false
+            }
+        });
+        let end = end.ok_or_else(|| self.bad("a closing quote"))?;
+        self.at += end + 1;
+        Ok(rest.get(..end).unwrap_or_default())
+    }
+
+    fn string(&mut self, most: usize) -> Parsed<Cow<'a, str>> {
+        let start = self.bad("a text in its one spelling");
+        unescape(self.raw()?).filter(|text| text.len() <= most).ok_or(start)
+    }
+
+    fn text(&mut self, most: usize) -> Parsed<Box<str>> {
+        self.string(most).map(|text| text.into_owned().into_boxed_str())
+    }
+
+    fn optional_text(&mut self, name: &'static str, most: usize) -> Parsed<Option<Box<str>>> {
+        if self.is_at(name) { self.text(most).map(Some) } else { Ok(None) }
+    }
+
+    fn parsed<T: FromStr>(&mut self, wanted: &'static str) -> Parsed<T> {
+        let start = self.bad(wanted);
+        std::str::from_utf8(self.raw()?).ok().and_then(|text| text.parse().ok()).ok_or(start)
+    }
+
+    fn optional<T: FromStr>(&mut self, name: &'static str, wanted: &'static str) -> Parsed<Option<T>> {
+        if self.is_at(name) { self.parsed(wanted).map(Some) } else { Ok(None) }
+    }
+
+    fn address(&mut self) -> Parsed<IpAddr> {
+        let start = self.bad("an address in its one spelling");
+        let raw = self.raw()?;
+        let address: IpAddr = std::str::from_utf8(raw).ok().and_then(|text| text.parse().ok()).ok_or(start)?;
+        if address.to_string().as_bytes() == raw { Ok(address) } else { Err(start) }
+    }
+
+    fn hash(&mut self) -> Parsed<Hash> {
+        let start = self.bad("a hash");
+        let raw = self.raw()?;
+        Hash::from_base64(raw).filter(|_| raw.len() == HASH_TEXT).ok_or(start)
+    }
+
+    /// So many lower-case hexadecimal digits in quotes.
+    fn digits(&mut self, count: usize) -> Parsed<Box<str>> {
+        let start = self.bad("hexadecimal digits");
+        let raw = self.raw()?;
+        let fits = raw.len() == count && raw.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        std::str::from_utf8(raw).ok().filter(|_| fits).map(Into::into).ok_or(start)
+    }
+}

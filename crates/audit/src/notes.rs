@@ -1,0 +1,153 @@
+//! The file of signed checkpoints: one note after the other, an empty line between them.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+
+use crate::checkpoint::{Checkpoint, NOTE_BYTES, Signer, VerifierKey};
+use crate::disk::{LogDir, owner_only};
+
+/// How much of the file's end recovery looks at.
+const TAIL_BYTES: u64 = 1024 * 1024;
+
+/// The file, open for appending.
+pub(crate) struct Notes {
+    file: File,
+}
+
+impl Notes {
+    /// Opens the file; half a note at its end is cut off.
+    pub(crate) fn open(dir: &LogDir) -> io::Result<Self> {
+        let file = owner_only().read(true).append(true).create(true).open(dir.checkpoints())?;
+        let length = file.metadata()?.len();
+        let tail = tail(&file, length)?;
+        let cut = tail.len() - end_of_last_note(&tail);
+        if cut > NOTE_BYTES {
+            return Err(io::Error::other("the file of checkpoints does not end with a checkpoint"));
+        }
+        if cut > 0 {
+            file.set_len(length - cut as u64)?;
+            file.sync_all()?;
+        }
+        Ok(Self { file })
+    }
+
+    /// Signs a checkpoint and appends it; it is durable afterwards. Gives the note.
+    pub(crate) fn append(&mut self, signer: &Signer, checkpoint: &Checkpoint) -> io::Result<String> {
+        let note = signer.sign(&checkpoint.text());
+        self.file.write_all(format!("{note}\n").as_bytes())?;
+        self.file.sync_data()?;
+        Ok(note)
+    }
+}
+
+fn tail(file: &File, length: u64) -> io::Result<Vec<u8>> {
+    let mut reader = file;
+    let mut tail = Vec::new();
+    reader.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
+    reader.take(TAIL_BYTES).read_to_end(&mut tail)?;
+    Ok(tail)
+}
+
+/// Where the last whole note ends. A note ends with a signature line and an empty one.
+fn end_of_last_note(bytes: &[u8]) -> usize {
+    let is_end = |end: &usize| {
+        let front = bytes.get(..*end).unwrap_or_default();
+        let last = front.strip_suffix(b"\n\n").and_then(|lines| lines.rsplit(|byte| *byte == b'\n').next());
+        last.is_some_and(|line| line.starts_with("— ".as_bytes()))
+    };
+    (1..=bytes.len()).rev().find(is_end).unwrap_or(0)
+}
+
+/// One note of the file, as read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Noted {
+    /// Which one it is, from 1.
+    pub(crate) number: u64,
+    /// What it says.
+    pub(crate) checkpoint: Checkpoint,
+    /// The note.
+    pub(crate) note: String,
+}
+
+/// Why the file cannot be trusted.
+#[derive(Debug)]
+pub(crate) enum BadNotes {
+    Unreadable(io::Error),
+    /// The note with this number is not a checkpoint of this log, signed with this key.
+    Note(u64, String),
+}
+
+/// The notes at the end of the file, oldest first, each verified.
+pub(crate) fn recent(dir: &LogDir, key: &VerifierKey) -> Result<Vec<Noted>, BadNotes> {
+    let file = match File::open(dir.checkpoints()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.map_err(BadNotes::Unreadable)?,
+    };
+    let length = file.metadata().map_err(BadNotes::Unreadable)?.len();
+    let bytes = tail(&file, length).map_err(BadNotes::Unreadable)?;
+    let mut rest = bytes.as_slice();
+    if length > TAIL_BYTES {
+        // What the tail begins with is the end of a note that is not wanted.
+        let start = format!("\n\n{}\n", key.name());
+        let at = bytes.windows(start.len()).position(|window| window == start.as_bytes());
+        rest = at.and_then(|at| bytes.get(at + 2..)).unwrap_or_default();
+    }
+    Reader { reader: rest, key, number: 0 }.collect()
+}
+
+/// All notes of the file, oldest first, each verified as it is read.
+pub(crate) fn all<'a>(
+    dir: &LogDir,
+    key: &'a VerifierKey,
+) -> io::Result<impl Iterator<Item = Result<Noted, BadNotes>> + use<'a>> {
+    let file = match File::open(dir.checkpoints()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        other => Some(other?),
+    };
+    Ok(file.into_iter().flat_map(move |file| Reader { reader: BufReader::new(file), key, number: 0 }))
+}
+
+struct Reader<'a, R> {
+    reader: R,
+    key: &'a VerifierKey,
+    number: u64,
+}
+
+impl<R: BufRead> Iterator for Reader<'_, R> {
+    type Item = Result<Noted, BadNotes>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.number += 1;
+        match self.note() {
+            Ok(None) => None,
+            Ok(Some(note)) => Some(match self.key.checkpoint(&note) {
+                Ok(checkpoint) => Ok(Noted { number: self.number, checkpoint, note }),
+                Err(flaw) => Err(BadNotes::Note(self.number, flaw.to_string())),
+            }),
+            Err(error) => Some(Err(error)),
+        }
+    }
+}
+
+impl<R: BufRead> Reader<'_, R> {
+    /// The next note: lines up to the second empty one.
+    fn note(&mut self) -> Result<Option<String>, BadNotes> {
+        let bad = |what: &str| BadNotes::Note(self.number, what.to_owned());
+        let mut note = Vec::new();
+        let mut empty_lines = 0;
+        while empty_lines < 2 {
+            let before = note.len();
+            let room = NOTE_BYTES.saturating_sub(before) as u64;
+            let read = self.reader.by_ref().take(room).read_until(b'\n', &mut note);
+            if read.map_err(BadNotes::Unreadable)? == 0 {
+                return if note.is_empty() { Ok(None) } else { Err(bad("it breaks off")) };
+            }
+            empty_lines += usize::from(note.get(before..) == Some(b"\n".as_slice()));
+        }
+        note.pop();
+        String::from_utf8(note).map(Some).map_err(|_| bad("it is not text"))
+    }
+}
+
+#[cfg(test)]
+mod tests;
