@@ -1,0 +1,37 @@
+//! Every reason for which the door itself says no, before any room is asked.
+
+lockgate_vocabulary::refusals! {
+    /// Why the door refused a request.
+    pub enum GatewayRefusal {
+        /// The peer broke the rules of a body's framing, or stopped in the middle.
+        BodyMalformed = 400, "gateway.body.malformed", "The request body is not well-formed.",
+            "Send a body whose length is what Content-Length says, or well-formed chunks without trailers.";
+        /// Longer than anything that is served.
+        BodyTooLarge = 413, "gateway.body.too_large", "The request body is too large.",
+            "Send at most 10 MB, or 100 MB where the endpoint is declared as bulk.";
+        /// The peer broke the rules of a head.
+        HeadMalformed = 400, "gateway.head.malformed", "The request is not well-formed HTTP/1.1.",
+            "Send HTTP/1.1 as RFC 9112 writes it; the detail says which rule was broken.";
+        /// Too many or too long header fields.
+        HeadTooLarge = 431, "gateway.head.too_large", "The request head is too large.",
+            "Send at most 100 header fields and 32 KiB in all.";
+        /// The path is served, but not with this method.
+        MethodNotAllowed = 405, "gateway.method.not_allowed", "This path is not served with this method.",
+            "Use a method that the Allow header names.";
+        /// A method that no path is served with.
+        MethodUnknown = 501, "gateway.method.unknown", "The method is not known.",
+            "Use GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS.";
+        /// Nothing is served there.
+        PathUnknown = 404, "gateway.path.unknown", "Nothing is served at this path.",
+            "Check the path; a call starts with /call/ and the connection's name.";
+        /// The house is being stopped or has not started yet.
+        Unready = 503, "gateway.service.unready", "The gateway is not ready.",
+            "Try again after the time that Retry-After gives.";
+        /// The target is too long.
+        TargetTooLong = 414, "gateway.target.too_long", "The request target is too long.",
+            "Send at most 8 KiB of path and query.";
+        /// Another version of HTTP.
+        VersionUnsupported = 505, "gateway.version.unsupported", "The version of HTTP is not served.",
+            "Use HTTP/1.1.";
+    }
+}
