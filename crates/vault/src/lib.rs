@@ -1,7 +1,29 @@
 //! Secrets at rest, and the moment they are lent out.
+//!
+//! In reading order: [`Config`] says where the root key is; [`root_key`] reads it and wraps tenants'
+//! keys; `seal` is the envelope, pure; `keyring` is what the hot path has in memory; [`Vault`] seals,
+//! opens, digests and lends; `equip` is where a credential enters a request; [`Custodian`] takes
+//! credentials in, rotates and revokes them.
+//!
+//! Not here: any way to read a credential. What uses one can neither read nor change it, and what
+//! changes one can neither read nor use it; no function of this room returns one in the clear.
 
-pub mod config;
+mod binding;
+mod config;
+mod equip;
 mod fingerprint;
-pub mod refusal;
+mod keyring;
+mod refusal;
 pub mod root_key;
+mod rows;
+mod scrub;
 mod seal;
+mod vault;
+
+pub use config::Config;
+pub use equip::Equipped;
+pub use refusal::VaultRefusal;
+pub use root_key::{RootKeyProblem, generate_root_key_file};
+pub use rows::STATEMENTS;
+pub use seal::{StreamOpener, StreamSealer, Unopened};
+pub use vault::{HOUSE, Vault};

@@ -1,13 +1,43 @@
-//! Every reason for which the vault says no.
+//! Every reason for which the vault says no. What the house itself has broken is a fault, not one of these.
 
 lockgate_vocabulary::refusals! {
-    /// The vault's refusals.
+    /// Why a credential was not taken in, not changed, or not lent.
     pub enum VaultRefusal {
         BindingMoved = 409, "vault.binding.moved",
             "The connection leads elsewhere than when its credential was given.",
-            "Rotate the connection's credential: a credential is bound to the host, port and path prefix of its time.";
-        ConnectionAbsent = 403, "vault.connection.absent",
-            "There is no such connection, or it is not yours.",
-            "Name a connection of this tenant that is not retired.";
+            "Rotate the credential: each version is bound to the connection, host, port and path prefix of its time.";
+        ConnectionCredentialed = 409, "vault.connection.credentialed",
+            "The connection has a credential already.",
+            "Rotate that credential, or revoke it first.";
+        ConnectionOpen = 409, "vault.connection.open",
+            "The connection's provider takes no credential.",
+            "Choose a provider that declares where its credential goes.";
+        CredentialAbsent = 409, "vault.credential.absent",
+            "The connection has no credential.",
+            "Give the connection a credential.";
+        CredentialChanged = 409, "vault.credential.changed",
+            "The credential or its connection was changed at the same time.",
+            "Look at the credential again, then repeat the change if it is still wanted.";
+        CredentialExpired = 409, "vault.credential.expired",
+            "The connection's credential has expired.",
+            "Rotate the credential and set a later expiry.";
+        CredentialRevoked = 409, "vault.credential.revoked",
+            "The credential was revoked.",
+            "Give the connection a new credential.";
+        InputInvalid = 422, "vault.input.invalid",
+            "The input breaks the rules that the violations name.",
+            "Correct what the violations point at.";
+        OriginOutside = 403, "vault.origin.outside",
+            "The request leaves the host, port or path prefix that the credential is bound to.",
+            "Call a path below the connection's base URL.";
+        PageTooLarge = 400, "vault.page.limit",
+            "A page has 1 to 1,000 rows.",
+            "Ask for at most 1,000 rows and follow the cursor.";
+        SecretUnfit = 422, "vault.secret.unfit",
+            "The secret cannot stand where the provider wants it.",
+            "Send the secret alone: visible ASCII without line breaks, blanks at its ends or a scheme such as `Bearer`; at most 8 KiB.";
+        VersionUnfit = 409, "vault.version.unfit",
+            "The version is neither staged nor an earlier one that is still kept.",
+            "Choose a staged or previous version of the credential.";
     }
 }

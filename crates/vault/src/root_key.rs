@@ -10,8 +10,8 @@ use lockgate_vocabulary::{BoxFuture, Entropy, Fault, Secret};
 
 use crate::seal::Cipher;
 
+pub(crate) use file::read;
 pub use file::{RootKeyProblem, generate_root_key_file};
-pub(crate) use file::{FileRootKey, read};
 
 /// A tenant's key as the store keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -267,8 +267,8 @@ impl Cipher {
     }
 
     fn new(algorithm: &'static Algorithm, key: &[u8; KEY]) -> Result<Self, Fault> {
-        let key = UnboundKey::new(algorithm, key)
-            .map_err(|_| Fault::violated("a cipher takes a key of its own length"))?;
+        let key =
+            UnboundKey::new(algorithm, key).map_err(|_| Fault::violated("a cipher takes a key of its own length"))?;
         Ok(Self(LessSafeKey::new(key)))
     }
 

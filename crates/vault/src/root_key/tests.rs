@@ -17,7 +17,9 @@ fn a_wrapped_key_unwraps_with_its_label_and_name_alone() {
     assert_eq!(wrapped.root_key, "rk-a");
     assert_eq!(root.unwrap(b"tenant 1", &wrapped.bytes).expect("unwraps").expose(), [9; 32]);
 
-    for (key, label) in [(named("rk-a", 1), &b"tenant 2"[..]), (named("rk-a", 2), b"tenant 1"), (named("rk-b", 1), b"tenant 1")] {
+    for (key, label) in
+        [(named("rk-a", 1), &b"tenant 2"[..]), (named("rk-a", 2), b"tenant 1"), (named("rk-b", 1), b"tenant 1")]
+    {
         assert!(matches!(key.unwrap(label, &wrapped.bytes), Err(UnwrapFailure::Wrong)));
     }
     for cut in 0..wrapped.bytes.len() {

@@ -1,0 +1,191 @@
+//! The moment a secret is lent out: it enters the request after every check, and leaves it on a redirect.
+//!
+//! The bytes of the credential are in buffers that wipe themselves when the request is dropped, its
+//! header is marked sensitive, so that it prints nowhere and is not indexed by HTTP/2 compression, and
+//! whatever the caller sent under the same name is gone before. What the wire copies into its own
+//! buffers to send it is beyond us.
+//!
+//! Here: where a value goes and what it may look like. Whether the request goes where the credential
+//! belongs is in [`origin`], names of query parameters in [`query`], which value it is in `keyring`.
+
+mod origin;
+mod query;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION};
+use http::request::Parts;
+use lockgate_access::directory::Connection;
+use lockgate_access::spec::AuthPlacement;
+use lockgate_vocabulary::limit::CREDENTIAL_BYTES;
+use lockgate_vocabulary::{CredentialId, Fault, Secret, Stop};
+use zeroize::Zeroizing;
+
+use crate::refusal::VaultRefusal;
+
+/// Headers that frame a message or name its target; a credential is never one of them.
+const FORBIDDEN: &[&str] = &[
+    "connection",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Proof that the request carries what the connection demands. It can take it off again.
+#[derive(Debug)]
+#[must_use = "a redirect that leaves the origin strips the credential by it"]
+pub struct Equipped {
+    lent: Option<(CredentialId, u32)>,
+    header: Option<HeaderName>,
+    parameter: Option<Box<str>>,
+}
+
+impl Equipped {
+    /// The credential that is in the request and its version; none where the provider wants none.
+    pub const fn lent(&self) -> Option<(CredentialId, u32)> {
+        self.lent
+    }
+
+    /// Takes the credential off the request again, from its headers and from its target: the target of a
+    /// redirect often repeats the query of the request that it answers.
+    pub fn strip(self, parts: &mut Parts) -> Result<(), Fault> {
+        remove_authority(&mut parts.headers, self.header.as_ref());
+        if let Some(name) = &self.parameter {
+            query::remove(&mut parts.uri, name)?;
+        }
+        Ok(())
+    }
+}
+
+/// A credential on loan.
+pub(crate) struct Loan {
+    pub(crate) credential: CredentialId,
+    pub(crate) version: u32,
+    pub(crate) value: Secret,
+}
+
+/// Demands that the request goes where the connection's credential belongs.
+pub(crate) fn check_origin(connection: &Connection, parts: &Parts) -> Result<(), VaultRefusal> {
+    origin::check(&connection.base, parts)
+}
+
+/// Puts the credential where the provider wants it.
+pub(crate) fn put(placement: &AuthPlacement, loan: Option<&Loan>, parts: &mut Parts) -> Result<Equipped, Stop> {
+    let mut equipped = Equipped { lent: None, header: None, parameter: None };
+    let Some(loan) = loan else {
+        remove_authority(&mut parts.headers, None);
+        return Ok(equipped);
+    };
+    if !fits(placement, &loan.value) {
+        return Err(VaultRefusal::SecretUnfit.into());
+    }
+    equipped.lent = Some((loan.credential, loan.version));
+    let secret = loan.value.expose();
+    match placement {
+        AuthPlacement::Bearer => {
+            place_header(&mut equipped, parts, AUTHORIZATION, joined(&[b"Bearer ", secret])?);
+        }
+        AuthPlacement::Basic => {
+            place_header(&mut equipped, parts, AUTHORIZATION, basic(secret)?);
+        }
+        AuthPlacement::Header { name, prefix } => {
+            let name = header_name(name).ok_or(VaultRefusal::SecretUnfit)?;
+            place_header(&mut equipped, parts, name, joined(&[prefix.as_bytes(), secret])?);
+        }
+        AuthPlacement::Query { name } => {
+            remove_authority(&mut parts.headers, None);
+            query::put(&mut parts.uri, name, secret)?;
+            equipped.parameter = Some(name.as_str().into());
+        }
+        AuthPlacement::None => return Err(Fault::violated("an open provider is lent no credential").into()),
+    }
+    Ok(equipped)
+}
+
+/// Whether the secret can stand where the provider wants it without meaning anything else there.
+pub(crate) fn fits(placement: &AuthPlacement, secret: &Secret) -> bool {
+    let bytes = secret.expose();
+    let visible = |byte: &u8| (0x21..=0x7e).contains(byte);
+    let ends_visible = bytes.first().is_some_and(visible) && bytes.last().is_some_and(visible);
+    let length = (1..=CREDENTIAL_BYTES).contains(&bytes.len());
+    let line = length && ends_visible && bytes.iter().all(|byte| visible(byte) || *byte == b' ');
+    match placement {
+        // RFC 6750: one token. A blank inside would most likely be a scheme that was pasted along.
+        AuthPlacement::Bearer => line && !bytes.contains(&b' '),
+        AuthPlacement::Header { name, prefix } => {
+            line && header_name(name).is_some() && prefix.bytes().all(|byte| visible(&byte) || byte == b' ')
+        }
+        AuthPlacement::Query { name } => line && !name.is_empty(),
+        // RFC 7617: text without control characters; the user ends at the first colon.
+        AuthPlacement::Basic => {
+            let text = std::str::from_utf8(bytes).ok();
+            length && text.is_some_and(|text| !text.chars().any(char::is_control) && !text.starts_with(':'))
+        }
+        AuthPlacement::None => false,
+    }
+}
+
+fn header_name(name: &str) -> Option<HeaderName> {
+    let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+    (!FORBIDDEN.contains(&name.as_str())).then_some(name)
+}
+
+fn place_header(equipped: &mut Equipped, parts: &mut Parts, name: HeaderName, value: HeaderValue) {
+    remove_authority(&mut parts.headers, Some(&name));
+    parts.headers.insert(name.clone(), value);
+    equipped.header = Some(name);
+}
+
+/// Removes what could pass for a credential: the named header in every spelling that a server may read
+/// as the same (some make `_` of `-`), and always the two authorization headers.
+fn remove_authority(headers: &mut HeaderMap, name: Option<&HeaderName>) {
+    headers.remove(AUTHORIZATION);
+    headers.remove(PROXY_AUTHORIZATION);
+    let Some(name) = name else { return };
+    headers.remove(name);
+    let alike = |other: &HeaderName| {
+        let fold = |byte: u8| if byte == b'_' { b'-' } else { byte };
+        other.as_str().len() == name.as_str().len()
+            && other.as_str().bytes().map(fold).eq(name.as_str().bytes().map(fold))
+    };
+    while let Some(other) = headers.keys().find(|other| alike(other)).cloned() {
+        headers.remove(other);
+    }
+}
+
+/// A header value of these parts, in one buffer of its exact length that is wiped when dropped.
+fn joined(parts: &[&[u8]]) -> Result<HeaderValue, Stop> {
+    let mut buffer = Zeroizing::new(Vec::with_capacity(parts.iter().map(|part| part.len()).sum()));
+    parts.iter().for_each(|part| buffer.extend_from_slice(part));
+    sensitive(buffer)
+}
+
+fn basic(secret: &[u8]) -> Result<HeaderValue, Stop> {
+    let mut pair = Zeroizing::new(Vec::with_capacity(secret.len() + 1));
+    pair.extend_from_slice(secret);
+    if !secret.contains(&b':') {
+        pair.push(b':');
+    }
+    let scheme = b"Basic ";
+    let mut buffer = Zeroizing::new(vec![0; scheme.len() + pair.len().div_ceil(3) * 4]);
+    let (head, body) = buffer.split_at_mut_checked(scheme.len()).ok_or(Fault::violated("the buffer has its length"))?;
+    head.copy_from_slice(scheme);
+    STANDARD.encode_slice(pair.as_slice(), body).map_err(|_| Fault::violated("base64 has four bytes for three"))?;
+    sensitive(buffer)
+}
+
+fn sensitive(buffer: Zeroizing<Vec<u8>>) -> Result<HeaderValue, Stop> {
+    let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(buffer)).map_err(|_| VaultRefusal::SecretUnfit)?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,187 @@
+//! What the hot path needs of the vault's tables, in memory: tenants' keys, and active credentials as
+//! they are sealed.
+//!
+//! A credential is opened for each call and wiped after it. That costs about 2 µs (two AEAD openings of
+//! short texts), well below what a cache of open values would have to save to be worth having values in
+//! the clear lie in memory between calls, where a core dump or a swapped page could show them.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use lockgate_access::directory::Connection;
+use lockgate_store::{EPOCH_HOLDS, Row};
+use lockgate_vocabulary::{CredentialId, Fault, TenantId, Timestamp};
+
+use crate::binding::Binding;
+use crate::equip::Loan;
+use crate::refusal::VaultRefusal;
+use crate::seal::{Place, TenantKey, Unopened, key_version, open_envelope};
+
+/// What a credential's seal says it is for.
+pub(crate) const CREDENTIAL: &str = "credential";
+
+/// The keys of one tenant.
+#[derive(Default)]
+struct TenantKeys {
+    newest: Option<Arc<TenantKey>>,
+    older: Vec<Arc<TenantKey>>,
+}
+
+/// The current version of a credential.
+pub(crate) struct Held {
+    active: bool,
+    expires_at: Option<Timestamp>,
+    version: u32,
+    binding: Binding,
+    sealed: Box<[u8]>,
+}
+
+/// The vault's tables in memory.
+#[derive(Default)]
+pub(crate) struct Keyring {
+    keys: RwLock<HashMap<TenantId, TenantKeys>>,
+    credentials: RwLock<HashMap<(TenantId, CredentialId), Arc<Held>>>,
+    loaded: AtomicU64,
+    /// Since when the store's epoch is ahead, in microseconds of the clock's elapsed time plus one; zero
+    /// while it is not.
+    behind_since: AtomicU64,
+}
+
+impl Keyring {
+    /// The epoch that the keyring shows.
+    pub(crate) fn loaded(&self) -> u64 {
+        self.loaded.load(Ordering::Acquire)
+    }
+
+    /// Says that everything up to this epoch is in.
+    pub(crate) fn set_loaded(&self, epoch: u64) {
+        self.loaded.fetch_max(epoch, Ordering::AcqRel);
+        self.behind_since.store(0, Ordering::Release);
+    }
+
+    /// Whether what it shows may be relied on: it follows the store's epoch, or has been behind for no
+    /// longer than an epoch holds.
+    pub(crate) fn is_fresh(&self, epoch: u64, elapsed: Duration) -> bool {
+        if self.loaded() >= epoch {
+            return true;
+        }
+        let now = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX).saturating_add(1);
+        match self.behind_since.compare_exchange(0, now, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => true,
+            Err(since) => Duration::from_micros(now.saturating_sub(since)) <= EPOCH_HOLDS,
+        }
+    }
+
+    /// Takes in a tenant's key.
+    pub(crate) fn add_key(&self, tenant: TenantId, key: TenantKey) {
+        let key = Arc::new(key);
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        let of_tenant = keys.entry(tenant).or_default();
+        of_tenant.older.retain(|other| other.version() != key.version());
+        match &of_tenant.newest {
+            Some(newest) if newest.version() > key.version() => of_tenant.older.push(key),
+            Some(newest) if newest.version() < key.version() => {
+                of_tenant.older.push(newest.clone());
+                of_tenant.newest = Some(key);
+            }
+            _ => of_tenant.newest = Some(key),
+        }
+    }
+
+    /// The tenant's key that seals from now on.
+    pub(crate) fn newest_key(&self, tenant: TenantId) -> Option<Arc<TenantKey>> {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        keys.get(&tenant)?.newest.clone()
+    }
+
+    /// The tenant's key that these bytes were sealed under.
+    pub(crate) fn key_of(&self, tenant: TenantId, sealed: &[u8]) -> Result<Arc<TenantKey>, Unopened> {
+        let version = key_version(sealed)?;
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let of_tenant = keys.get(&tenant).ok_or(Unopened::NoKey(version))?;
+        let known = of_tenant.newest.iter().chain(&of_tenant.older);
+        known.into_iter().find(|key| key.version() == version).cloned().ok_or(Unopened::NoKey(version))
+    }
+
+    /// Takes in credentials as [`crate::rows::CREDENTIALS_CHANGED`] gives them.
+    pub(crate) fn add_credentials(&self, rows: &[Row]) -> Result<(), Fault> {
+        let mut added = Vec::with_capacity(rows.len());
+        for row in rows {
+            added.push(((row.parsed(0)?, row.parsed(1)?), Arc::new(Held::read(row)?)));
+        }
+        let mut credentials = self.credentials.write().unwrap_or_else(PoisonError::into_inner);
+        credentials.extend(added);
+        Ok(())
+    }
+
+    /// Opens the connection's credential for one call.
+    pub(crate) fn lend(&self, connection: &Connection, now: Timestamp) -> Result<Loan, LendFailure> {
+        let credential = connection.credential.ok_or(VaultRefusal::CredentialAbsent)?;
+        let held = {
+            let credentials = self.credentials.read().unwrap_or_else(PoisonError::into_inner);
+            credentials.get(&(connection.tenant, credential)).cloned().ok_or(LendFailure::NotLoaded)?
+        };
+        held.check(connection, now)?;
+        let key = self.key_of(connection.tenant, &held.sealed).map_err(LendFailure::Unopened)?;
+        let reference = credential.to_string();
+        let place = Place {
+            tenant: connection.tenant,
+            purpose: CREDENTIAL,
+            reference: &reference,
+            version: held.version,
+            context: held.binding.context(),
+        };
+        let value = open_envelope(&key, &place, &held.sealed).map_err(LendFailure::Unopened)?;
+        Ok(Loan { credential, version: held.version, value })
+    }
+}
+
+/// Why a credential was not lent.
+#[derive(Debug)]
+pub(crate) enum LendFailure {
+    /// It may not be used.
+    Refused(VaultRefusal),
+    /// The connection names a credential that is not in memory yet.
+    NotLoaded,
+    /// Its seal did not open.
+    Unopened(Unopened),
+}
+
+impl From<VaultRefusal> for LendFailure {
+    fn from(refusal: VaultRefusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl Held {
+    fn read(row: &Row) -> Result<Self, Fault> {
+        let active = row.text(2)? == "active";
+        let version = u32::try_from(row.int(4)?).map_err(|error| Fault::broken("reading a version", error))?;
+        // A destroyed version has nothing sealed; it is never active.
+        let record = row.opt_bytes(5)?.unwrap_or_default();
+        let (binding, sealed) = match Binding::split(record) {
+            Some(parts) => parts,
+            None if !active => Binding::split(&[0, 0]).ok_or(Fault::violated("an empty binding is one"))?,
+            None => return Err(Fault::violated("an active credential has a binding and a sealed value")),
+        };
+        Ok(Self { active, expires_at: row.opt_moment(3)?, version, binding, sealed: sealed.into() })
+    }
+
+    fn check(&self, connection: &Connection, now: Timestamp) -> Result<(), VaultRefusal> {
+        if !self.active {
+            return Err(VaultRefusal::CredentialRevoked);
+        }
+        if self.expires_at.is_some_and(|end| end <= now) {
+            return Err(VaultRefusal::CredentialExpired);
+        }
+        if !self.binding.holds_for(connection) {
+            return Err(VaultRefusal::BindingMoved);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,183 @@
+//! Every statement of the vault. What is secret goes in and comes out sealed, and only as bytes.
+
+use lockgate_store::Statement;
+
+/// All of them, for the test that prepares each on both engines.
+pub const STATEMENTS: &[&Statement] = &[
+    &CONNECTION_ATTACH,
+    &CONNECTION_DEGRADE,
+    &CONNECTIONS_DEPENDENT,
+    &CREDENTIALS_CHANGED,
+    &CREDENTIAL_INSERT,
+    &CREDENTIAL_LIST,
+    &CREDENTIAL_PROMOTE,
+    &CREDENTIAL_READ,
+    &CREDENTIAL_REVOKE,
+    &CREDENTIAL_TOUCH,
+    &EVENT_INSERT,
+    &KEYS_CHANGED,
+    &KEYS_MISSING,
+    &KEYS_OF,
+    &KEY_INSERT,
+    &KEY_REWRAP,
+    &VERSIONS_OF,
+    &VERSIONS_REVOKE,
+    &VERSION_INSERT,
+    &VERSION_MARK_CURRENT,
+    &VERSION_MARK_PREVIOUS,
+];
+
+/// Tenants' keys that changed after an epoch. Every tenant's, for the snapshot.
+pub(crate) static KEYS_CHANGED: Statement = Statement::house(
+    "vault.keys_changed",
+    "SELECT tenant, version, root_key, wrapped FROM tenant_keys WHERE changed > $1 ORDER BY tenant, version",
+);
+
+/// Tenants that have no key yet.
+pub(crate) static KEYS_MISSING: Statement = Statement::house(
+    "vault.keys_missing",
+    "SELECT t.tenant FROM tenants t \
+     WHERE NOT EXISTS (SELECT 1 FROM tenant_keys k WHERE k.tenant = t.tenant) ORDER BY t.tenant LIMIT 1000",
+);
+
+/// One tenant's keys.
+pub(crate) static KEYS_OF: Statement = Statement::tenant(
+    "vault.keys_of",
+    "SELECT tenant, version, root_key, wrapped FROM tenant_keys WHERE tenant = $1 ORDER BY version",
+);
+
+/// A new key; whoever comes second leaves the first one's.
+pub(crate) static KEY_INSERT: Statement = Statement::tenant(
+    "vault.key_insert",
+    "INSERT INTO tenant_keys (tenant, version, root_key, wrapped, created_at, changed) \
+     VALUES ($1, $2, $3, $4, $5, (SELECT value FROM house WHERE name = 'epoch')) \
+     ON CONFLICT (tenant, version) DO NOTHING",
+);
+
+/// The same key under another root key.
+pub(crate) static KEY_REWRAP: Statement = Statement::tenant(
+    "vault.key_rewrap",
+    "UPDATE tenant_keys SET root_key = $4, wrapped = $5, changed = (SELECT value FROM house WHERE name = 'epoch') \
+     WHERE tenant = $1 AND version = $2 AND root_key = $3",
+);
+
+/// Credentials that changed after an epoch, with their current version's sealed value. Every tenant's,
+/// for the snapshot.
+pub(crate) static CREDENTIALS_CHANGED: Statement = Statement::house(
+    "vault.credentials_changed",
+    "SELECT c.tenant, c.credential, c.status, c.expires_at, v.version, v.sealed FROM credentials c \
+     JOIN credential_versions v ON v.tenant = c.tenant AND v.credential = c.credential AND v.version = c.current_version \
+     WHERE c.changed > $1",
+);
+
+/// A new credential.
+pub(crate) static CREDENTIAL_INSERT: Statement = Statement::tenant(
+    "vault.credential_insert",
+    "INSERT INTO credentials (tenant, credential, name, owner, sensitivity, cadence_days, expires_at, status, \
+     current_version, created_at, changed) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, 'active', $8, $9, (SELECT value FROM house WHERE name = 'epoch'))",
+);
+
+/// A new version of a credential.
+pub(crate) static VERSION_INSERT: Statement = Statement::tenant(
+    "vault.version_insert",
+    "INSERT INTO credential_versions (tenant, credential, version, sealed, fingerprint, status, created_at, changed) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, (SELECT value FROM house WHERE name = 'epoch'))",
+);
+
+/// Gives a connection a credential in the place of this one, or of none (an empty text).
+pub(crate) static CONNECTION_ATTACH: Statement = Statement::tenant(
+    "vault.connection_attach",
+    "UPDATE connections SET credential = $3, status = 'active', reason = NULL, \
+     changed = (SELECT value FROM house WHERE name = 'epoch') \
+     WHERE tenant = $1 AND connection = $2 AND status <> 'retired' AND COALESCE(credential, '') = $4",
+);
+
+/// Connections that use a credential and are not retired.
+pub(crate) static CONNECTIONS_DEPENDENT: Statement = Statement::tenant(
+    "vault.connections_dependent",
+    "SELECT connection FROM connections \
+     WHERE tenant = $1 AND credential = $2 AND status <> 'retired' ORDER BY connection",
+);
+
+/// Stops every connection that uses a credential.
+pub(crate) static CONNECTION_DEGRADE: Statement = Statement::tenant(
+    "vault.connection_degrade",
+    "UPDATE connections SET status = 'degraded', health = 'unhealthy', reason = $3, \
+     changed = (SELECT value FROM house WHERE name = 'epoch') \
+     WHERE tenant = $1 AND credential = $2 AND status <> 'retired'",
+);
+
+/// One credential's metadata.
+pub(crate) static CREDENTIAL_READ: Statement = Statement::tenant(
+    "vault.credential_read",
+    "SELECT c.credential, c.name, c.owner, c.sensitivity, c.cadence_days, c.expires_at, c.status, \
+     c.current_version, c.created_at, v.fingerprint, v.created_at FROM credentials c \
+     JOIN credential_versions v ON v.tenant = c.tenant AND v.credential = c.credential AND v.version = c.current_version \
+     WHERE c.tenant = $1 AND c.credential = $2",
+);
+
+/// A page of credentials' metadata, by identifier.
+pub(crate) static CREDENTIAL_LIST: Statement = Statement::tenant(
+    "vault.credential_list",
+    "SELECT c.credential, c.name, c.owner, c.sensitivity, c.cadence_days, c.expires_at, c.status, \
+     c.current_version, c.created_at, v.fingerprint, v.created_at FROM credentials c \
+     JOIN credential_versions v ON v.tenant = c.tenant AND v.credential = c.credential AND v.version = c.current_version \
+     WHERE c.tenant = $1 AND c.credential > $2 ORDER BY c.credential LIMIT $3",
+);
+
+/// A credential's versions, without what is sealed.
+pub(crate) static VERSIONS_OF: Statement = Statement::tenant(
+    "vault.versions_of",
+    "SELECT version, fingerprint, status, created_at, destroyed_at FROM credential_versions \
+     WHERE tenant = $1 AND credential = $2 ORDER BY version",
+);
+
+/// Marks an active credential as changed, whose current version is still this one.
+pub(crate) static CREDENTIAL_TOUCH: Statement = Statement::tenant(
+    "vault.credential_touch",
+    "UPDATE credentials SET changed = (SELECT value FROM house WHERE name = 'epoch') \
+     WHERE tenant = $1 AND credential = $2 AND current_version = $3 AND status = 'active'",
+);
+
+/// Moves an active credential from one current version to another, and sets its expiry.
+pub(crate) static CREDENTIAL_PROMOTE: Statement = Statement::tenant(
+    "vault.credential_promote",
+    "UPDATE credentials SET current_version = $4, expires_at = $5, \
+     changed = (SELECT value FROM house WHERE name = 'epoch') \
+     WHERE tenant = $1 AND credential = $2 AND current_version = $3 AND status = 'active'",
+);
+
+/// The version that was current becomes the previous one.
+pub(crate) static VERSION_MARK_PREVIOUS: Statement = Statement::tenant(
+    "vault.version_mark_previous",
+    "UPDATE credential_versions SET status = 'previous', changed = (SELECT value FROM house WHERE name = 'epoch') \
+     WHERE tenant = $1 AND credential = $2 AND version = $3 AND status = 'current'",
+);
+
+/// A staged or previous version becomes the current one.
+pub(crate) static VERSION_MARK_CURRENT: Statement = Statement::tenant(
+    "vault.version_mark_current",
+    "UPDATE credential_versions SET status = 'current', changed = (SELECT value FROM house WHERE name = 'epoch') \
+     WHERE tenant = $1 AND credential = $2 AND version = $3 AND status IN ('staged', 'previous')",
+);
+
+/// Ends a credential.
+pub(crate) static CREDENTIAL_REVOKE: Statement = Statement::tenant(
+    "vault.credential_revoke",
+    "UPDATE credentials SET status = 'revoked', changed = (SELECT value FROM house WHERE name = 'epoch') \
+     WHERE tenant = $1 AND credential = $2 AND status = 'active'",
+);
+
+/// Ends a credential's versions.
+pub(crate) static VERSIONS_REVOKE: Statement = Statement::tenant(
+    "vault.versions_revoke",
+    "UPDATE credential_versions SET status = 'revoked', changed = (SELECT value FROM house WHERE name = 'epoch') \
+     WHERE tenant = $1 AND credential = $2 AND status <> 'destroyed'",
+);
+
+/// An event for the governance side.
+pub(crate) static EVENT_INSERT: Statement = Statement::tenant(
+    "vault.event_insert",
+    "INSERT INTO events (tenant, event, type, body, created_at) VALUES ($1, $2, $3, $4, $5)",
+);

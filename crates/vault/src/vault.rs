@@ -1,0 +1,321 @@
+//! The room as one value: seals and opens, digests, lends a credential to one request.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use http::request::Parts;
+use lockgate_access::Grant;
+use lockgate_access::directory::Connection;
+use lockgate_access::spec::AuthPlacement;
+use lockgate_store::{Change, Epoch, Row, Store, values};
+use lockgate_vocabulary::{Clock, Entropy, Fault, Secret, Stop, TenantId};
+
+use crate::config::Config;
+use crate::equip::{self, Equipped, Loan};
+use crate::fingerprint::Digests;
+use crate::keyring::{Keyring, LendFailure};
+use crate::root_key::{self, RootKey, RootKeyProblem, UnwrapFailure, Wrapped};
+use crate::rows;
+use crate::scrub;
+use crate::seal::{self, Place, StreamOpener, StreamSealer, TenantKey};
+
+/// The house itself as a tenant of the vault: what belongs to no tenant is sealed under its key.
+pub const HOUSE: TenantId = TenantId::from_u128(0);
+
+/// How long the keyring waits before it asks the store again after a failure.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// The vault. Cloning it gives another handle on the same one.
+///
+/// It lends and seals; it gives no credential out. Taking credentials in, rotating and revoking them is
+/// the [`crate::Custodian`]'s.
+#[derive(Clone)]
+pub struct Vault {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) keyring: Keyring,
+    pub(crate) digests: Digests,
+    root_key: Arc<dyn RootKey>,
+    epoch: Epoch,
+}
+
+impl Vault {
+    /// Reads the root key, opens every tenant's key with it and starts to follow the store's epoch. It
+    /// must run inside a tokio runtime. A root key that did not seal this store is refused.
+    pub async fn open(
+        config: &Config,
+        store: Store,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, Fault> {
+        let root_key = root_key::read(&config.source()?, entropy.clone())?;
+        Self::with_root_key(Arc::new(root_key), store, clock, entropy).await
+    }
+
+    /// The same with a root key that is held elsewhere.
+    pub async fn with_root_key(
+        root_key: Arc<dyn RootKey>,
+        store: Store,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, Fault> {
+        let epoch = store.epoch();
+        let house = house_key(root_key.as_ref(), &store, clock.as_ref(), entropy.as_ref()).await?;
+        let digests = Digests::new(&house)?;
+        let keyring = Keyring::default();
+        let inner = Inner { store, clock, entropy, keyring, digests, root_key, epoch: epoch.clone() };
+        let inner = Arc::new(inner);
+        inner.refresh().await?;
+        tokio::spawn(follow(Arc::downgrade(&inner), epoch));
+        Ok(Self { inner })
+    }
+
+    /// Makes sure that the tenant has a key, so that [`Vault::seal`] can do without the store.
+    pub async fn prepare(&self, tenant: TenantId) -> Result<(), Fault> {
+        self.inner.prepare(tenant).await.map(drop)
+    }
+
+    /// Reads what changed in the store now instead of at the next epoch.
+    pub async fn refresh(&self) -> Result<(), Fault> {
+        self.inner.refresh().await
+    }
+
+    /// Wraps every tenant's key that an earlier root key wrapped under the current one; how many there were.
+    pub async fn rewrap(&self) -> Result<u64, Fault> {
+        self.inner.rewrap().await
+    }
+
+    /// Seals bytes that open only for the same tenant, purpose and context. It asks no database.
+    pub fn seal(&self, tenant: TenantId, purpose: &str, context: &[u8], plain: &[u8]) -> Result<Vec<u8>, Fault> {
+        let key = self.inner.sealing_key(tenant)?;
+        seal::message(&key, &place(tenant, purpose, context), plain, self.inner.entropy.as_ref())
+    }
+
+    /// Opens what [`Vault::seal`] sealed. Bytes that were changed or belong elsewhere are a fault.
+    pub fn unseal(&self, tenant: TenantId, purpose: &str, context: &[u8], sealed: &[u8]) -> Result<Secret, Fault> {
+        let key = self.inner.keyring.key_of(tenant, sealed).map_err(unopened)?;
+        seal::open_message(&key, &place(tenant, purpose, context), sealed).map_err(unopened)
+    }
+
+    /// Starts to seal a stream, such as a spool, in chunks of 64 KiB.
+    pub fn stream_sealer(&self, tenant: TenantId, purpose: &str, context: &[u8]) -> Result<StreamSealer, Fault> {
+        let key = self.inner.sealing_key(tenant)?;
+        StreamSealer::new(&key, &place(tenant, purpose, context), self.inner.entropy.as_ref())
+    }
+
+    /// Starts to open a stream, from its first [`StreamOpener::PRELUDE`] bytes.
+    pub fn stream_opener(
+        &self,
+        tenant: TenantId,
+        purpose: &str,
+        context: &[u8],
+        prelude: &[u8],
+    ) -> Result<StreamOpener, Fault> {
+        let key = self.inner.keyring.key_of(tenant, prelude).map_err(unopened)?;
+        StreamOpener::new(&key, &place(tenant, purpose, context), prelude).map_err(unopened)
+    }
+
+    /// A keyed digest, for records and idempotency keys: equal for equal data of the same tenant and
+    /// purpose, and nothing to anybody without the root key. It stays the same over the years.
+    pub fn digest(&self, tenant: TenantId, purpose: &str, data: &[u8]) -> [u8; 32] {
+        self.inner.digests.digest(tenant, purpose, data)
+    }
+
+    /// Puts the connection's credential into the request, as the last thing before it is sent.
+    ///
+    /// The request's target is absolute and lies below the connection's base, or nothing is lent.
+    pub fn equip(&self, grant: &Grant, parts: &mut Parts) -> Result<Equipped, Stop> {
+        let connection = grant.connection();
+        if connection.tenant != grant.caller().tenant() {
+            return Err(Fault::violated("a grant is for a connection of the caller's tenant").into());
+        }
+        self.inner.equip(connection, parts)
+    }
+
+    /// The text without the connection's credential in any spelling, for what a vendor sent back. At most
+    /// 8 KiB of it are kept.
+    pub fn scrub(&self, grant: &Grant, text: &str) -> String {
+        self.inner.scrub(grant.connection(), text)
+    }
+}
+
+impl Inner {
+    pub(crate) fn equip(&self, connection: &Connection, parts: &mut Parts) -> Result<Equipped, Stop> {
+        equip::check_origin(connection, parts)?;
+        let placement = &connection.provider.auth;
+        if *placement == AuthPlacement::None {
+            return equip::put(placement, None, parts);
+        }
+        let loan = self.lend(connection)?;
+        equip::put(placement, Some(&loan), parts)
+    }
+
+    pub(crate) fn scrub(&self, connection: &Connection, text: &str) -> String {
+        if connection.provider.auth == AuthPlacement::None {
+            return scrub::clipped(text).to_owned();
+        }
+        match self.lend(connection) {
+            Ok(loan) => scrub::scrub(text, loan.value.expose()),
+            // Without the credential nobody can say whether the text holds it.
+            Err(_) => scrub::WITHHELD.to_owned(),
+        }
+    }
+
+    fn lend(&self, connection: &Connection) -> Result<Loan, Stop> {
+        if !self.keyring.is_fresh(self.epoch.value(), self.clock.elapsed()) {
+            return Err(Fault::unavailable("lending a credential", "what changed could not be read for 2 s").into());
+        }
+        self.keyring.lend(connection, self.clock.now()).map_err(|failure| match failure {
+            LendFailure::Refused(refusal) => refusal.into(),
+            LendFailure::NotLoaded => Fault::unavailable("lending a credential", "it is not in memory yet").into(),
+            LendFailure::Unopened(reason) => Fault::broken("opening a credential", reason).into(),
+        })
+    }
+
+    fn sealing_key(&self, tenant: TenantId) -> Result<Arc<TenantKey>, Fault> {
+        let none = || Fault::unavailable("sealing for a tenant", "its key is not in memory yet");
+        self.keyring.newest_key(tenant).ok_or_else(none)
+    }
+
+    /// The tenant's newest key, made now where there is none.
+    pub(crate) async fn prepare(&self, tenant: TenantId) -> Result<Arc<TenantKey>, Fault> {
+        if let Some(key) = self.keyring.newest_key(tenant) {
+            return Ok(key);
+        }
+        let root_key = self.root_key.as_ref();
+        make_key(root_key, &self.store, tenant, self.clock.as_ref(), self.entropy.as_ref()).await?;
+        let rows = self.store.read(tenant, &rows::KEYS_OF, vec![]).await?;
+        self.add_keys(&rows).await?;
+        self.keyring.newest_key(tenant).ok_or(Fault::violated("a key that was made is there"))
+    }
+
+    /// Reads what changed since the last time.
+    pub(crate) async fn refresh(&self) -> Result<(), Fault> {
+        // INVARIANT: the epoch is read before the rows, so what changes in between is read again.
+        let target = self.epoch.value();
+        let since = i64::try_from(self.keyring.loaded()).unwrap_or(i64::MAX);
+        let keys = self.store.survey(&rows::KEYS_CHANGED, values![since]).await?;
+        self.add_keys(&keys).await?;
+        let credentials = self.store.survey(&rows::CREDENTIALS_CHANGED, values![since]).await?;
+        self.keyring.add_credentials(&credentials)?;
+        self.keyring.set_loaded(target);
+        for row in self.store.survey(&rows::KEYS_MISSING, vec![]).await? {
+            self.prepare(row.parsed(0)?).await?;
+        }
+        Ok(())
+    }
+
+    async fn add_keys(&self, rows: &[Row]) -> Result<(), Fault> {
+        for row in rows {
+            let (tenant, key) = unwrapped(self.root_key.as_ref(), row).await?;
+            self.keyring.add_key(tenant, key);
+        }
+        Ok(())
+    }
+
+    async fn rewrap(&self) -> Result<u64, Fault> {
+        let current = self.root_key.current().to_owned();
+        let mut rewrapped = 0;
+        for row in self.store.survey(&rows::KEYS_CHANGED, values![-1i64]).await? {
+            let (tenant, version, root_key) = (row.parsed(0)?, row.int(1)?, row.text(2)?);
+            if root_key == current {
+                continue;
+            }
+            let material = unwrapped_material(self.root_key.as_ref(), &row).await?;
+            let wrapped = self.root_key.wrap(label(tenant, version), material).await?;
+            let change = Change::of(tenant)
+                .raising_epoch()
+                .step(&rows::KEY_REWRAP, values![version, root_key, wrapped.root_key, wrapped.bytes]);
+            self.store.apply(change).await.map_err(|failure| failure.into_fault("re-wrapping a tenant's key"))?;
+            rewrapped += 1;
+        }
+        Ok(rewrapped)
+    }
+}
+
+/// Follows the store's epoch until the vault or the store is gone.
+async fn follow(vault: Weak<Inner>, mut epoch: Epoch) {
+    while epoch.changed().await.is_some() {
+        while let Some(inner) = vault.upgrade() {
+            let Err(fault) = inner.refresh().await else { break };
+            tracing::warn!(%fault, "the vault could not read what changed");
+            let pause = inner.clock.sleep(RETRY);
+            drop(inner);
+            pause.await;
+        }
+        if vault.strong_count() == 0 {
+            return;
+        }
+    }
+}
+
+fn place<'a>(tenant: TenantId, purpose: &'a str, context: &'a [u8]) -> Place<'a> {
+    Place { tenant, purpose, reference: "", version: 0, context }
+}
+
+fn unopened(reason: seal::Unopened) -> Fault {
+    Fault::broken("opening what was sealed", reason)
+}
+
+/// What a tenant's key is bound to when it is wrapped.
+fn label(tenant: TenantId, version: i64) -> Vec<u8> {
+    let mut label = b"lockgate tenant key v1".to_vec();
+    label.extend_from_slice(&tenant.as_u128().to_be_bytes());
+    label.extend_from_slice(&version.to_be_bytes());
+    label
+}
+
+/// The house's first key, made at the first start. It is also what proves that the root key is the one
+/// that sealed this store.
+async fn house_key(
+    root_key: &dyn RootKey,
+    store: &Store,
+    clock: &dyn Clock,
+    entropy: &dyn Entropy,
+) -> Result<TenantKey, Fault> {
+    if store.read(HOUSE, &rows::KEYS_OF, vec![]).await?.is_empty() {
+        make_key(root_key, store, HOUSE, clock, entropy).await?;
+    }
+    let rows = store.read(HOUSE, &rows::KEYS_OF, vec![]).await?;
+    let first = rows.first().ok_or(Fault::violated("the house's key is there once it was made"))?;
+    unwrapped(root_key, first).await.map(|(_, key)| key)
+}
+
+/// Makes a tenant's first key. Where another node was quicker, its key stays.
+async fn make_key(
+    root_key: &dyn RootKey,
+    store: &Store,
+    tenant: TenantId,
+    clock: &dyn Clock,
+    entropy: &dyn Entropy,
+) -> Result<(), Fault> {
+    let mut material = vec![0; 32];
+    entropy.fill(&mut material);
+    let wrapped = root_key.wrap(label(tenant, 1), Secret::new(material)).await?;
+    let change = Change::of(tenant)
+        .raising_epoch()
+        .step(&rows::KEY_INSERT, values![1i64, wrapped.root_key, wrapped.bytes, clock.now()]);
+    store.apply(change).await.map_err(|failure| failure.into_fault("keeping a tenant's new key"))?;
+    Ok(())
+}
+
+async fn unwrapped(root_key: &dyn RootKey, row: &Row) -> Result<(TenantId, TenantKey), Fault> {
+    let version = u32::try_from(row.int(1)?).map_err(|error| Fault::broken("reading a key's version", error))?;
+    let material = unwrapped_material(root_key, row).await?;
+    let key = TenantKey::new(version, &material).ok_or(Fault::violated("a tenant's key has 32 bytes"))?;
+    Ok((row.parsed(0)?, key))
+}
+
+async fn unwrapped_material(root_key: &dyn RootKey, row: &Row) -> Result<Secret, Fault> {
+    let label = label(row.parsed(0)?, row.int(1)?);
+    let wrapped = Wrapped { root_key: row.text(2)?.to_owned(), bytes: row.bytes(3)?.to_vec() };
+    root_key.unwrap(label, wrapped).await.map_err(|failure| match failure {
+        UnwrapFailure::Absent | UnwrapFailure::Wrong => RootKeyProblem::Wrong.into(),
+        UnwrapFailure::Fault(fault) => fault,
+    })
+}
