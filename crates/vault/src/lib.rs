@@ -18,6 +18,7 @@ pub mod root_key;
 mod rows;
 mod scrub;
 mod seal;
+mod secret;
 mod vault;
 
 pub use config::Config;
@@ -26,4 +27,5 @@ pub use refusal::VaultRefusal;
 pub use root_key::{RootKeyProblem, generate_root_key_file};
 pub use rows::STATEMENTS;
 pub use seal::{StreamOpener, StreamSealer, Unopened};
+pub use secret::{Act, CredentialView, Custodian, Listed, NewCredential, Revoked, Sensitivity, VersionView};
 pub use vault::{HOUSE, Vault};

@@ -30,9 +30,6 @@ lockgate_vocabulary::refusals! {
         OriginOutside = 403, "vault.origin.outside",
             "The request leaves the host, port or path prefix that the credential is bound to.",
             "Call a path below the connection's base URL.";
-        PageTooLarge = 400, "vault.page.limit",
-            "A page has 1 to 1,000 rows.",
-            "Ask for at most 1,000 rows and follow the cursor.";
         SecretUnfit = 422, "vault.secret.unfit",
             "The secret cannot stand where the provider wants it.",
             "Send the secret alone: visible ASCII without line breaks, blanks at its ends or a scheme such as `Bearer`; at most 8 KiB.";

@@ -13,7 +13,6 @@ pub const STATEMENTS: &[&Statement] = &[
     &CREDENTIAL_PROMOTE,
     &CREDENTIAL_READ,
     &CREDENTIAL_REVOKE,
-    &CREDENTIAL_TOUCH,
     &EVENT_INSERT,
     &KEYS_CHANGED,
     &KEYS_MISSING,
@@ -131,13 +130,6 @@ pub(crate) static VERSIONS_OF: Statement = Statement::tenant(
     "vault.versions_of",
     "SELECT version, fingerprint, status, created_at, destroyed_at FROM credential_versions \
      WHERE tenant = $1 AND credential = $2 ORDER BY version",
-);
-
-/// Marks an active credential as changed, whose current version is still this one.
-pub(crate) static CREDENTIAL_TOUCH: Statement = Statement::tenant(
-    "vault.credential_touch",
-    "UPDATE credentials SET changed = (SELECT value FROM house WHERE name = 'epoch') \
-     WHERE tenant = $1 AND credential = $2 AND current_version = $3 AND status = 'active'",
 );
 
 /// Moves an active credential from one current version to another, and sets its expiry.

@@ -1,0 +1,306 @@
+//! Taking credentials in, changing and ending them: the side of the vault that cannot use them.
+//!
+//! A value comes in once, as a [`Secret`], and is sealed before it touches anything. What comes back is
+//! metadata and a fingerprint. Every act demands its scope of the caller, holds as one change of the
+//! store, and is recorded in that change; reading metadata is recorded before it is answered (SEC-7).
+//!
+//! A credential belongs to one connection. Of its versions one is `current`; others are `staged` (in,
+//! but never used yet), `previous` (used before, kept for going back) or `revoked`.
+
+mod create;
+mod event;
+mod list;
+mod revoke;
+mod rotate;
+
+use std::sync::Arc;
+
+use lockgate_access::directory::{Connection, ConnectionStatus};
+use lockgate_access::scope::Scope;
+use lockgate_access::{Access, AccessRefusal, Caller};
+use lockgate_audit::{Audit, Deed};
+use lockgate_store::{ApplyFailure, Change, Row, values};
+use lockgate_vocabulary::{
+    ConnectionId, CredentialId, Fault, Name, Refusal, Secret, Stop, TenantId, Timestamp, TraceId,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::binding::Binding;
+use crate::equip;
+use crate::keyring::CREDENTIAL;
+use crate::refusal::VaultRefusal;
+use crate::rows;
+use crate::seal::{self, Place};
+use crate::vault::Vault;
+
+pub use list::Listed;
+pub use revoke::Revoked;
+
+/// Takes credentials in, rotates and revokes them, and tells their metadata.
+#[derive(Clone)]
+pub struct Custodian {
+    vault: Vault,
+    access: Arc<Access>,
+    audit: Audit,
+}
+
+/// Who acts, and in which trace.
+#[derive(Debug, Clone, Copy)]
+pub struct Act<'a> {
+    /// Who.
+    pub caller: &'a Caller,
+    /// The trace of the request.
+    pub trace: TraceId,
+}
+
+/// How much harm a credential could do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sensitivity {
+    /// Reads what is public anyway.
+    Low,
+    /// Reads what is not public.
+    Medium,
+    /// Changes things, or reads personal data.
+    High,
+    /// Moves money, or administers the vendor's account.
+    Critical,
+}
+
+impl Sensitivity {
+    /// The word for it in rows and answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        [Self::Low, Self::Medium, Self::High, Self::Critical].into_iter().find(|class| class.as_str() == word)
+    }
+}
+
+/// A credential that is to be taken in. Its value comes beside it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewCredential {
+    /// Its name, unique in the tenant.
+    pub name: Name,
+    /// The one connection that it is for.
+    pub connection: ConnectionId,
+    /// Who answers for it: a person or a team, 1 to 200 characters.
+    pub owner: String,
+    /// How much harm it could do.
+    pub sensitivity: Sensitivity,
+    /// After how many days it should be rotated, 1 to 3,650.
+    #[serde(default)]
+    pub cadence_days: Option<u32>,
+    /// When it ends, in microseconds since 1970; from then on it is lent to nobody.
+    #[serde(default)]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// What may be known of a credential.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CredentialView {
+    /// Its id.
+    pub id: CredentialId,
+    /// Its name.
+    pub name: Name,
+    /// Who answers for it.
+    pub owner: String,
+    /// How much harm it could do.
+    pub sensitivity: Sensitivity,
+    /// After how many days it should be rotated.
+    pub cadence_days: Option<u32>,
+    /// When it ends.
+    pub expires_at: Option<Timestamp>,
+    /// When the next rotation is due by its cadence.
+    pub rotation_due_at: Option<Timestamp>,
+    /// `active` or `revoked`.
+    pub status: String,
+    /// The version that is in use.
+    pub current_version: u32,
+    /// The fingerprint of that version.
+    pub fingerprint: String,
+    /// When the credential was taken in.
+    pub created_at: Timestamp,
+    /// When the version in use was taken in.
+    pub version_created_at: Timestamp,
+}
+
+/// What may be known of one version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VersionView {
+    /// Its number, from 1.
+    pub version: u32,
+    /// Its fingerprint.
+    pub fingerprint: String,
+    /// `current`, `staged`, `previous`, `revoked` or `destroyed`.
+    pub status: String,
+    /// When it was taken in.
+    pub created_at: Timestamp,
+    /// When its value was destroyed.
+    pub destroyed_at: Option<Timestamp>,
+}
+
+const DAY_MICROS: i64 = 86_400 * 1_000_000;
+
+impl CredentialView {
+    fn read(row: &Row) -> Result<Self, Fault> {
+        let cadence_days = row.opt_int(4)?.and_then(|days| u32::try_from(days).ok());
+        let version_created_at = row.moment(10)?;
+        let due = |days: u32| version_created_at.as_micros().saturating_add(i64::from(days).saturating_mul(DAY_MICROS));
+        let sensitivity = Sensitivity::parse(row.text(3)?);
+        Ok(Self {
+            id: row.parsed(0)?,
+            name: row.parsed(1)?,
+            owner: row.text(2)?.to_owned(),
+            sensitivity: sensitivity.ok_or(Fault::violated("a stored sensitivity is one of the four"))?,
+            cadence_days,
+            expires_at: row.opt_moment(5)?,
+            rotation_due_at: cadence_days.map(|days| Timestamp::from_micros(due(days))),
+            status: row.text(6)?.to_owned(),
+            current_version: version_of(row.int(7)?)?,
+            created_at: row.moment(8)?,
+            fingerprint: row.text(9)?.to_owned(),
+            version_created_at,
+        })
+    }
+
+    fn is_active(&self) -> bool {
+        self.status == "active"
+    }
+}
+
+impl VersionView {
+    fn read(row: &Row) -> Result<Self, Fault> {
+        Ok(Self {
+            version: version_of(row.int(0)?)?,
+            fingerprint: row.text(1)?.to_owned(),
+            status: row.text(2)?.to_owned(),
+            created_at: row.moment(3)?,
+            destroyed_at: row.opt_moment(4)?,
+        })
+    }
+}
+
+fn version_of(number: i64) -> Result<u32, Fault> {
+    u32::try_from(number).map_err(|error| Fault::broken("reading a version", error))
+}
+
+impl Custodian {
+    /// The custodian of this vault. Scopes and connections are asked of `access`, and every act is
+    /// recorded by `audit`.
+    pub fn new(vault: Vault, access: Arc<Access>, audit: Audit) -> Self {
+        Self { vault, access, audit }
+    }
+
+    /// The tenant's connection, if it may still have credentials.
+    fn connection(&self, tenant: TenantId, id: ConnectionId) -> Result<Arc<Connection>, Refusal> {
+        let directory = self.access.directory();
+        let found = directory.tenants.get(&tenant).and_then(|view| view.connections.get(&id));
+        let connection = found.ok_or(AccessRefusal::ConnectionUnknown)?;
+        if connection.status == ConnectionStatus::Retired {
+            return Err(AccessRefusal::ConnectionRetired.into());
+        }
+        Ok(connection.clone())
+    }
+
+    /// The connection that uses the credential.
+    async fn connection_of(&self, tenant: TenantId, id: CredentialId) -> Result<Arc<Connection>, Stop> {
+        let rows = self.vault.inner.store.read(tenant, &rows::CONNECTIONS_DEPENDENT, values![id]).await?;
+        let first = rows.first().ok_or(AccessRefusal::ConnectionRetired)?;
+        Ok(self.connection(tenant, first.parsed(0)?)?)
+    }
+
+    async fn credential(&self, tenant: TenantId, id: CredentialId) -> Result<CredentialView, Stop> {
+        let rows = self.vault.inner.store.read(tenant, &rows::CREDENTIAL_READ, values![id]).await?;
+        let row = rows.first().ok_or(AccessRefusal::ObjectUnknown)?;
+        Ok(CredentialView::read(row)?)
+    }
+
+    /// The credential, if it may be changed.
+    async fn active(&self, tenant: TenantId, id: CredentialId) -> Result<CredentialView, Stop> {
+        let credential = self.credential(tenant, id).await?;
+        if !credential.is_active() {
+            return Err(VaultRefusal::CredentialRevoked.into());
+        }
+        Ok(credential)
+    }
+
+    /// Seals a value as one version, for its connection as the connection is now.
+    async fn sealed(
+        &self,
+        connection: &Connection,
+        credential: CredentialId,
+        version: u32,
+        secret: &Secret,
+    ) -> Result<Sealed, Stop> {
+        if !equip::fits(&connection.provider.auth, secret) {
+            return Err(VaultRefusal::SecretUnfit.into());
+        }
+        let inner = &self.vault.inner;
+        let key = inner.prepare(connection.tenant).await?;
+        let (binding, reference) = (Binding::of(connection), credential.to_string());
+        let place = Place {
+            tenant: connection.tenant,
+            purpose: CREDENTIAL,
+            reference: &reference,
+            version,
+            context: binding.context(),
+        };
+        let envelope = seal::envelope(&key, &place, secret.expose(), inner.entropy.as_ref())?;
+        let fingerprint = inner.digests.fingerprint(connection.tenant, secret)?;
+        Ok(Sealed { record: binding.before(&envelope), fingerprint })
+    }
+
+    /// Applies a change with the record of it, and takes it into memory.
+    async fn commit(&self, change: Change, deed: &Deed) -> Result<(), CommitFailure> {
+        let (statement, values) = self.audit.step(deed);
+        self.vault.inner.store.apply(change.step(statement, values)).await.map_err(|failure| match failure {
+            ApplyFailure::Conflict { step } => CommitFailure::Conflict(step),
+            ApplyFailure::Unmet { step } => CommitFailure::Unmet(step),
+            ApplyFailure::Fault(fault) => CommitFailure::Fault(fault),
+        })?;
+        // The change holds whatever comes now; a failed reading is made good when the epoch is followed.
+        if let Err(fault) = self.vault.refresh().await {
+            tracing::warn!(%fault, "the vault could not read what it changed");
+        }
+        Ok(())
+    }
+
+    fn demand(&self, act: Act<'_>, scope: Scope) -> Result<TenantId, Stop> {
+        self.access.demand(act.caller, scope)?;
+        Ok(act.caller.tenant())
+    }
+}
+
+/// One version, ready to be kept.
+struct Sealed {
+    record: Vec<u8>,
+    fingerprint: String,
+}
+
+/// Why nothing of a change holds.
+enum CommitFailure {
+    Conflict(usize),
+    Unmet(usize),
+    Fault(Fault),
+}
+
+impl CommitFailure {
+    /// What it means where no step's failure has a meaning of its own: somebody else was quicker.
+    fn stop(self) -> Stop {
+        match self {
+            Self::Conflict(_) | Self::Unmet(_) => VaultRefusal::CredentialChanged.into(),
+            Self::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,58 @@
+//! Metadata of credentials, each reading of it recorded first.
+
+use lockgate_access::AccessRefusal;
+use lockgate_access::scope::Scope;
+use lockgate_audit::Deed;
+use lockgate_store::values;
+use lockgate_vocabulary::limit::PAGE_MOST;
+use lockgate_vocabulary::{CredentialId, Fault, Stop, TenantId};
+use serde::Serialize;
+
+use super::{Act, CredentialView, Custodian, VersionView};
+use crate::rows;
+
+/// A page of credentials.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Listed {
+    /// The credentials, by their id.
+    pub items: Vec<CredentialView>,
+    /// After which credential the next page starts, where there is one.
+    pub next: Option<CredentialId>,
+}
+
+impl Custodian {
+    /// A page of the tenant's credentials, of at most 1,000.
+    pub async fn list(&self, act: Act<'_>, after: Option<CredentialId>, limit: u32) -> Result<Listed, Stop> {
+        let tenant = self.demand(act, Scope::ConnectionsRead)?;
+        if !(1..=PAGE_MOST).contains(&limit) {
+            return Err(AccessRefusal::PageTooLarge.into());
+        }
+        let deed = Deed::new(act.caller.actor(), act.trace, "credential.list", tenant);
+        self.audit.record(deed).await?;
+        // One more than asked for tells whether there is another page.
+        let after = after.map(|id| id.to_string()).unwrap_or_default();
+        let store = &self.vault.inner.store;
+        let rows = store.read(tenant, &rows::CREDENTIAL_LIST, values![after, i64::from(limit) + 1]).await?;
+        let mut items = rows.iter().map(CredentialView::read).collect::<Result<Vec<_>, Fault>>()?;
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().filter(|_| more).map(|last| last.id);
+        Ok(Listed { items, next })
+    }
+
+    /// One credential and its versions.
+    pub async fn show(&self, act: Act<'_>, id: CredentialId) -> Result<(CredentialView, Vec<VersionView>), Stop> {
+        let tenant = self.demand(act, Scope::ConnectionsRead)?;
+        let deed = Deed::new(act.caller.actor(), act.trace, "credential.read", id);
+        self.audit.record(deed).await?;
+        let credential = self.credential(tenant, id).await?;
+        Ok((credential, self.versions(tenant, id).await?))
+    }
+
+    /// A credential's versions, by their number.
+    pub(super) async fn versions(&self, tenant: TenantId, id: CredentialId) -> Result<Vec<VersionView>, Fault> {
+        let rows = self.vault.inner.store.read(tenant, &rows::VERSIONS_OF, values![id]).await?;
+        rows.iter().map(VersionView::read).collect()
+    }
+}

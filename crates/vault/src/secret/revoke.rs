@@ -1,0 +1,88 @@
+//! Ending a credential: in one change it is lent to nobody, and what depended on it stops.
+
+use lockgate_access::scope::Scope;
+use lockgate_audit::Deed;
+use lockgate_store::{Change, values};
+use lockgate_vocabulary::{ConnectionId, CredentialId, Fault, Stop, TenantId};
+use serde::Serialize;
+use serde_json::json;
+
+use super::{Act, CommitFailure, Custodian, event};
+use crate::refusal::VaultRefusal;
+use crate::rows;
+
+/// Why a connection is degraded, as it shows.
+const REASON: &str = "its credential was revoked";
+/// Characters of a reason.
+const REASON_LENGTH: usize = 200;
+/// How often connections that were attached at the same moment are looked for again.
+const TRIES: u8 = 4;
+/// The step that degrades connections, by its place in the change.
+const DEGRADE: usize = 2;
+
+/// What a revocation did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Revoked {
+    /// The credential.
+    pub credential: CredentialId,
+    /// The connections that run nothing until they have another.
+    pub degraded: Vec<ConnectionId>,
+}
+
+impl Custodian {
+    /// Revokes a credential for a reason. Connections that use it become degraded in the same change.
+    pub async fn revoke(&self, act: Act<'_>, id: CredentialId, reason: &str) -> Result<Revoked, Stop> {
+        let tenant = self.demand(act, Scope::CredentialsRotate)?;
+        let fits = (1..=REASON_LENGTH).contains(&reason.chars().count()) && !reason.chars().any(char::is_control);
+        if !fits {
+            let refusal = VaultRefusal::InputInvalid.refuse();
+            return Err(refusal.violation("/reason", "has 1 to 200 characters and no control characters").into());
+        }
+        self.active(tenant, id).await?;
+        for _ in 0..TRIES {
+            let degraded = self.dependents(tenant, id).await?;
+            let change = self.ended(act, tenant, id, &degraded, reason);
+            let deed = Deed::new(act.caller.actor(), act.trace, "credential.revoke", id)
+                .with("reason", reason)
+                .with("degraded", i64::try_from(degraded.len()).unwrap_or(i64::MAX));
+            match self.commit(change, &deed).await {
+                Ok(()) => return Ok(Revoked { credential: id, degraded }),
+                // A connection was attached or retired in between: look again.
+                Err(CommitFailure::Unmet(DEGRADE)) => {}
+                Err(other) => return Err(other.stop()),
+            }
+        }
+        Err(VaultRefusal::CredentialChanged.into())
+    }
+
+    async fn dependents(&self, tenant: TenantId, id: CredentialId) -> Result<Vec<ConnectionId>, Fault> {
+        let rows = self.vault.inner.store.read(tenant, &rows::CONNECTIONS_DEPENDENT, values![id]).await?;
+        rows.iter().map(|row| row.parsed(0)).collect()
+    }
+
+    fn ended(
+        &self,
+        act: Act<'_>,
+        tenant: TenantId,
+        id: CredentialId,
+        degraded: &[ConnectionId],
+        reason: &str,
+    ) -> Change {
+        let inner = &self.vault.inner;
+        // INVARIANT: exactly the connections that are told of are degraded, none is forgotten.
+        let expected = u64::try_from(degraded.len()).unwrap_or(u64::MAX);
+        let change = Change::of(tenant)
+            .raising_epoch()
+            .step(&rows::CREDENTIAL_REVOKE, values![id])
+            .expecting(1)
+            .step(&rows::VERSIONS_REVOKE, values![id])
+            .step(&rows::CONNECTION_DEGRADE, values![id, REASON])
+            .expecting(expected);
+        let data = json!({"credential": id, "reason": reason});
+        let change = event::told(change, inner, act, "CredentialRevoked", &id.to_string(), data);
+        degraded.iter().fold(change, |change, connection| {
+            let data = json!({"connection": connection, "credential": id, "reason": REASON});
+            event::told(change, inner, act, "IntegrationConnectionDegraded", &connection.to_string(), data)
+        })
+    }
+}
