@@ -109,7 +109,7 @@ async fn answers(options: &Options, own: Option<&Names>, url: &StrictUrl) -> Res
     let name: Arc<str> = url.host().name().unwrap_or_default().into();
     let mut resolver: Option<Arc<dyn Resolver>> = None;
     for map in [options.dns.as_ref(), own].into_iter().flatten() {
-        let map = fixed(map)?;
+        let map = fixed(map);
         resolver = Some(Arc::new(match resolver {
             Some(then) => map.or(then),
             None => map,
@@ -124,16 +124,17 @@ async fn answers(options: &Options, own: Option<&Names>, url: &StrictUrl) -> Res
     }
 }
 
-/// The map as a resolver. Names in it that no URL can have in canonical form are never asked for.
-fn fixed(names: &Names) -> Result<StaticResolver, EgressRefusal> {
-    let names = names.iter().map(|(name, answers)| {
-        let answers = match answers {
+/// The map as a resolver. A name that no URL can have is never asked for, so it is left out.
+fn fixed(names: &Names) -> StaticResolver {
+    let mut resolver = StaticResolver::default();
+    for (name, answers) in names {
+        let addresses = match answers {
             Answers::One(address) => vec![*address],
             Answers::Several(addresses) => addresses.clone(),
         };
-        (name.clone(), answers)
-    });
-    StaticResolver::new(&names.collect())
+        resolver.add(name, addresses).unwrap_or_default();
+    }
+    resolver
 }
 
 impl Output {

@@ -74,7 +74,11 @@ impl fmt::Display for Host {
         match self {
             Self::Name(name) => f.write_str(name),
             Self::Address(IpAddr::V4(address)) => address.fmt(f),
-            Self::Address(IpAddr::V6(address)) => write!(f, "[{address}]"),
+            Self::Address(IpAddr::V6(address)) => match (address.to_ipv4_mapped(), address.segments()) {
+                // Without the dots in which the standard library writes these, so that it can be read again.
+                (Some(_), [.., high, low]) => write!(f, "[::ffff:{high:x}:{low:x}]"),
+                (None, _) => write!(f, "[{address}]"),
+            },
         }
     }
 }
@@ -104,14 +108,18 @@ fn is_well_formed(name: &str) -> bool {
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    name.len() <= NAME_BYTES && name.split('.').all(label)
+    // A top-level label begins with a letter (RFC 1123 section 2.1, RFC 3696 section 2).
+    let top = |last: &str| last.starts_with(|first: char| first.is_ascii_lowercase()) && !last.contains('_');
+    name.len() <= NAME_BYTES && name.split('.').all(label) && name.rsplit_once('.').is_none_or(|(_, last)| top(last))
 }
 
 /// Takes a name in Unicode only if every program maps it alike: in lower case, composed, without
 /// characters that stand for others. Whoever means such a name can write its ASCII form.
 fn from_unicode(text: &str) -> Result<String, EgressRefusal> {
+    // The Kelvin sign, for one, is a capital of the letter k.
+    let becomes_ascii = |c: char| !c.is_ascii() && c.to_lowercase().any(|lower| lower.is_ascii());
     let lower = text.to_lowercase();
-    if lower.contains(DEVIATIONS) {
+    if lower.contains(DEVIATIONS) || text.contains(becomes_ascii) {
         return Err(EgressRefusal::HostLookalike);
     }
     let uts46 = Uts46::new();

@@ -75,6 +75,7 @@ impl Resolver for SystemResolver {
 }
 
 /// A map from names to addresses that goes before another resolver, or stands alone.
+#[derive(Default)]
 pub struct StaticResolver {
     names: HashMap<Arc<str>, Vec<IpAddr>>,
     every_other: Option<Vec<IpAddr>>,
@@ -82,19 +83,26 @@ pub struct StaticResolver {
 }
 
 impl StaticResolver {
-    /// A map whose names are brought into canonical form; `*` stands for every other name.
+    /// A map of all these names.
     pub fn new(names: &BTreeMap<String, Vec<IpAddr>>) -> Result<Self, EgressRefusal> {
-        let mut this = Self { names: HashMap::new(), every_other: None, then: None };
+        let mut this = Self::default();
         for (name, addresses) in names {
-            match name.as_str() {
-                "*" => this.every_other = Some(addresses.clone()),
-                name => match Host::parse(name)? {
-                    Host::Name(name) => drop(this.names.insert(name, addresses.clone())),
-                    Host::Address(_) => return Err(EgressRefusal::HostInvalid),
-                },
-            }
+            this.add(name, addresses.clone())?;
         }
         Ok(this)
+    }
+
+    /// Adds a name, which is brought into canonical form; `*` stands for every other name.
+    pub fn add(&mut self, name: &str, addresses: Vec<IpAddr>) -> Result<(), EgressRefusal> {
+        if name == "*" {
+            self.every_other = Some(addresses);
+            return Ok(());
+        }
+        match Host::parse(name)? {
+            Host::Name(name) => drop(self.names.insert(name, addresses)),
+            Host::Address(_) => return Err(EgressRefusal::HostInvalid),
+        }
+        Ok(())
     }
 
     /// Asks `then` for the names that the map does not have.
