@@ -1,0 +1,76 @@
+//! What an operator may set about the way out. What belongs to one connection stands in its own settings.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::destination;
+
+/// Time and space that a call may take, and how long connections to vendors are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where calls may lead.
+    pub destination: destination::Config,
+    /// Seconds for reaching a vendor: connecting and the TLS handshake; 5 by default.
+    pub connect_seconds: u32,
+    /// Seconds without a byte of a body, in either direction, after which it counts as dead; 10 by default.
+    pub stall_seconds: u32,
+    /// Seconds for the head of an answer; as long as the whole call may take by default.
+    pub answer_head_seconds: Option<u32>,
+    /// Seconds that a connection to a vendor waits for its next call; 60 by default.
+    pub idle_seconds: u32,
+    /// Seconds after which a connection to a vendor takes no new call; 600 by default.
+    pub age_seconds: u32,
+    /// Connections to one vendor that wait for their next call, for each connection; 64 by default.
+    pub most_idle: usize,
+    /// Bytes of an answer that are kept for a repeated idempotency key; 1 MiB by default.
+    pub kept_answer_bytes: usize,
+    /// Whether the house's own errands may go to `http:`. It sends everything in the clear.
+    pub danger_allow_http_errands: bool,
+    /// Private networks that the house's own errands may reach.
+    pub danger_errand_networks: Vec<ipnet::IpNet>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            destination: destination::Config::default(),
+            connect_seconds: 5,
+            stall_seconds: 10,
+            answer_head_seconds: None,
+            idle_seconds: 60,
+            age_seconds: 600,
+            most_idle: 64,
+            kept_answer_bytes: 1024 * 1024,
+            danger_allow_http_errands: false,
+            danger_errand_networks: Vec::new(),
+        }
+    }
+}
+
+/// The same as lengths of time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times {
+    pub(crate) connect: Duration,
+    pub(crate) stall: Duration,
+    pub(crate) answer_head: Option<Duration>,
+    pub(crate) idle: Duration,
+    pub(crate) age: Duration,
+}
+
+impl Config {
+    pub(crate) fn times(&self) -> Times {
+        let seconds = |seconds: u32| Duration::from_secs(seconds.max(1).into());
+        Times {
+            connect: seconds(self.connect_seconds),
+            stall: seconds(self.stall_seconds),
+            answer_head: self.answer_head_seconds.map(seconds),
+            idle: seconds(self.idle_seconds),
+            age: seconds(self.age_seconds),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

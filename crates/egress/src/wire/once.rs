@@ -1,0 +1,97 @@
+//! One exchange on a line of its own, read whole: for what the house itself asks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::header::HOST;
+use http::{HeaderValue, Request, Uri, response};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+
+use super::dial::dial;
+use super::failure::WireFailure;
+use super::line::{Sender, wire};
+use super::outgoing::Outgoing;
+use crate::alarm::{Alarm, Rang};
+use crate::destination::PinnedTarget;
+use crate::refusal::EgressRefusal;
+
+/// Where to, how, and within which limits.
+pub(crate) struct Once<'a> {
+    pub(crate) target: &'a PinnedTarget,
+    /// With HTTP/1.1 as its only protocol; none speaks in the clear.
+    pub(crate) tls: Option<Arc<ClientConfig>>,
+    pub(crate) most_bytes: usize,
+    pub(crate) until: Duration,
+}
+
+/// An answer with its whole body.
+pub(crate) struct Whole {
+    pub(crate) head: response::Parts,
+    pub(crate) body: Bytes,
+}
+
+/// Why there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnceFailure {
+    /// No line came about.
+    Wire(WireFailure),
+    /// What came was not an answer within the limits.
+    Answer(EgressRefusal),
+}
+
+impl Once<'_> {
+    /// Sends the request and reads the answer.
+    pub(crate) async fn send(&self, mut request: Request<Outgoing>, alarm: &mut Alarm) -> Result<Whole, OnceFailure> {
+        let dialled = dial(self.target, alarm, self.until).await.map_err(OnceFailure::Wire)?;
+        let name = ServerName::try_from(self.target.server_name().to_owned());
+        let name = name.map_err(|_| OnceFailure::Wire(WireFailure::Tls))?;
+        let host = HeaderValue::from_str(self.target.authority());
+        let host = host.map_err(|_| OnceFailure::Wire(WireFailure::Tls))?;
+        request.headers_mut().insert(HOST, host);
+        let path = request.uri().path_and_query().cloned();
+        *request.uri_mut() = path.map_or_else(|| Uri::from_static("/"), Uri::from);
+        let born = alarm.now();
+        let reading = async {
+            let wired = wire(dialled, self.tls.clone(), name, born).await.map_err(OnceFailure::Wire)?;
+            let Sender::One(mut one) = wired.sender else { return Err(OnceFailure::Wire(WireFailure::Tls)) };
+            let answer = one.send_request(request).await.map_err(|error| OnceFailure::Answer(reason(&error)))?;
+            let (head, body) = answer.into_parts();
+            let body = read(body, self.most_bytes).await.map_err(OnceFailure::Answer)?;
+            Ok(Whole { head, body })
+        };
+        match alarm.race(self.until, reading).await {
+            Ok(whole) => whole,
+            Err(Rang) => Err(OnceFailure::Answer(EgressRefusal::AnswerTimeout)),
+        }
+    }
+}
+
+fn reason(error: &hyper::Error) -> EgressRefusal {
+    if error.is_parse() { EgressRefusal::AnswerHead } else { EgressRefusal::VendorReset }
+}
+
+async fn read(mut body: Incoming, most: usize) -> Result<Bytes, EgressRefusal> {
+    let mut whole = BytesMut::new();
+    let announced = body.size_hint().lower();
+    if announced > most as u64 {
+        return Err(EgressRefusal::AnswerTooLarge);
+    }
+    loop {
+        let frame = std::future::poll_fn(|cx| std::pin::Pin::new(&mut body).poll_frame(cx)).await;
+        match frame {
+            None => return Ok(whole.freeze()),
+            Some(Err(_)) => return Err(EgressRefusal::AnswerTruncated),
+            Some(Ok(frame)) => {
+                let data = frame.into_data().unwrap_or_default();
+                if whole.len().saturating_add(data.len()) > most {
+                    return Err(EgressRefusal::AnswerTooLarge);
+                }
+                whole.extend_from_slice(&data);
+            }
+        }
+    }
+}
