@@ -1,23 +1,67 @@
 //! The handle on a node's log, and the proof that a run was opened.
 
 use std::fmt;
-use std::str::FromStr;
-use std::sync::Arc;
+use std::io;
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex, Weak};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use lockgate_store::{Statement, Value};
-use lockgate_vocabulary::{
-    AuditId, Clock, ConnectionId, Entropy, Fault, PrincipalId, RunId, Stop, TenantId, Timestamp,
-};
+use lockgate_vocabulary::{AuditId, Clock, ConnectionId, Entropy, Fault, RunId, Stop, TenantId, Timestamp};
 
+use crate::append::aside::Aside;
+use crate::append::queue::{Queue, Urgency};
+use crate::append::writer::{Begin, Writer};
+use crate::append::{Core, Durable, Parts, Shared, locked};
 use crate::checkpoint::{Signer, VerifierKey};
 use crate::config::Config;
+use crate::disk::LogDir;
+use crate::entry::{Started, emit};
 use crate::facts::{AttemptFacts, Closing, Deed, Outcome, RefusedFacts, RunFacts};
+use crate::ledger::Mark;
+use crate::notes::Notes;
+use crate::read::{Cursor, Filter, Page, Reader, Record, Run};
+use crate::recover::{self, Found};
 use crate::refusal::AuditRefusal;
+use crate::witness::Witness;
+use crate::{outbox, recover::Unfinished};
+
+/// The code of a run's end that recovery wrote: the process ended before the run did.
+const UNFINISHED: &str = "audit.run.unfinished";
+
+/// The code of a run's end that nobody told: it was dropped.
+const DROPPED: &str = "audit.run.dropped";
+
+/// The code of a run that was given up before its record was known to be durable, so nothing was done.
+const ABANDONED: &str = "audit.run.abandoned";
+
+/// When a caller should try again who finds the queue full.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// A node's log, open for writing. Cloning it gives another handle on the same log.
 #[derive(Clone)]
 pub struct Audit {
+    pub(crate) handle: Arc<Handle>,
     key: Arc<VerifierKey>,
+    threads: Arc<Mutex<Option<Threads>>>,
+    reader: Arc<Reader>,
+}
+
+/// What keeps the log open: when the last one is dropped, the writer ends it in good order.
+pub(crate) struct Handle {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.queue.close();
+    }
+}
+
+struct Threads {
+    writer: JoinHandle<()>,
+    aside: JoinHandle<()>,
 }
 
 /// What was found when the log was opened.
@@ -25,9 +69,9 @@ pub struct Audit {
 pub struct Recovered {
     /// Runs that had been opened and had no end. They are closed as `unknown` now.
     pub unfinished: Vec<UnfinishedRun>,
-    /// Entries in the log.
+    /// Entries that were in the log.
     pub entries: u64,
-    /// Entries found beyond the last signed checkpoint; the next checkpoint covers them.
+    /// How many of them lay beyond the last signed checkpoint; the next checkpoint covers them.
     pub unsigned: u64,
     /// Bytes of a half-written last group that were cut off. Nobody was told that they were durable.
     pub torn_bytes: u64,
@@ -64,46 +108,154 @@ impl Audit {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<(Self, Recovered), Fault> {
+        Self::open_with(config, signer, None, clock, entropy).await
+    }
+
+    /// The same, with somebody who is told each checkpoint.
+    pub async fn open_with(
+        config: &Config,
+        signer: Signer,
+        witness: Option<Arc<dyn Witness>>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<(Self, Recovered), Fault> {
         config.checked()?;
-        let _ = (clock, entropy);
-        Ok((Self { key: Arc::new(signer.verifier().clone()) }, Recovered::default()))
+        let key = Arc::new(signer.verifier().clone());
+        let (found, lock) = read_log(config, &key).await?;
+        let (signed, latest) = match found.last_note {
+            Some(noted) => (noted.checkpoint.size, Some(Arc::from(noted.note))),
+            None => (0, None),
+        };
+        let entries = found.ledger.size();
+        let active = found.segment.number();
+        let visible = found.segment.offset();
+        let core = Core { ledger: found.ledger, active, visible, index: found.index, recent: Vec::new() };
+        let dir = LogDir::at(&config.dir);
+        let node = config.node.as_str().into();
+        let queue = Queue::new(config.queue_entries, config.linger());
+        let shared = Arc::new(Shared::new(Parts { dir, node, clock, entropy, core, queue, latest, lock }));
+        let begin =
+            |jobs| Begin {
+                shared: Arc::clone(&shared),
+                origin: key.name().to_owned(),
+                segment_bytes: config.segment_bytes,
+                segment: found.segment,
+                tiles: found.tiles,
+                jobs,
+                signed,
+            };
+        let threads = start(begin, &shared, signer, witness, config.segment_bytes)?;
+        let reader = Arc::new(Reader::new(Arc::clone(&shared)));
+        let handle = Arc::new(Handle { shared });
+        let audit = Self { handle, key, threads: Arc::new(Mutex::new(Some(threads))), reader };
+        let unsigned = entries - signed;
+        audit.begin(found.unfinished.as_slice(), unsigned, found.torn_bytes).await?;
+        audit.tick(config);
+        let unfinished = found.unfinished.into_iter().map(|unfinished| unfinished.run).collect();
+        Ok((audit, Recovered { unfinished, entries, unsigned, torn_bytes: found.torn_bytes }))
+    }
+
+    /// Ends the runs that had no end, says how the log was found, and has that signed.
+    async fn begin(&self, unfinished: &[Unfinished], unsigned: u64, torn_bytes: u64) -> Result<(), Fault> {
+        let failed = || Fault::unavailable("writing the first entries of the audit log", "see the log");
+        let shared = self.shared();
+        for lost in unfinished {
+            let tail = emit::lost(&lost.repeated, Outcome::Unknown, UNFINISHED);
+            let draft = shared.draft(Some(lost.run.tenant), Mark::Closed(lost.run.run), tail);
+            shared.lazily(draft, Urgency::WithTheNext);
+        }
+        let told = Started { unsigned, torn_bytes, unfinished: unfinished.len() as u64 };
+        let draft = shared.draft(None, Mark::Plain, emit::started(&told));
+        shared.durably(draft).map_err(|_| failed())?.await.map_err(|_| failed())?;
+        shared.checkpoint().map_err(|_| failed())?.await.map_err(|_| failed())
+    }
+
+    /// Has a checkpoint signed at each interval in which entries came, and watches the disk.
+    fn tick(&self, config: &Config) {
+        let shared: Weak<Shared> = Arc::downgrade(self.shared());
+        let clock = Arc::clone(&self.shared().clock);
+        let (interval, stall) = (config.checkpoint_interval(), config.stall());
+        tokio::spawn(async move {
+            loop {
+                clock.sleep(interval).await;
+                let Some(shared) = shared.upgrade().filter(|shared| !shared.queue.is_closed()) else { return };
+                shared.watch(stall);
+                shared.queue.tick();
+            }
+        });
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.handle.shared
     }
 
     /// Records that a run is about to be made, and returns once the record is durable.
+    ///
+    /// Where the caller stops waiting, the run is closed as refused: nothing was done.
     pub async fn open_run(&self, facts: RunFacts<'_>) -> Result<Opened, Stop> {
-        let _ = facts;
-        Err(AuditRefusal::Unavailable.into())
+        let repeated = emit::run_context(&facts);
+        let tail = emit::opened(&repeated, &facts);
+        let tenant = facts.actor.tenant;
+        let draft = self.shared().draft(Some(tenant), Mark::Opened(facts.run), tail);
+        let durable = self.hand_in(draft)?;
+        let handle = Some(Arc::clone(&self.handle));
+        let mut opened = Opened { handle, tenant, run: facts.run, repeated, durable: false };
+        if durable.await.is_err() {
+            // The log is unsound, so nothing more can be said about this run in it.
+            opened.handle = None;
+            return Err(AuditRefusal::Unavailable.into());
+        }
+        opened.durable = true;
+        Ok(opened)
     }
 
     /// Records a request that was refused before a run was opened; durable when it returns.
     pub async fn refused(&self, facts: RefusedFacts<'_>) -> Result<(), Stop> {
-        let _ = facts;
-        Err(AuditRefusal::Unavailable.into())
+        let draft = self.shared().draft(facts.tenant, Mark::Plain, emit::refused(&facts));
+        self.durably(draft).await
     }
 
     /// Records an administrative act; durable when it returns.
     pub async fn record(&self, deed: Deed) -> Result<AuditId, Stop> {
-        let _ = deed;
-        Err(AuditRefusal::Unavailable.into())
+        let draft = self.shared().draft(deed.tenant, Mark::Plain, emit::deed(&deed, false));
+        let id = draft.id;
+        self.durably(draft).await.map(|()| id)
     }
 
-    /// The step that records an act inside a tenant's change of the store, for
-    /// `Change::of(tenant).step(statement, values)`; the relay appends it to the log exactly once.
+    /// The step that records an act inside a change of the store:
+    /// `change.step(statement, values)`. The relay appends it to the log exactly once.
+    ///
+    /// In a change of the house's own use [`Audit::house_step`].
     pub fn step(&self, deed: &Deed) -> (&'static Statement, Vec<Value>) {
-        static NONE: Statement = Statement::tenant("outbox.put", "SELECT $1");
-        let _ = deed;
-        (&NONE, Vec::new())
+        outbox::step(self.shared(), deed)
     }
 
-    /// Whether the log can be written. False once a write failed: every new call is refused until the
-    /// process starts anew.
+    /// The step that records an act inside a change that is not one tenant's.
+    pub fn house_step(&self, deed: &Deed) -> (&'static Statement, Vec<Value>) {
+        outbox::house_step(self.shared(), deed)
+    }
+
+    /// Whether the log can be written. False once a write failed, until the process starts anew, and
+    /// while one does not come back: every new call is refused.
     pub fn is_sound(&self) -> bool {
-        true
+        self.shared().is_sound()
     }
 
     /// What the log's checkpoints are verified with.
     pub fn verifier(&self) -> &VerifierKey {
         &self.key
+    }
+
+    /// The last signed checkpoint, as a note.
+    pub fn last_checkpoint(&self) -> Option<Arc<str>> {
+        locked(&self.shared().latest).clone()
+    }
+
+    /// Has a checkpoint signed over everything so far, and gives it once it is durable.
+    pub async fn checkpoint(&self) -> Result<Arc<str>, Stop> {
+        let durable = self.shared().checkpoint().map_err(refuse)?;
+        durable.await.map_err(|_| AuditRefusal::Unavailable)?;
+        self.last_checkpoint().ok_or_else(|| Fault::violated("a signed checkpoint is kept").into())
     }
 
     /// Entries of one tenant's trail, or of the house's own where `tenant` is `None`.
@@ -114,11 +266,10 @@ impl Audit {
         cursor: Option<Cursor>,
         limit: usize,
     ) -> Result<Page<Record>, Fault> {
-        let _ = (tenant, filter, cursor, limit);
-        Ok(Page { items: Vec::new(), next: None })
+        self.reader.entries(tenant, filter, cursor, limit).await
     }
 
-    /// Runs of one tenant, each with its attempts and its end; by when they were opened.
+    /// Runs of one tenant, each with its attempts and its end, in the order in which they were opened.
     pub async fn runs(
         &self,
         tenant: TenantId,
@@ -126,136 +277,137 @@ impl Audit {
         cursor: Option<Cursor>,
         limit: usize,
     ) -> Result<Page<Run>, Fault> {
-        let _ = (tenant, filter, cursor, limit);
-        Ok(Page { items: Vec::new(), next: None })
+        self.reader.runs(tenant, filter, cursor, limit).await
     }
 
     /// One run of a tenant, if its trail has it.
     pub async fn run(&self, tenant: TenantId, run: RunId) -> Result<Option<Run>, Fault> {
-        let _ = (tenant, run);
-        Ok(None)
+        self.reader.run(tenant, run).await
     }
 
     /// Writes what is waiting, signs a last checkpoint and ends the writer. Everything after it is refused.
     pub async fn shutdown(&self) -> Result<(), Fault> {
-        Ok(())
+        self.shared().queue.close();
+        let threads = locked(&self.threads).take();
+        let ended = tokio::task::spawn_blocking(move || {
+            let Some(threads) = threads else { return true };
+            let writer = threads.writer.join().is_ok();
+            threads.aside.join().is_ok() && writer
+        });
+        const DOING: &str = "ending the audit log";
+        let whole = ended.await.map_err(|error| Fault::broken(DOING, error))?;
+        if whole && !self.shared().has_failed() { Ok(()) } else { Err(Fault::broken(DOING, "a write had failed")) }
     }
+
+    fn hand_in(&self, draft: crate::append::Draft) -> Result<Durable, Stop> {
+        self.shared().durably(draft).map_err(refuse)
+    }
+
+    pub(crate) async fn durably(&self, draft: crate::append::Draft) -> Result<(), Stop> {
+        self.hand_in(draft)?.await.map_err(|_| AuditRefusal::Unavailable.into())
+    }
+}
+
+impl fmt::Debug for Audit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Audit({})", self.key.name())
+    }
+}
+
+fn refuse(refusal: AuditRefusal) -> Stop {
+    match refusal {
+        AuditRefusal::QueueFull => refusal.refuse().retry_after(RETRY_AFTER).into(),
+        AuditRefusal::Unavailable => refusal.into(),
+    }
+}
+
+/// Locks and recovers the log where blocking is allowed.
+async fn read_log(config: &Config, key: &Arc<VerifierKey>) -> Result<(Found, std::fs::File), Fault> {
+    let (config, key) = (config.clone(), Arc::clone(key));
+    let read = tokio::task::spawn_blocking(move || {
+        let dir = LogDir::made(&config.dir).map_err(|error| Fault::broken("making the audit directory", error))?;
+        let lock = recover::lock(&dir)?;
+        recover::recover(&dir, &key, config.node.as_str(), config.segment_bytes).map(|found| (found, lock))
+    });
+    read.await.map_err(|error| Fault::broken("opening the audit log", error))?
+}
+
+fn start(
+    begin: impl FnOnce(std::sync::mpsc::Sender<crate::append::aside::Job>) -> Begin,
+    shared: &Arc<Shared>,
+    signer: Signer,
+    witness: Option<Arc<dyn Witness>>,
+    segment_bytes: u64,
+) -> Result<Threads, Fault> {
+    let fault = |error: io::Error| Fault::broken("starting the audit log", error);
+    let notes = Notes::open(&shared.dir).map_err(fault)?;
+    let (jobs, asked) = channel();
+    let aside = Aside { shared: Arc::clone(shared), signer, notes, witness, segment_bytes };
+    let writer = Writer::new(begin(jobs));
+    let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
+    let aside = thread("audit-aside").spawn(move || aside.run(&asked)).map_err(fault)?;
+    let writer = thread("audit-writer").spawn(move || writer.run()).map_err(fault)?;
+    Ok(Threads { writer, aside })
 }
 
 /// A run's record is durable: the deed may be done. Dropping it closes the run as `unknown`.
 #[must_use = "a run that is opened is closed"]
-#[derive(Debug)]
 pub struct Opened {
+    /// `None` once the run is closed.
+    handle: Option<Arc<Handle>>,
+    tenant: TenantId,
     run: RunId,
+    /// What the run's entries repeat.
+    repeated: Box<[u8]>,
+    durable: bool,
 }
 
 impl Opened {
     /// The run.
-    pub fn run(&self) -> RunId {
+    pub const fn run(&self) -> RunId {
         self.run
     }
 
     /// Records an attempt.
     pub fn attempt(&self, facts: AttemptFacts) {
-        let _ = facts;
+        if let Some(handle) = &self.handle {
+            let tail = emit::attempt(&self.repeated, &facts);
+            let draft = handle.shared.draft(Some(self.tenant), Mark::Plain, tail);
+            handle.shared.lazily(draft, Urgency::WithTheNext);
+        }
     }
 
     /// Records the end of the run.
-    pub fn close(self, closing: Closing) {
-        let _ = closing;
+    pub fn close(mut self, closing: Closing) {
+        let tail = emit::closed(&self.repeated, &closing);
+        self.end(tail);
+    }
+
+    fn end(&mut self, tail: Vec<u8>) {
+        if let Some(handle) = self.handle.take() {
+            let draft = handle.shared.draft(Some(self.tenant), Mark::Closed(self.run), tail);
+            handle.shared.lazily(draft, Urgency::Soon);
+        }
     }
 }
 
-/// Which entries are wanted. Everything that is given must hold.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Filter {
-    /// In which order.
-    pub order: Order,
-    /// Of this kind: `opened`, `attempt`, `closed`, `refused`, `deed`.
-    pub kind: Option<Box<str>>,
-    /// Of this run.
-    pub run: Option<RunId>,
-    /// Of this connection.
-    pub connection: Option<ConnectionId>,
-    /// By this principal.
-    pub principal: Option<PrincipalId>,
-    /// With this outcome (runs only).
-    pub outcome: Option<Outcome>,
-    /// At or after this moment.
-    pub since: Option<Timestamp>,
-    /// Before this moment.
-    pub until: Option<Timestamp>,
+impl Drop for Opened {
+    fn drop(&mut self) {
+        if self.handle.is_some() {
+            let (outcome, code) = match self.durable {
+                true => (Outcome::Unknown, DROPPED),
+                false => (Outcome::Refused, ABANDONED),
+            };
+            self.end(emit::lost(&self.repeated, outcome, code));
+        }
+    }
 }
 
-/// Which entries come first.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Order {
-    /// The newest.
-    #[default]
-    NewestFirst,
-    /// The oldest.
-    OldestFirst,
-}
-
-/// Where the next page begins. Its text is opaque to callers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Cursor(u64);
-
-/// The text was not a cursor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CursorParse;
-
-impl fmt::Display for CursorParse {
+impl fmt::Debug for Opened {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not a cursor that this list gave")
+        write!(f, "Opened({})", self.run)
     }
 }
 
-impl std::error::Error for CursorParse {}
-
-impl fmt::Display for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:x}", self.0)
-    }
-}
-
-impl FromStr for Cursor {
-    type Err = CursorParse;
-
-    fn from_str(text: &str) -> Result<Self, CursorParse> {
-        let cursor = u64::from_str_radix(text, 16).map(Self).map_err(|_| CursorParse)?;
-        if cursor.to_string() == text { Ok(cursor) } else { Err(CursorParse) }
-    }
-}
-
-/// Some of a list, and where the rest begins.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page<T> {
-    /// The items; there may be fewer than asked for though there are more.
-    pub items: Vec<T>,
-    /// Where the next page begins; nothing if this is the last.
-    pub next: Option<Cursor>,
-}
-
-/// One entry as it stands in the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
-    /// Its line: one JSON object, byte for byte what the tree hashes.
-    pub line: Box<str>,
-}
-
-/// One attempt of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempt {
-    /// The first one is 1.
-    pub number: u8,
-}
-
-/// One run, folded from its entries.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Run {
-    /// The run.
-    pub run: RunId,
-    /// Its attempts.
-    pub attempts: Vec<Attempt>,
-}
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ use std::net::IpAddr;
 use lockgate_vocabulary::{
     AuditId, ConnectionId, KeyId, PrincipalId, PrincipalKind, RunId, TenantId, Timestamp,
 };
+use serde::Serialize;
 
 use crate::chain::Hash;
 use crate::facts::{Detail, Outcome};
@@ -20,6 +21,8 @@ use crate::facts::{Detail, Outcome};
 pub(crate) mod emit;
 mod parse;
 pub(crate) mod scalar;
+
+pub(crate) use parse::{Tail, outbox_head, run_context_of};
 
 /// The longest line that is ever written; a longer one is not ours. Every text in an entry is bounded,
 /// and these bounds add up to less even where each byte is escaped.
@@ -51,7 +54,7 @@ pub struct Entry {
 }
 
 /// Who acted, as an entry names them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Who {
     /// The tenant that they act for, where it is another than the entry's.
     pub tenant: Option<TenantId>,
@@ -121,7 +124,7 @@ impl Facts {
 }
 
 /// The facts of a run when it was opened; see [`RunFacts`](crate::RunFacts).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[expect(missing_docs, reason = "the fields are those of RunFacts")]
 pub struct OpenedRun {
     pub run: RunId,
@@ -139,7 +142,7 @@ pub struct OpenedRun {
 }
 
 /// The facts of an attempt; see [`AttemptFacts`](crate::AttemptFacts).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[expect(missing_docs, reason = "the fields are those of AttemptFacts")]
 pub struct AttemptMade {
     pub run: RunId,

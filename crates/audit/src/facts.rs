@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use lockgate_vocabulary::{Actor, ConnectionId, KeyId, Name, RunId, TenantId, TraceId};
+use serde::{Deserialize, Serialize};
 
 /// A governed outbound call that is about to be made.
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +63,8 @@ pub struct AttemptFacts {
 }
 
 /// What became of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// It was answered.
     Succeeded,

@@ -64,6 +64,11 @@ impl SegmentIndex {
         Some((start, end, index))
     }
 
+    /// The block behind the one that begins at this offset.
+    pub(crate) fn block_after(&self, offset: u64) -> Option<(u64, u64)> {
+        self.blocks.get(self.blocks.partition_point(|(start, _)| *start <= offset)).copied()
+    }
+
     /// The block in which the entry with this log index lies, if it is in this segment.
     pub(crate) fn block_with(&self, index: u64) -> Option<u32> {
         let after = self.blocks.partition_point(|(_, first)| *first <= index);

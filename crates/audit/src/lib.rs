@@ -13,17 +13,38 @@
 //!
 //! Not here: who may read the trail (`admin`), what is done about unfinished runs (`egress`).
 
+mod append;
 mod audit;
 pub mod chain;
 pub mod checkpoint;
 mod config;
+mod disk;
+pub mod entry;
+pub mod export;
 mod facts;
+mod index;
+mod leaves;
+mod ledger;
+mod locate;
+mod notes;
+mod outbox;
+pub mod prove;
+mod read;
+mod recover;
 mod refusal;
+mod relay;
+pub mod rows;
+mod state;
+mod tiles;
+pub mod verify;
+mod witness;
 
-pub use audit::{
-    Attempt, Audit, Cursor, Filter, Opened, Order, Page, Record, Recovered, Run, UnfinishedRun,
-};
+pub use audit::{Audit, Opened, Recovered, UnfinishedRun};
 pub use checkpoint::{Checkpoint, Signer, VerifierKey};
 pub use config::Config;
+pub use entry::Entry;
 pub use facts::{AttemptFacts, Closing, Deed, Detail, Outcome, RefusedFacts, RunFacts};
+pub use read::{Attempt, Cursor, CursorParse, Ended, Filter, Order, Page, Record, Run};
 pub use refusal::AuditRefusal;
+pub use relay::Relay;
+pub use witness::{FileWitness, Witness};

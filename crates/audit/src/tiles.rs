@@ -144,8 +144,8 @@ impl TileReader {
 
     /// The root of the complete subtree at this height and place.
     pub(crate) fn node(&self, height: u32, place: u64) -> io::Result<Hash> {
-        for (level, (file, count)) in (0u32..).zip(&self.files).rev() {
-            let base = level * STRIDE;
+        for (level, (file, count)) in self.files.iter().enumerate().rev() {
+            let base = level as u32 * STRIDE;
             if base > height {
                 continue;
             }

@@ -54,7 +54,7 @@ impl Aside {
                 Some(_) => jobs.try_recv(),
             };
             match job {
-                Ok(Job::Prepare) => preparing = self.begin(),
+                Ok(Job::Prepare) => preparing = preparing.or_else(|| self.begin()),
                 Ok(job) => self.handle(job),
                 Err(TryRecvError::Empty) => preparing = preparing.and_then(|begun| self.go_on(begun)),
                 Err(TryRecvError::Disconnected) => return,
@@ -112,6 +112,9 @@ impl Aside {
     }
 
     fn begin(&self) -> Option<Preparing> {
+        if locked(&self.shared.ready_segment).is_some() {
+            return None;
+        }
         let path = self.shared.dir.next();
         // One that was begun and never used is begun anew.
         _ = fs::remove_file(&path);

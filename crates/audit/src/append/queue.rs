@@ -99,6 +99,11 @@ impl Queue {
         }
     }
 
+    /// Asks for a checkpoint that nobody waits for, and gets the writer to look at what was left for later.
+    pub(crate) fn tick(&self) {
+        self.push(Command::Checkpoint(None), Urgency::Soon);
+    }
+
     /// Waits for commands and takes all that are there; false once there will be no more.
     ///
     /// `company` is how many waited in the last group. Where there were several, fewer of them now

@@ -190,8 +190,7 @@ impl Writer {
     fn turn(&mut self) -> io::Result<()> {
         self.commit(true)?;
         let ready = locked(&self.shared.ready_segment).take();
-        // While the one asked for is still being made ready it is kept for the next time.
-        self.asked = self.asked && ready.is_none();
+        self.asked = false;
         let next = self.segment.following(&self.shared.dir, ready, self.segment_bytes)?;
         let full = std::mem::replace(&mut self.segment, next);
         let mut core = locked(&self.shared.core);

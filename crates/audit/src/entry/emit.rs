@@ -7,6 +7,7 @@ use lockgate_vocabulary::{Actor, AuditId, KeyId, RunId, TenantId, Timestamp, Tra
 
 use super::scalar::{address, flag, hash, hex, id, signed, text, unsigned};
 use super::{HeadsTold, Started};
+use crate::append::Draft;
 use crate::chain::Hash;
 use crate::facts::{AttemptFacts, Closing, Deed, Detail, Outcome, RefusedFacts, RunFacts};
 
@@ -65,6 +66,26 @@ pub(crate) fn envelope(out: &mut Vec<u8>, envelope: &Envelope<'_>) {
     member(out, ",\"prev\":");
     hash(out, envelope.previous);
     out.push(b',');
+}
+
+/// How the body of an outbox row begins: the node whose relay appends it.
+pub(crate) fn outbox_node(out: &mut Vec<u8>, node: &str) {
+    member(out, "{\"node\":");
+    text(out, node, most::NAME);
+    out.push(b',');
+}
+
+/// The body of an outbox row: an entry without its place.
+pub(crate) fn outbox(out: &mut Vec<u8>, node: &str, draft: &Draft) {
+    outbox_node(out, node);
+    member(out, "\"id\":");
+    id(out, AuditId::PREFIX, draft.id.as_u128());
+    member(out, ",\"time\":");
+    signed(out, draft.time.as_micros());
+    member(out, ",\"tenant\":");
+    tenant(out, draft.tenant);
+    out.push(b',');
+    out.extend_from_slice(&draft.tail);
 }
 
 fn kind(out: &mut Vec<u8>, word: &str) {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use lockgate_vocabulary::{PrincipalKind, TenantId, Timestamp};
+use lockgate_vocabulary::{AuditId, PrincipalKind, TenantId, Timestamp};
 
 use super::emit::most;
 use super::scalar::unescape;
@@ -41,6 +41,41 @@ impl Tail {
         let parsed = cursor.tail()?;
         if cursor.at == tail.len() { Ok(parsed) } else { Err(cursor.bad("the end of the facts")) }
     }
+}
+
+/// What stands before the facts in the body of an outbox row.
+pub(crate) struct OutboxHead {
+    pub(crate) id: AuditId,
+    pub(crate) time: Timestamp,
+    pub(crate) tenant: Option<TenantId>,
+    /// How long it is.
+    pub(crate) length: usize,
+}
+
+/// Reads the beginning of an outbox row's body.
+pub(crate) fn outbox_head(body: &[u8]) -> Result<OutboxHead, BadEntry> {
+    let mut cursor = Cursor { line: body, at: 0 };
+    cursor.expect("{\"node\":")?;
+    cursor.text(most::NAME)?;
+    cursor.expect(",\"id\":")?;
+    let id = cursor.parsed("an entry's identifier")?;
+    cursor.expect(",\"time\":")?;
+    let time = Timestamp::from_micros(cursor.signed()?);
+    cursor.expect(",\"tenant\":")?;
+    let tenant = cursor.tenant()?;
+    cursor.expect(",")?;
+    Ok(OutboxHead { id, time, tenant, length: cursor.at })
+}
+
+/// Trace, actor and run as an entry that opens a run has them, to be repeated in the run's other entries.
+///
+/// The words that it looks for cannot stand within a text of the entry: quotes are escaped there.
+pub(crate) fn run_context_of(line: &[u8]) -> Option<&[u8]> {
+    let text = std::str::from_utf8(line).ok()?;
+    let (_, context) = text.split_once("\"kind\":\"opened\"")?;
+    let (_, run) = context.split_once(",\"run\":\"")?;
+    let (_, after) = run.split_once('"')?;
+    context.as_bytes().get(..context.len() - after.len())
 }
 
 struct Cursor<'a> {
@@ -81,7 +116,7 @@ impl<'a> Cursor<'a> {
         self.expect(",\"time\":")?;
         let time = Timestamp::from_micros(self.signed()?);
         self.expect(",\"tenant\":")?;
-        let tenant = if self.is_at("null") { None } else { Some(self.parsed("a tenant")?) };
+        let tenant = self.tenant()?;
         self.expect(",\"seq\":")?;
         let sequence = self.unsigned()?;
         self.expect(",\"prev\":")?;
@@ -94,6 +129,10 @@ impl<'a> Cursor<'a> {
             return Err(BadEntry { wanted: "an actor without the entry's own tenant", at: start });
         }
         Ok(Entry { index, id, node, time, tenant, sequence, previous, trace, actor, facts })
+    }
+
+    fn tenant(&mut self) -> Parsed<Option<TenantId>> {
+        if self.is_at("null") { Ok(None) } else { self.parsed("a tenant").map(Some) }
     }
 
     fn tail(&mut self) -> Parsed<Tail> {

@@ -1,0 +1,139 @@
+//! The relay: what was recorded inside a change of the store is appended to the log, exactly once.
+//!
+//! A row is appended, then marked. A crash between the two leaves a row that is in the log already; the
+//! log knows which acts it took from the outbox and has not seen marked (recovery finds them again), so
+//! such a row is only marked. There is one relay for a log.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lockgate_store::{Change, Row, Store, Value};
+use lockgate_vocabulary::{AuditId, Clock, Fault, Timestamp};
+use tokio::sync::Mutex;
+
+use crate::append::locked;
+use crate::audit::Audit;
+use crate::{outbox, rows};
+
+const DOING: &str = "relaying the audit outbox";
+
+/// How often the relay looks when there is nothing to do.
+const EVERY: Duration = Duration::from_millis(200);
+
+/// How long it waits after a failure.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// Rows of one pass.
+const ROWS: usize = 256;
+
+/// How long a row stays after it was appended, and how often old ones are looked for.
+const KEPT: Duration = Duration::from_secs(24 * 3_600);
+const FORGET_EVERY: Duration = Duration::from_secs(3_600);
+
+/// Appends the outbox to a node's log.
+pub struct Relay {
+    audit: Audit,
+    store: Store,
+    clock: Arc<dyn Clock>,
+    beginning: String,
+    /// When rows were last forgotten; holding it keeps two passes from overlapping.
+    forgot: Mutex<Option<Duration>>,
+}
+
+impl Relay {
+    /// The relay of this log.
+    pub fn new(audit: Audit, store: Store) -> Self {
+        let clock = Arc::clone(&audit.shared().clock);
+        let beginning = outbox::beginning(&audit.shared().node);
+        Self { audit, store, clock, beginning, forgot: Mutex::new(None) }
+    }
+
+    /// Relays for as long as it is polled.
+    pub async fn run(&self) {
+        loop {
+            let wait = match self.pass().await {
+                Ok(rows) if rows >= ROWS => continue,
+                Ok(_) => EVERY,
+                Err(fault) => {
+                    tracing::warn!(%fault, "acts wait in the audit outbox");
+                    AFTER_FAILURE
+                }
+            };
+            self.clock.sleep(wait).await;
+        }
+    }
+
+    /// Appends and marks what waits now, up to a bound. Gives how many rows there were.
+    pub async fn pass(&self) -> Result<usize, Fault> {
+        let mut forgot = self.forgot.lock().await;
+        let values = vec![self.beginning.as_str().into(), Value::Int(ROWS as i64)];
+        let waiting = self.store.survey(&rows::WAITING, values).await?;
+        let appended = self.append(&waiting).await?;
+        self.mark(&appended).await?;
+        let mut core = locked(&self.audit.shared().core);
+        if waiting.len() < ROWS {
+            // No other row of ours is unmarked, so nothing else needs to be remembered.
+            core.ledger.relayed.clear();
+        } else {
+            appended.iter().for_each(|(_, entry)| _ = core.ledger.relayed.remove(entry));
+        }
+        drop(core);
+        let now = self.clock.elapsed();
+        if forgot.is_none_or(|last| now.saturating_sub(last) >= FORGET_EVERY) {
+            self.forget().await?;
+            *forgot = Some(now);
+        }
+        Ok(waiting.len())
+    }
+
+    /// Appends the rows that are not in the log yet, and waits until they are durable.
+    async fn append(&self, waiting: &[Row]) -> Result<Vec<(String, AuditId)>, Fault> {
+        let shared = self.audit.shared();
+        let known: HashSet<AuditId> = locked(&shared.core).ledger.relayed.clone();
+        let mut appended = Vec::with_capacity(waiting.len());
+        let mut underway = Vec::new();
+        for row in waiting {
+            let (owner, entry) = (row.text(0)?.to_owned(), row.parsed::<AuditId>(1)?);
+            if !known.contains(&entry) {
+                match outbox::draft(&owner, entry, row.text(2)?) {
+                    Ok(draft) => underway.push(shared.durably(draft).map_err(unavailable)?),
+                    Err(fault) => {
+                        // It stays where it is, which `verify` tells; the others go on.
+                        tracing::error!(%fault, "a row of the audit outbox cannot be appended");
+                        continue;
+                    }
+                }
+            }
+            appended.push((owner, entry));
+        }
+        for durable in underway {
+            durable.await.map_err(|_| Fault::unavailable(DOING, "the audit log is unsound"))?;
+        }
+        Ok(appended)
+    }
+
+    async fn mark(&self, appended: &[(String, AuditId)]) -> Result<(), Fault> {
+        if appended.is_empty() {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let change = appended.iter().fold(Change::house(), |change, (owner, entry)| {
+            change.step(&rows::MARK, vec![owner.as_str().into(), (*entry).into(), now.into()])
+        });
+        self.store.apply(change).await.map(|_| ()).map_err(|failure| failure.into_fault(DOING))
+    }
+
+    async fn forget(&self) -> Result<(), Fault> {
+        let before: Timestamp = self.clock.now().before(KEPT);
+        let change = Change::house().step(&rows::FORGET, vec![before.into()]);
+        self.store.apply(change).await.map(|_| ()).map_err(|failure| failure.into_fault(DOING))
+    }
+}
+
+fn unavailable(refusal: crate::refusal::AuditRefusal) -> Fault {
+    Fault::unavailable(DOING, refusal.info().code)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,41 @@
+//! Every SQL statement of this room: the outbox.
+
+use lockgate_store::Statement;
+
+/// Keeps an act in a tenant's change.
+pub static PUT: Statement = Statement::tenant(
+    "outbox.put",
+    "INSERT INTO outbox (tenant, entry, body, created_at) VALUES ($1, $2, $3, $4)",
+);
+
+/// Keeps an act in a change that is not one tenant's.
+pub static PUT_FOR_HOUSE: Statement = Statement::house(
+    "outbox.put_for_house",
+    "INSERT INTO outbox (tenant, entry, body, created_at) VALUES ('house', $1, $2, $3)",
+);
+
+/// Rows of one node that are not in its log yet, oldest first. `$1` is how their bodies begin.
+pub static WAITING: Statement = Statement::house(
+    "outbox.waiting",
+    "SELECT tenant, entry, body FROM outbox WHERE appended_at IS NULL \
+     AND substr(body, 1, length(CAST($1 AS TEXT))) = CAST($1 AS TEXT) ORDER BY created_at, entry LIMIT $2",
+);
+
+/// Notes that a row is in the log.
+pub static MARK: Statement = Statement::house(
+    "outbox.mark",
+    "UPDATE outbox SET appended_at = $3 WHERE tenant = $1 AND entry = $2 AND appended_at IS NULL",
+);
+
+/// How many rows are in no log though they should be, and how old the oldest is.
+pub static OVERDUE: Statement = Statement::house(
+    "outbox.overdue",
+    "SELECT COUNT(*), MIN(created_at) FROM outbox WHERE appended_at IS NULL AND created_at < $1",
+);
+
+/// Removes rows that have been in the log for long.
+pub static FORGET: Statement =
+    Statement::house("outbox.forget", "DELETE FROM outbox WHERE appended_at IS NOT NULL AND appended_at < $1");
+
+/// All of them, for the tests that check and prepare every statement.
+pub static ALL: &[&Statement] = &[&PUT, &PUT_FOR_HOUSE, &WAITING, &MARK, &OVERDUE, &FORGET];
