@@ -79,6 +79,12 @@ impl Change {
         self
     }
 
+    /// Roughly the bytes that it takes in memory.
+    pub(crate) fn weight(&self) -> usize {
+        let values = self.steps.iter().flat_map(|step| &step.values).map(Value::weight);
+        size_of::<Self>() + self.steps.len() * size_of::<Step>() + values.sum::<usize>()
+    }
+
     /// How many steps it has; the next one has this number in [`ApplyFailure`] and [`Applied`].
     pub fn len(&self) -> usize {
         self.steps.len()

@@ -64,6 +64,11 @@ impl EpochKeeper {
         Self { shared: Arc::new(shared), told: watch::Sender::new(0) }
     }
 
+    /// The highest epoch that this node has seen.
+    pub(crate) fn value(&self) -> u64 {
+        self.shared.value.load(Ordering::Acquire)
+    }
+
     /// Takes in an epoch that a change of this node raised.
     pub(crate) fn raise(&self, value: u64) {
         self.told.send_if_modified(|current| {

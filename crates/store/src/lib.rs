@@ -12,11 +12,16 @@
 mod change;
 mod config;
 mod counters;
+mod engine;
 mod epoch;
+mod migrate;
+mod secret_file;
+mod shared;
 mod signals;
 mod statement;
 mod store;
 mod value;
+mod writer;
 
 pub use change::{Applied, ApplyFailure, Change};
 pub use config::{Config, EngineConfig, PostgresConfig, RedisConfig, RolesConfig, SqliteConfig};
@@ -26,3 +31,6 @@ pub use signals::{LocalSignals, SIGNAL_BYTES, Signal, Signals, Subscription};
 pub use statement::{Flaw, Reach, Statement};
 pub use store::Store;
 pub use value::{Row, Value};
+
+#[cfg(test)]
+mod tests;

@@ -74,10 +74,6 @@ impl Rate {
         self.burst
     }
 
-    pub(crate) const fn drop_units(self) -> u64 {
-        self.drop
-    }
-
     pub(crate) const fn leak_units(self) -> u64 {
         self.leak
     }

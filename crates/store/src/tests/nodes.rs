@@ -1,0 +1,170 @@
+//! What nodes share through Redis.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::place::{tenant, unique};
+use super::{HandClock, Place, redis};
+use crate::{Change, Config, Rate, Signal, Signals, Store};
+
+async fn node(place: &Place, url: &str, prefix: &str) -> Store {
+    let config = place.config.clone().with_redis(url, prefix);
+    Store::open(&config, place.clock.clone()).await.unwrap()
+}
+
+/// Listens until something was said.
+async fn said(subscription: &mut crate::Subscription) -> Vec<u8> {
+    loop {
+        if let Signal::Said(message) = subscription.next().await.unwrap() {
+            return message.to_vec();
+        }
+    }
+}
+
+/// Says it until it is heard: a listener may still be on its way to the server.
+async fn say_until_heard(signals: &Arc<dyn Signals>, heard: &mut crate::Subscription, topic: &str) -> Vec<u8> {
+    loop {
+        let _ = signals.publish(topic, topic.as_bytes()).await;
+        tokio::select! {
+            biased;
+            message = said(heard) => return message,
+            () = tokio::task::yield_now() => {}
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_limit_holds_across_nodes() {
+    let Some(url) = redis() else { return };
+    let (place, prefix) = (Place::sqlite(), unique());
+    let (one, two) = (node(&place, &url, &prefix).await.counters(), node(&place, &url, &prefix).await.counters());
+    let rate = Rate::new(1, Duration::from_secs(3_600), 5).unwrap();
+    for left in (0..5).rev() {
+        let counters = if left % 2 == 0 { &one } else { &two };
+        let taken = counters.take("t/k", 1, rate).await.unwrap();
+        assert_eq!((taken.allowed, taken.remaining, taken.limit), (true, left, 5));
+    }
+    for counters in [&one, &two] {
+        let taken = counters.take("t/k", 1, rate).await.unwrap();
+        assert_eq!((taken.allowed, taken.remaining), (false, 0));
+        assert!(taken.retry_after > Duration::from_secs(3_500) && taken.retry_after <= Duration::from_secs(3_600));
+        assert!(taken.reset_after > Duration::from_secs(5 * 3_500) && taken.reset_after <= Duration::from_secs(5 * 3_600));
+    }
+    assert!(one.take("t/other", 5, rate).await.unwrap().allowed, "keys do not touch each other");
+    let asked = one.take("t/k", 0, rate).await.unwrap();
+    assert!(asked.allowed, "nothing can always be had");
+    assert!(one.take("t/k", 6, rate).await.is_err(), "more than the burst can never be had");
+    let elsewhere = node(&place, &url, &unique()).await.counters();
+    assert!(elsewhere.take("t/k", 5, rate).await.unwrap().allowed, "another installation has its own");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_at_once_take_no_more_than_there_is() {
+    let Some(url) = redis() else { return };
+    let (place, prefix) = (Place::sqlite(), unique());
+    let nodes = [node(&place, &url, &prefix).await.counters(), node(&place, &url, &prefix).await.counters()];
+    let rate = Rate::new(7, Duration::from_secs(86_400), 40).unwrap();
+    let takes = (0..120).map(|number| nodes[number % 2].take("t/k", 1, rate));
+    let taken = futures_util::future::join_all(takes).await;
+    assert_eq!(taken.iter().filter(|taken| taken.as_ref().unwrap().allowed).count(), 40);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drop_that_leaked_can_be_had_again() {
+    let Some(url) = redis() else { return };
+    let counters = node(&Place::sqlite(), &url, &unique()).await.counters();
+    // Five a millisecond: by the next round trip the server's clock has moved on.
+    let rate = Rate::new(5, Duration::from_millis(1), 1).unwrap();
+    let mut allowed = 0;
+    for _ in 0..1_000 {
+        allowed += u32::from(counters.take("t/k", 1, rate).await.unwrap().allowed);
+        if allowed > 3 {
+            return;
+        }
+    }
+    panic!("only {allowed} of 1,000 were allowed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_is_away_is_unavailable_and_no_reason_not_to_start() {
+    let place = Place::sqlite();
+    let store = node(&place, "redis://127.0.0.1:1/0", "x").await;
+    let rate = Rate::per_minute(10, 10).unwrap();
+    assert!(store.counters().take("k", 1, rate).await.unwrap_err().is_unavailable());
+    assert!(store.signals().publish("t", b"m").await.unwrap_err().is_unavailable());
+    let mut heard = store.signals().subscribe("t");
+    assert!(store.apply(Change::house().raising_epoch()).await.is_ok());
+    let waits = tokio::select! { biased; _ = heard.next() => false, () = tokio::task::yield_now() => true };
+    assert!(waits);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signal_reaches_every_node() {
+    let Some(url) = redis() else { return };
+    let (place, prefix) = (Place::sqlite(), unique());
+    let (one, two) = (node(&place, &url, &prefix).await, node(&place, &url, &prefix).await);
+    let (mut here, mut there) = (one.signals().subscribe("t"), two.signals().subscribe("t"));
+    let mut other = two.signals().subscribe("other");
+    assert_eq!(say_until_heard(&one.signals(), &mut there, "t").await, b"t");
+    assert_eq!(said(&mut here).await, b"t", "a node hears itself");
+    assert_eq!(say_until_heard(&one.signals(), &mut other, "other").await, b"other");
+    assert!(one.signals().publish("t", &[0; crate::SIGNAL_BYTES + 1]).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broken_line_for_signals_is_dialled_again() {
+    let Some(url) = redis() else { return };
+    let (place, prefix) = (Place::sqlite(), unique());
+    let store = node(&place, &url, &prefix).await;
+    let mut heard = store.signals().subscribe("t");
+    say_until_heard(&store.signals(), &mut heard, "t").await;
+    let client = ::redis::Client::open(url.as_str()).unwrap();
+    let mut raw = client.get_multiplexed_async_connection().await.unwrap();
+    ::redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("pubsub").query_async::<i64>(&mut raw).await.unwrap();
+    // What was said before the line broke is heard first; then the clock must move for it to dial.
+    loop {
+        tokio::select! {
+            biased;
+            signal = heard.next() => if signal == Some(Signal::Missed) { break },
+            () = tokio::task::yield_now() => place.clock.advance(Duration::from_millis(10)),
+        }
+    }
+    assert_eq!(say_until_heard(&store.signals(), &mut heard, "t").await, b"t");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signal_makes_another_node_look_at_the_epoch_before_its_poll() {
+    let Some(url) = redis() else { return };
+    let (place, prefix) = (Place::sqlite(), unique());
+    let (one, two) = (node(&place, &url, &prefix).await, node(&place, &url, &prefix).await);
+    let mut seen = two.epoch();
+    // The clock stands still, so no poll is due. A signal may be lost while the other node dials.
+    let looked = async {
+        loop {
+            one.apply(Change::of(tenant(1)).raising_epoch()).await.unwrap();
+            tokio::select! {
+                biased;
+                epoch = seen.changed() => return epoch,
+                () = tokio::task::yield_now() => {}
+            }
+        }
+    };
+    assert!(looked.await.is_some());
+}
+
+#[test]
+fn an_address_that_is_not_safe_is_refused() {
+    let opened = |url: &str| {
+        let config = Config::sqlite("unused").with_redis(url, "p").redis;
+        let clock: Arc<dyn lockgate_vocabulary::Clock> = HandClock::new();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async { crate::shared::open(config.as_ref(), &clock).map(drop).map_err(|fault| fault.to_string()) })
+    };
+    assert!(opened("redis://127.0.0.1:6379/0").is_ok());
+    assert!(opened("redis+unix:///run/redis.sock").is_ok());
+    let refused = opened("redis://:hunter2@127.0.0.1/0").unwrap_err();
+    assert!(refused.contains("password_file") && !refused.contains("hunter2"), "{refused}");
+    assert!(opened("redis://cache.example/0").unwrap_err().contains("danger_allow_plaintext"));
+    assert!(opened("rediss://127.0.0.1/0").is_err());
+    assert!(opened("http://127.0.0.1/").is_err());
+}
