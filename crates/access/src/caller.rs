@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use lockgate_vocabulary::{Actor, KeyId, TenantId};
 
+use crate::authn::seen::Seen;
 use crate::directory::{Key, Principal, TenantView};
 use crate::scope::ScopeSet;
 
@@ -17,6 +18,8 @@ pub struct Caller {
     view: Arc<TenantView>,
     principal: Arc<Principal>,
     key: Option<Arc<Key>>,
+    /// The token, where it was one. It is looked at again right before the wire.
+    token: Option<Arc<Seen>>,
 }
 
 impl Caller {
@@ -28,7 +31,18 @@ impl Caller {
         key: Option<Arc<Key>>,
         scopes: ScopeSet,
     ) -> Self {
-        Self { actor: principal.actor(view.tenant), scopes, view, principal, key }
+        Self { actor: principal.actor(view.tenant), scopes, view, principal, key, token: None }
+    }
+
+    /// Notes that the caller was identified by this token.
+    pub(crate) fn by_token(mut self, token: Arc<Seen>) -> Self {
+        self.token = Some(token);
+        self
+    }
+
+    /// The token by which the caller was identified, where it was one.
+    pub(crate) const fn token(&self) -> Option<&Arc<Seen>> {
+        self.token.as_ref()
     }
 
     /// Who acts.

@@ -14,6 +14,9 @@ pub use algorithm::{Algorithm, Algorithms};
 pub use compact::{Compact, HeaderRules, KID_BYTES};
 pub use key::{KeyRejected, VerifyingKey};
 
+use lockgate_vocabulary::limit;
+
+use self::json::{Json, Object};
 use crate::AccessRefusal;
 
 /// Checks the signature of a token that was taken apart, with the key that was found for its `kid`.
@@ -29,5 +32,19 @@ pub fn verify(compact: &Compact<'_>, key: &VerifyingKey) -> Result<(), AccessRef
     Ok(())
 }
 
+/// The claims of a token that nothing was verified of: they say at the most where to look for its keys.
+pub(crate) fn peek(token: &str) -> Result<Object, AccessRefusal> {
+    if token.len() > limit::CREDENTIAL_BYTES {
+        return Err(AccessRefusal::TokenSize);
+    }
+    let mut segments = token.split('.');
+    let (Some(_), Some(payload), Some(_), None) = (segments.next(), segments.next(), segments.next(), segments.next())
+    else {
+        return Err(AccessRefusal::TokenSegments);
+    };
+    let payload = base64url::decode(payload.as_bytes()).ok_or(AccessRefusal::TokenEncoding)?;
+    Json::object(&payload).map_err(|_| AccessRefusal::TokenPayload)
+}
+
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -86,19 +86,6 @@ impl KeySet {
     pub fn is_same(&self, other: &Self) -> bool {
         self.digest == other.digest
     }
-
-    /// A set of one key of our own making.
-    pub(crate) fn single(kid: &str, key: VerifyingKey) -> Self {
-        let digest = sha256(kid.as_bytes());
-        Self { keys: vec![Entry { kid: kid.into(), key: Ok(key) }], digest }
-    }
-
-    /// Both sets as one; the caller has made sure that no `kid` is in both.
-    pub(crate) fn joined(mut self, other: Self) -> Self {
-        self.digest = sha256(&[self.digest, other.digest].concat());
-        self.keys.extend(other.keys);
-        self
-    }
 }
 
 fn entry(key: &Object) -> Result<Option<Entry>, AccessRefusal> {

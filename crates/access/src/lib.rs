@@ -1,10 +1,13 @@
 //! Who are you, and may you: identity, tokens, keys, scopes, declared endpoints.
 
 mod access;
+pub mod authn;
 mod authz;
 mod caller;
 pub mod catalog;
+mod config;
 pub mod directory;
+pub mod issuer;
 pub mod jose;
 pub mod keyset;
 mod refusal;
@@ -12,10 +15,15 @@ mod rows;
 pub mod scope;
 pub mod spec;
 pub mod template;
+pub mod tokens;
 mod violations;
 
 pub use access::Access;
+pub use authn::{Presented, challenge};
 pub use authz::{Ask, Grant};
 pub use caller::Caller;
+pub use config::{Config, TokenConfig};
+pub use issuer::IssuerSpec;
 pub use refusal::AccessRefusal;
 pub use rows::STATEMENTS;
+pub use tokens::{SealKeys, Tokens};

@@ -18,8 +18,10 @@ pub const KID_BYTES: usize = 256;
 pub struct HeaderRules {
     /// The algorithms allowed.
     pub algorithms: Algorithms,
-    /// The media types allowed in `typ`, compared exactly. Any, or none, where empty.
+    /// The media types allowed in `typ`, compared exactly.
     pub types: Box<[Box<str>]>,
+    /// Whether `typ` may be absent.
+    pub type_may_be_absent: bool,
     /// Members allowed beside `alg`, `kid` and `typ`. They are not looked at.
     pub more_members: Box<[Box<str>]>,
 }
@@ -77,9 +79,9 @@ fn judge_header(header: &Object, rules: &HeaderRules) -> Result<(Algorithm, Stri
     let algorithm = header.text("alg").and_then(Algorithm::parse).filter(|algorithm| rules.algorithms.has(*algorithm));
     let algorithm = algorithm.ok_or(AccessRefusal::TokenAlgorithm)?;
     let fits = match header.member("typ") {
-        Some(Json::Text(given)) => rules.types.is_empty() || rules.types.iter().any(|known| **known == **given),
+        Some(Json::Text(given)) => rules.types.iter().any(|known| **known == **given),
         Some(_) => false,
-        None => rules.types.is_empty(),
+        None => rules.type_may_be_absent,
     };
     if !fits {
         return Err(AccessRefusal::TokenType);

@@ -1,0 +1,87 @@
+//! What an operator may set about identity.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use lockgate_vocabulary::Fault;
+use serde::{Deserialize, Serialize};
+
+use crate::issuer::IssuerSpec;
+use crate::tokens::SigningAlgorithm;
+
+/// The settings of this room.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Our own tokens.
+    pub tokens: TokenConfig,
+    /// External issuers that the whole house trusts, by their URL. Tenants may have more of their own.
+    pub issuers: BTreeMap<String, IssuerSpec>,
+}
+
+/// The settings of our own tokens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TokenConfig {
+    /// The URL that names this gateway as an issuer, as callers reach it; without a slash at its end.
+    pub issuer: String,
+    /// The audience of its tokens; the issuer where absent.
+    pub audience: Option<String>,
+    /// What its tokens are signed with: `EdDSA` (Ed25519) or `ES256`.
+    pub algorithm: SigningAlgorithm,
+    /// How many seconds a token lives, 60 to 3600.
+    pub lifetime_seconds: u32,
+    /// How many days a key signs, 1 to 365.
+    pub rotation_days: u32,
+}
+
+impl Default for TokenConfig {
+    fn default() -> Self {
+        Self {
+            issuer: "https://127.0.0.1:8443".into(),
+            audience: None,
+            algorithm: SigningAlgorithm::default(),
+            lifetime_seconds: 900,
+            rotation_days: 30,
+        }
+    }
+}
+
+impl TokenConfig {
+    /// The audience of tokens.
+    pub fn audience(&self) -> &str {
+        self.audience.as_deref().unwrap_or(&self.issuer)
+    }
+
+    /// How long a token lives.
+    pub const fn lifetime(&self) -> Duration {
+        Duration::from_secs(self.lifetime_seconds as u64)
+    }
+
+    /// How long a key signs.
+    pub const fn rotation(&self) -> Duration {
+        Duration::from_secs(self.rotation_days as u64 * 86_400)
+    }
+
+    /// Refuses settings that make no sense.
+    pub fn checked(&self) -> Result<(), Fault> {
+        let wrong = |what: &'static str| Err(Fault::broken("reading the settings of tokens", what));
+        let loopback = self.issuer.starts_with("http://127.0.0.1:") || self.issuer.starts_with("http://[::1]:");
+        if !crate::issuer::is_sound_url(&self.issuer, loopback) || self.issuer.ends_with('/') {
+            return wrong("issuer: not an https URL without a slash at its end, query or fragment");
+        }
+        if self.audience().is_empty() || self.audience().len() > 512 {
+            return wrong("audience: empty or too long");
+        }
+        if !(60..=3600).contains(&self.lifetime_seconds) {
+            return wrong("lifetime_seconds: not between 60 and 3600");
+        }
+        if !(1..=365).contains(&self.rotation_days) {
+            return wrong("rotation_days: not between 1 and 365");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! Rotating the keys that sign our own tokens.
+//!
+//! One change moves all keys at once, and expects them where they were: where two nodes rotate at the
+//! same time, one change holds and the other finds its work done.
+
+use lockgate_audit::Deed;
+use lockgate_store::{ApplyFailure, Change, Value, values};
+use lockgate_vocabulary::Fault;
+
+use super::ring::{KeyStatus, Ring};
+use super::signing_key::SigningKey;
+use super::{Tokens, rows};
+
+impl Tokens {
+    /// Reads the keys from the store; what the epoch's rising calls for.
+    pub async fn reload(&self) -> Result<(), Fault> {
+        let _one_at_a_time = self.reloading.lock().await;
+        let rows = self.store.survey(&rows::SIGNING_KEYS, Vec::new()).await?;
+        let ring = Ring::read(&rows, &self.ring.load(), &self.seal, self.clock.now())?;
+        self.ring.store(ring.into());
+        Ok(())
+    }
+
+    /// Makes the first keys where there are none, and reads them.
+    pub(crate) async fn start(&self) -> Result<(), Fault> {
+        self.reload().await?;
+        let ring = self.ring.load_full();
+        for status in [KeyStatus::Current, KeyStatus::Next] {
+            let there = match status {
+                KeyStatus::Current => ring.signer().is_some(),
+                _ => ring.next().is_some(),
+            };
+            if there {
+                continue;
+            }
+            let change = Change::house().raising_epoch();
+            let change = change.step(&rows::SIGNING_KEY_FIRST, self.new_key(status)?.1).expecting(1);
+            match self.store.apply(change).await {
+                // Another node was first.
+                Ok(_) | Err(ApplyFailure::Unmet { .. }) => {}
+                Err(failure) => return Err(failure.into_fault("making the first signing keys")),
+            }
+        }
+        self.reload().await?;
+        match self.ring.load().signer() {
+            Some(_) => Ok(()),
+            None => Err(Fault::violated("there is a current signing key")),
+        }
+    }
+
+    /// Lets the next key sign and the current one retire. Tokens that it signed stay valid.
+    pub async fn rotate(&self) -> Result<(), Fault> {
+        let ring = self.ring.load_full();
+        let Some(current) = ring.signer() else { return Err(Fault::violated("there is a current signing key")) };
+        let retires_at = self.clock.now().after(self.lifetime).after(self.policy.skew);
+        let retiring = values![current.kid(), KeyStatus::Retiring.as_str(), retires_at, KeyStatus::Current.as_str()];
+        let change = Change::house().raising_epoch().step(&rows::SIGNING_KEY_MOVE, retiring).expecting(1);
+        self.succeed(&ring, change, "signing_key.rotate", current).await
+    }
+
+    /// Takes a key that is no longer trusted away at once; every token that it signed is refused.
+    pub async fn withdraw(&self, kid: &str) -> Result<(), Fault> {
+        let ring = self.ring.load_full();
+        let nothing: Vec<u8> = Vec::new();
+        let change = Change::house().raising_epoch();
+        let change = change.step(&rows::SIGNING_KEY_RETIRE, values![kid, nothing]).expecting(1);
+        match (ring.signer(), ring.next()) {
+            (Some(current), _) if current.kid() == kid => {
+                self.succeed(&ring, change, "signing_key.withdraw", current).await
+            }
+            (_, Some(next)) if next.kid() == kid => {
+                let change = change.step(&rows::SIGNING_KEY_ADD, self.new_key(KeyStatus::Next)?.1);
+                self.settle(change, "signing_key.withdraw", kid).await
+            }
+            _ => self.settle(change, "signing_key.withdraw", kid).await,
+        }
+    }
+
+    /// What falls due by itself: rotation, the end of retired keys, forgetting revocations of tokens
+    /// that have expired. The worker calls it about once a minute.
+    pub async fn tend(&self) -> Result<(), Fault> {
+        let now = self.clock.now();
+        let ring = self.ring.load_full();
+        if ring.signs_until(self.rotation).is_some_and(|end| end <= now) {
+            self.rotate().await?;
+        }
+        if self.ring.load().retires_next().is_some_and(|end| end <= now) {
+            let nothing: Vec<u8> = Vec::new();
+            let change = Change::house().raising_epoch().step(&rows::SIGNING_KEYS_EXPIRE, values![now, nothing]);
+            self.store.apply(change).await.map_err(|failure| failure.into_fault("retiring signing keys"))?;
+            self.reload().await?;
+        }
+        let forget = Change::house().step(&rows::REVOCATIONS_EXPIRE, values![now]);
+        self.store.apply(forget).await.map_err(|failure| failure.into_fault("forgetting revocations"))?;
+        Ok(())
+    }
+
+    /// Moves the next key up and makes another next one.
+    async fn succeed(&self, ring: &Ring, change: Change, action: &'static str, was: &SigningKey) -> Result<(), Fault> {
+        let Some(next) = ring.next() else { return Err(Fault::violated("there is a next signing key")) };
+        let (now_current, was_next) = (KeyStatus::Current.as_str(), KeyStatus::Next.as_str());
+        let until = self.clock.now().after(self.rotation);
+        let moved = values![next.kid(), now_current, until, was_next];
+        let change = change.step(&rows::SIGNING_KEY_MOVE, moved).expecting(1);
+        let change = change.step(&rows::SIGNING_KEY_ADD, self.new_key(KeyStatus::Next)?.1);
+        self.settle(change, action, was.kid()).await
+    }
+
+    async fn settle(&self, mut change: Change, action: &'static str, kid: &str) -> Result<(), Fault> {
+        if let Some(audit) = &self.audit {
+            let (statement, values) = audit.step(&Deed::by_house(None, action, kid));
+            change = change.step(statement, values);
+        }
+        match self.store.apply(change).await {
+            Ok(_) | Err(ApplyFailure::Unmet { .. }) => self.reload().await,
+            Err(failure) => Err(failure.into_fault("rotating the signing keys")),
+        }
+    }
+
+    /// A new key, and its row.
+    fn new_key(&self, status: KeyStatus) -> Result<(SigningKey, Vec<Value>), Fault> {
+        let (key, private) = SigningKey::generate(self.algorithm, &*self.entropy)?;
+        let sealed = self.seal.seal(key.kid().as_bytes(), &private)?;
+        let row = values![
+            key.kid(),
+            key.algorithm().as_str(),
+            sealed,
+            key.public().to_string(),
+            status.as_str(),
+            self.clock.now()
+        ];
+        Ok((key, row))
+    }
+}

@@ -1,0 +1,79 @@
+//! Every SQL statement of our own tokens: signing keys, revocations, assertions that were used.
+
+use lockgate_store::Statement;
+
+/// Every statement of this file, for the check that each prepares on every engine.
+pub(crate) const STATEMENTS: &[&Statement] = &[
+    &SIGNING_KEYS,
+    &SIGNING_KEY_ADD,
+    &SIGNING_KEY_FIRST,
+    &SIGNING_KEY_MOVE,
+    &SIGNING_KEY_RETIRE,
+    &SIGNING_KEYS_EXPIRE,
+    &TOKEN_REVOKE,
+    &ASSERTION_USE,
+    &REVOCATIONS_EXPIRE,
+];
+
+/// Keys that are published: `kid, alg, sealed, status, retires_at, created_at`.
+pub(crate) static SIGNING_KEYS: Statement = Statement::house(
+    "tokens.signing_keys",
+    "SELECT kid, alg, sealed, status, retires_at, created_at FROM signing_keys WHERE status <> 'retired' ORDER BY kid",
+);
+
+/// `kid, alg, sealed, public, status, created_at`.
+pub(crate) static SIGNING_KEY_ADD: Statement = Statement::house(
+    "tokens.signing_key_add",
+    "INSERT INTO signing_keys (kid, alg, sealed, public, status, created_at, retires_at, changed) \
+     VALUES ($1, $2, $3, $4, $5, $6, NULL, (SELECT value FROM house WHERE name = 'epoch'))",
+);
+
+/// As `SIGNING_KEY_ADD`, where there is no such key yet. The epoch was raised before, which lets one node
+/// at a time through.
+pub(crate) static SIGNING_KEY_FIRST: Statement = Statement::house(
+    "tokens.signing_key_first",
+    "INSERT INTO signing_keys (kid, alg, sealed, public, status, created_at, retires_at, changed) \
+     SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS BYTEA), CAST($4 AS TEXT), CAST($5 AS TEXT), \
+     CAST($6 AS BIGINT), NULL, (SELECT value FROM house WHERE name = 'epoch') \
+     WHERE NOT EXISTS (SELECT 1 FROM signing_keys WHERE status = CAST($5 AS TEXT))",
+);
+
+/// `kid, status, retires_at, the status it had`.
+pub(crate) static SIGNING_KEY_MOVE: Statement = Statement::house(
+    "tokens.signing_key_move",
+    "UPDATE signing_keys SET status = $2, retires_at = $3, \
+     changed = (SELECT value FROM house WHERE name = 'epoch') WHERE kid = $1 AND status = $4",
+);
+
+/// `kid`, and what stands in place of the private half.
+pub(crate) static SIGNING_KEY_RETIRE: Statement = Statement::house(
+    "tokens.signing_key_retire",
+    "UPDATE signing_keys SET status = 'retired', sealed = $2, \
+     changed = (SELECT value FROM house WHERE name = 'epoch') WHERE kid = $1 AND status <> 'retired'",
+);
+
+/// The moment, and what stands in place of the private half.
+pub(crate) static SIGNING_KEYS_EXPIRE: Statement = Statement::house(
+    "tokens.signing_keys_expire",
+    "UPDATE signing_keys SET status = 'retired', sealed = $2, \
+     changed = (SELECT value FROM house WHERE name = 'epoch') WHERE status = 'retiring' AND retires_at <= $1",
+);
+
+/// `jti, expires_at`. Revoking twice changes nothing.
+pub(crate) static TOKEN_REVOKE: Statement = Statement::tenant(
+    "tokens.revoke",
+    "INSERT INTO revoked_tokens (tenant, jti, expires_at, changed) \
+     VALUES ($1, $2, $3, (SELECT value FROM house WHERE name = 'epoch')) ON CONFLICT (tenant, jti) DO NOTHING",
+);
+
+/// `digest, expires_at`: a client assertion is used, once in the whole house. No snapshot needs it, so
+/// it says that it never changed.
+pub(crate) static ASSERTION_USE: Statement = Statement::tenant(
+    "tokens.assertion_use",
+    "INSERT INTO revoked_tokens (tenant, jti, expires_at, changed) VALUES ($1, $2, $3, 0) \
+     ON CONFLICT (tenant, jti) DO NOTHING",
+);
+
+/// Forgets what expired before this moment.
+pub(crate) static REVOCATIONS_EXPIRE: Statement =
+    Statement::house("tokens.revocations_expire", "DELETE FROM revoked_tokens WHERE expires_at < $1");
