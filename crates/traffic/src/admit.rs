@@ -84,7 +84,15 @@ impl Traffic {
 
     /// Admits a request that calls nobody, such as one to the operator's side.
     pub async fn admit_caller(&self, caller: &Caller) -> Result<Permit, Stop> {
-        let key = CallerKey::of(caller);
+        self.admit_key(CallerKey::of(caller)).await
+    }
+
+    /// What a caller has left, without taking any of it: for answers to calls that were refused.
+    pub fn allowance(&self, caller: &Caller) -> Option<Permit> {
+        self.allowance_of(CallerKey::of(caller))
+    }
+
+    pub(crate) async fn admit_key(&self, key: CallerKey) -> Result<Permit, Stop> {
         let taken = self.caller_lane(key)?.take(self.now(), true)?;
         let own = self.fits(taken, Whose::Caller)?;
         match &self.0.shared {
@@ -96,9 +104,8 @@ impl Traffic {
         }
     }
 
-    /// What a caller has left, without taking any of it: for answers to calls that were refused.
-    pub fn allowance(&self, caller: &Caller) -> Option<Permit> {
-        let lane = self.caller_lane(CallerKey::of(caller)).ok()?;
+    pub(crate) fn allowance_of(&self, key: CallerKey) -> Option<Permit> {
+        let lane = self.caller_lane(key).ok()?;
         lane.take(self.now(), false).ok().map(|taken| {
             // Looking took one off in thought; what is there is one more, unless nothing fitted.
             let remaining = taken.remaining.saturating_add(u32::from(taken.allowed));

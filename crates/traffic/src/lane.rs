@@ -98,7 +98,7 @@ impl Lane {
         also: impl FnOnce(&Look) -> Result<bool, Fault>,
     ) -> Result<Result<Look, Held>, Fault> {
         let mut state = self.state();
-        if let Err(wait) = state.vendor.check(now) {
+        if let Err(wait) = state.vendor.check(now, state.under_way) {
             return Ok(Err(Held::Vendor(wait)));
         }
         let look = state.bucket.look(now)?;
@@ -111,7 +111,7 @@ impl Lane {
     /// Lets one call leave.
     pub(crate) fn enter(&self, now: Duration) -> Result<Ticket, Held> {
         let mut state = self.state();
-        state.vendor.check(now).map_err(Held::Vendor)?;
+        state.vendor.check(now, state.under_way).map_err(Held::Vendor)?;
         // The slot is looked at first: a breaker that opens for one try must not lose it to a full house.
         if state.under_way >= state.concurrent {
             return Err(Held::Concurrency);
@@ -151,7 +151,7 @@ impl Lane {
             breaker: state.breaker.standing(),
             under_way: state.under_way,
             vendor_remaining: state.vendor.remaining(now),
-            vendor_held_for: state.vendor.held_for(now),
+            vendor_held_for: state.vendor.held_for(now, state.under_way),
         }
     }
 

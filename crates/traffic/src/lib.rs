@@ -25,3 +25,6 @@ pub use lane::Pressure;
 pub use refusal::TrafficRefusal;
 pub use traffic::Traffic;
 pub use vendor::VendorLimits;
+
+#[cfg(test)]
+mod tests;

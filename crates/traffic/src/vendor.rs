@@ -133,16 +133,17 @@ struct Window {
 }
 
 impl Vendor {
-    /// Whether a call may leave, or how long to wait.
-    pub(crate) fn check(&self, now: Duration) -> Result<(), Duration> {
+    /// Whether a call may leave while so many are under way, or how long to wait.
+    pub(crate) fn check(&self, now: Duration, under_way: u32) -> Result<(), Duration> {
         if now < self.held_until {
             return Err(self.held_until.saturating_sub(now));
         }
         match self.window {
             Some(window) if now < window.resets_at && window.sent >= window.left => {
                 let until_reset = window.resets_at.saturating_sub(now);
-                // What is on its way will bring a newer word; only "none left" is final for the window.
-                Err(if window.left == 0 { until_reset } else { until_reset.min(UNDER_WAY) })
+                // What is under way will bring a newer word; without it, or after "none left", nothing will.
+                let is_final = window.left == 0 || under_way == 0;
+                Err(if is_final { until_reset } else { until_reset.min(UNDER_WAY) })
             }
             _ => Ok(()),
         }
@@ -179,8 +180,8 @@ impl Vendor {
     }
 
     /// Until when nothing leaves, where that is so.
-    pub(crate) fn held_for(&self, now: Duration) -> Option<Duration> {
-        self.check(now).err()
+    pub(crate) fn held_for(&self, now: Duration, under_way: u32) -> Option<Duration> {
+        self.check(now, under_way).err()
     }
 
     /// Whether it knows nothing that forgetting it would lose.
