@@ -1,34 +1,208 @@
 //! The room as one value: who are you, and may you.
+//!
+//! It keeps the snapshot that everything is judged by, and refuses while that cannot be relied upon.
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, Weak};
 
-use arc_swap::ArcSwap;
-use lockgate_vocabulary::Stop;
+use ipnet::IpNet;
+use lockgate_audit::Audit;
+use lockgate_store::Store;
+use lockgate_vocabulary::{Arrival, Clock, Entropy, Errand, Fault, Stop, TraceId};
+use tokio::sync::watch;
 
+use crate::authn::Presented;
+use crate::authn::identity::Identity;
 use crate::authz::{self, Ask, Grant};
 use crate::caller::Caller;
+use crate::catalog::Catalog;
+use crate::config::Config;
 use crate::directory::Directory;
+use crate::directory::keeper::Keeper;
+use crate::registry::Registry;
 use crate::scope::Scope;
+use crate::tokens::{Grounds, SealKeys, Tokens};
+
+/// What the room stands on.
+pub struct Foundation {
+    /// Where rows are.
+    pub store: Store,
+    /// Where acts are recorded.
+    pub audit: Audit,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub entropy: Arc<dyn Entropy>,
+    /// What signing keys are sealed with.
+    pub seal: SealKeys,
+    /// How issuers' keys are fetched.
+    pub errand: Arc<dyn Errand>,
+}
 
 /// Identifies callers and authorizes what they ask for, from one snapshot in memory.
-#[derive(Debug)]
 pub struct Access {
-    directory: ArcSwap<Directory>,
+    keeper: Arc<Keeper>,
+    identity: Arc<Identity>,
+    catalog: Catalog,
+    store: Store,
+    audit: Audit,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    danger_networks: Box<[IpNet]>,
+    audience: Box<str>,
+    /// Ends the tasks that follow the epoch, when it is dropped.
+    _following: watch::Sender<()>,
 }
 
 impl Access {
-    /// What is known at this moment.
-    pub fn directory(&self) -> Arc<Directory> {
-        self.directory.load_full()
+    /// Loads the snapshot, makes the first signing keys where there are none, and follows the epoch from
+    /// then on. It must run inside a tokio runtime.
+    pub async fn open(config: &Config, foundation: Foundation) -> Result<Self, Fault> {
+        let Foundation { store, audit, clock, entropy, seal, errand } = foundation;
+        let catalog = Catalog::compiled()?;
+        let grounds = Grounds {
+            store: store.clone(),
+            audit: Some(audit.clone()),
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+            seal,
+        };
+        let identity = Arc::new(Identity::open(config, grounds, errand).await?);
+        let danger_networks: Box<[IpNet]> = config.danger_private_networks.as_slice().into();
+        let keeper = Keeper::open(store.clone(), Arc::clone(&clock), catalog.clone(), &danger_networks).await?;
+        let keeper = Arc::new(keeper);
+        let (following, gone) = watch::channel(());
+        tokio::spawn(Arc::clone(&keeper).follow(gone));
+        tokio::spawn(follow_keys(Arc::downgrade(&identity), keeper.watch()));
+        Ok(Self {
+            keeper,
+            identity,
+            catalog,
+            store,
+            audit,
+            clock,
+            entropy,
+            danger_networks,
+            audience: config.tokens.audience().into(),
+            _following: following,
+        })
     }
 
-    /// Judges a call.
+    /// What is known at this moment.
+    pub fn directory(&self) -> Arc<Directory> {
+        self.keeper.current_full()
+    }
+
+    /// The vendors that every tenant may use.
+    pub const fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// Our own tokens: issued, looked into, revoked.
+    pub fn tokens(&self) -> &Tokens {
+        &self.identity.tokens
+    }
+
+    /// Who presents this. Refused while the snapshot may have been passed by.
+    pub async fn identify(&self, presented: Presented<'_>, arrival: &Arrival) -> Result<Caller, Stop> {
+        self.demand_fresh()?;
+        let directory = self.keeper.current_full();
+        self.identity.identify(&directory, presented, arrival).await
+    }
+
+    /// Judges a call. It looks at memory alone.
     pub fn authorize(&self, caller: &Caller, ask: &Ask) -> Result<Grant, Stop> {
         authz::authorize(caller, ask)
     }
 
-    /// Demands a scope for what is no call.
+    /// Demands a scope, for what is no call.
     pub fn demand(&self, caller: &Caller, scope: Scope) -> Result<(), Stop> {
         authz::demand(caller, scope)
     }
+
+    /// Judges anew, right before the wire, whether what was granted is granted still: the caller's key or
+    /// token, the principal, the scopes, the connection and its endpoints.
+    pub fn still_holds(&self, grant: &Grant) -> Result<(), Stop> {
+        self.demand_fresh()?;
+        let directory = self.keeper.current();
+        authz::still_holds(grant, &directory, &self.identity, self.clock.now())
+    }
+
+    /// The registry in this caller's hands, within this trace.
+    pub const fn registry<'a>(&'a self, caller: &'a Caller, trace: TraceId) -> Registry<'a> {
+        Registry::new(self, caller, trace)
+    }
+
+    /// Whether the snapshot may be relied upon; for `/readyz`.
+    pub fn is_fresh(&self) -> bool {
+        self.keeper.is_fresh()
+    }
+
+    /// Loads what changed now instead of when the epoch is noticed.
+    pub async fn refresh(&self) -> Result<(), Fault> {
+        self.keeper.refresh().await
+    }
+
+    /// Told of each new snapshot's epoch.
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.keeper.watch()
+    }
+
+    /// Lets this node see a change before it answers for it. The change holds whatever comes of this; a
+    /// failed load is made good when the epoch is followed, and nothing is let through until then.
+    pub(crate) async fn settle(&self) {
+        if let Err(fault) = self.keeper.refresh().await {
+            tracing::warn!(%fault, "a change was not loaded yet");
+        }
+    }
+
+    fn demand_fresh(&self) -> Result<(), Fault> {
+        if self.keeper.is_fresh() {
+            return Ok(());
+        }
+        Err(Fault::unavailable("relying on the directory", "the epoch is not confirmed, or not loaded yet"))
+    }
+
+    pub(crate) const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(crate) const fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    pub(crate) fn entropy(&self) -> &dyn Entropy {
+        &*self.entropy
+    }
+
+    pub(crate) fn danger_networks(&self) -> &[IpNet] {
+        &self.danger_networks
+    }
+
+    pub(crate) fn audience(&self) -> &str {
+        &self.audience
+    }
 }
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Access").field("epoch", &self.keeper.current().epoch).finish_non_exhaustive()
+    }
+}
+
+/// Reads the signing keys anew with each snapshot, for as long as anybody identifies callers by them.
+async fn follow_keys(identity: Weak<Identity>, mut snapshots: watch::Receiver<u64>) {
+    while snapshots.changed().await.is_ok() {
+        let Some(identity) = identity.upgrade() else { return };
+        if let Err(fault) = identity.tokens.reload().await {
+            tracing::error!(%fault, "the signing keys were not read anew");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -5,10 +5,11 @@
 
 use std::sync::Arc;
 
-use lockgate_vocabulary::Stop;
+use lockgate_vocabulary::{Stop, Timestamp};
 
+use crate::authn::identity::Identity;
 use crate::caller::Caller;
-use crate::directory::{Connection, Endpoint};
+use crate::directory::{Connection, Directory, Endpoint, TenantView};
 use crate::refusal::AccessRefusal;
 use crate::scope::{Scope, ScopeClass};
 use crate::spec::Operation;
@@ -32,6 +33,8 @@ pub struct Grant {
     caller: Caller,
     connection: Arc<Connection>,
     endpoint: Arc<Endpoint>,
+    /// What was asked, so that it can be judged anew.
+    ask: Ask,
 }
 
 impl Grant {
@@ -50,6 +53,11 @@ impl Grant {
         &self.endpoint
     }
 
+    /// What was asked.
+    pub const fn ask(&self) -> &Ask {
+        &self.ask
+    }
+
     /// What the call does.
     pub fn operation(&self) -> Operation {
         self.endpoint.operation
@@ -65,7 +73,58 @@ pub(crate) fn authorize(caller: &Caller, ask: &Ask) -> Result<Grant, Stop> {
         ask,
     };
     let (connection, endpoint) = decide::decide(&question)?;
-    Ok(Grant { caller: caller.clone(), connection: Arc::clone(connection), endpoint: Arc::clone(endpoint) })
+    Ok(Grant {
+        caller: caller.clone(),
+        connection: Arc::clone(connection),
+        endpoint: Arc::clone(endpoint),
+        ask: ask.clone(),
+    })
+}
+
+/// Judges a granted call anew, in the snapshot of this moment. Where the caller's tenant has not changed
+/// since, only time can have ended something, which costs two comparisons.
+pub(crate) fn still_holds(
+    grant: &Grant,
+    directory: &Directory,
+    identity: &Identity,
+    now: Timestamp,
+) -> Result<(), Stop> {
+    let caller = &grant.caller;
+    let withdrawn = || Stop::from(AccessRefusal::CallWithdrawn);
+    let view = directory.tenants.get(&caller.tenant()).ok_or_else(withdrawn)?;
+    if !Arc::ptr_eq(view, caller.view()) {
+        identity.still_stands(directory, caller).map_err(|_| withdrawn())?;
+        judged_anew(grant, view).ok_or_else(withdrawn)?;
+    }
+    let usable = caller.principal().is_usable(now) && caller.key_record().is_none_or(|key| key.is_usable(now));
+    if usable { Ok(()) } else { Err(withdrawn()) }
+}
+
+/// Whether the same call would be granted in this view of the tenant, by what its principal and key hold
+/// now, and to the same place with the same credential.
+fn judged_anew(grant: &Grant, view: &TenantView) -> Option<()> {
+    let caller = &grant.caller;
+    let principal = view.principals.get(&caller.actor().principal)?;
+    let key = match caller.key() {
+        Some(id) => Some(view.keys.get(&id)?),
+        None => None,
+    };
+    let mut scopes = caller.scopes().intersect(&principal.scopes);
+    if let Some(narrower) = key.and_then(|key| key.scopes.as_ref()) {
+        scopes = scopes.intersect(narrower);
+    }
+    let question = decide::Question {
+        view,
+        scopes: &scopes,
+        uses: [principal.uses.as_deref(), key.and_then(|key| key.uses.as_deref())],
+        ask: &grant.ask,
+    };
+    let (connection, endpoint) = decide::decide(&question).ok()?;
+    let same = connection.id == grant.connection.id
+        && connection.base == grant.connection.base
+        && connection.credential == grant.connection.credential
+        && endpoint.operation == grant.endpoint.operation;
+    same.then_some(())
 }
 
 /// Demands a scope, for what is no call. Elevated scopes count for operators alone, whatever a

@@ -49,7 +49,7 @@ pub struct Listed {
     /// As the file has it.
     pub spec: Arc<ProviderSpec>,
     /// As connections use it.
-    pub resolved: ResolvedProvider,
+    pub resolved: Arc<ResolvedProvider>,
 }
 
 /// All vendors of the catalogue, by name.
@@ -82,7 +82,7 @@ fn read(text: &str) -> Result<(Name, Listed), Fault> {
     let resolved = resolve::provider(spec.clone(), &mut wrong).filter(|_| wrong.is_empty());
     let name = spec.name.clone();
     let resolved = resolved.ok_or_else(|| Fault::broken("resolving the catalogue", format!("{name}: {wrong}")))?;
-    Ok((name, Listed { spec: Arc::new(spec), resolved }))
+    Ok((name, Listed { spec: Arc::new(spec), resolved: Arc::new(resolved) }))
 }
 
 #[cfg(test)]

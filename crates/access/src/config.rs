@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use lockgate_vocabulary::Fault;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,9 @@ pub struct Config {
     pub tokens: TokenConfig,
     /// External issuers that the whole house trusts, by their URL. Tenants may have more of their own.
     pub issuers: BTreeMap<String, IssuerSpec>,
+    /// Private networks that tenants may open their connections to; none by default. A weakening: it
+    /// shows as a finding.
+    pub danger_private_networks: Vec<IpNet>,
 }
 
 /// The settings of our own tokens.

@@ -16,14 +16,18 @@ use crate::spec::{AnswerSpec, AuthPlacement, BreakerSpec, LimitSpec, Operation, 
 use crate::template::PathTemplate;
 
 pub(crate) mod base;
+mod decode;
 pub(crate) mod endpoint;
+pub(crate) mod keeper;
+mod load;
 pub(crate) mod resolve;
+mod share;
 
 pub use base::{BaseParse, CUSTOMER};
 pub use resolve::ResolvedProvider;
 
 /// Everything the house knows of its tenants at one epoch.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Directory {
     /// The epoch that it shows.
     pub epoch: u64,
@@ -60,14 +64,18 @@ pub struct TenantView {
     pub alias: Option<Arc<str>>,
     /// Whether it may do anything.
     pub active: bool,
-    /// Principals.
+    /// Principals by id.
     pub principals: HashMap<PrincipalId, Arc<Principal>>,
+    /// Principals by name.
+    pub principal_names: HashMap<Arc<str>, PrincipalId>,
     /// API keys and client keys.
     pub keys: HashMap<KeyId, Arc<Key>>,
     /// Connections by id.
     pub connections: HashMap<ConnectionId, Arc<Connection>>,
     /// Connections by name.
     pub names: HashMap<Name, ConnectionId>,
+    /// The tenant's own providers by name.
+    pub providers: HashMap<Name, Arc<ResolvedProvider>>,
     /// External issuers by the URL that names them.
     pub issuers: HashMap<Arc<str>, Arc<Issuer>>,
     /// Tokens that were revoked before their time, and until when that has to be remembered.
@@ -83,9 +91,11 @@ impl TenantView {
             alias: None,
             active: true,
             principals: HashMap::new(),
+            principal_names: HashMap::new(),
             keys: HashMap::new(),
             connections: HashMap::new(),
             names: HashMap::new(),
+            providers: HashMap::new(),
             issuers: HashMap::new(),
             revoked: HashMap::new(),
         }
@@ -96,6 +106,12 @@ impl TenantView {
     pub fn connection(&self, name_or_id: &str) -> Option<&Arc<Connection>> {
         let id = self.names.get(name_or_id).copied().or_else(|| name_or_id.parse().ok())?;
         self.connections.get(&id)
+    }
+
+    /// The principal with this name or this id.
+    pub fn principal(&self, name_or_id: &str) -> Option<&Arc<Principal>> {
+        let id = self.principal_names.get(name_or_id).copied().or_else(|| name_or_id.parse().ok())?;
+        self.principals.get(&id)
     }
 }
 
@@ -293,7 +309,7 @@ pub struct Base {
 }
 
 /// A vendor, resolved.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Provider {
     /// Its id, where it is a tenant's own and not the catalogue's.
     pub id: Option<ProviderId>,

@@ -2,10 +2,28 @@
 
 use lockgate_store::Statement;
 
+use crate::tokens::rows as tokens;
+
+pub(crate) mod connections;
 pub(crate) mod directory;
+pub(crate) mod events;
+pub(crate) mod issuers;
+pub(crate) mod keys;
+pub(crate) mod principals;
+pub(crate) mod providers;
+pub(crate) mod tenants;
 
 /// All of them, for the test that prepares each on every engine.
 pub const STATEMENTS: &[&Statement] = &[
+    &connections::CREDENTIAL,
+    &connections::HOLD_CREDENTIAL,
+    &connections::INSERT,
+    &connections::NAMED,
+    &connections::OF_PROVIDER,
+    &connections::ONE,
+    &connections::PAGE,
+    &connections::TOUCH_OF_PROVIDER,
+    &connections::UPDATE,
     &directory::CONNECTIONS_ALL,
     &directory::CONNECTIONS_SINCE,
     &directory::ISSUERS_ALL,
@@ -20,4 +38,43 @@ pub const STATEMENTS: &[&Statement] = &[
     &directory::REVOKED_SINCE,
     &directory::TENANTS_ALL,
     &directory::TENANTS_SINCE,
+    &events::INSERT,
+    &events::PAGE,
+    &issuers::INSERT,
+    &issuers::ONE,
+    &issuers::PAGE,
+    &issuers::UPDATE,
+    &keys::INSERT,
+    &keys::ONE,
+    &keys::PAGE,
+    &keys::PAGE_OF,
+    &keys::REVOKE,
+    &principals::INSERT,
+    &principals::NAMED,
+    &principals::ONE,
+    &principals::PAGE,
+    &principals::UPDATE,
+    &providers::HOLD,
+    &providers::INSERT,
+    &providers::NAMED,
+    &providers::ONE,
+    &providers::PAGE,
+    &providers::RETIRE,
+    &providers::UPDATE,
+    &tenants::INSERT,
+    &tenants::ONE,
+    &tenants::PAGE,
+    &tenants::UPDATE,
+    &tokens::ASSERTION_USE,
+    &tokens::REVOCATIONS_EXPIRE,
+    &tokens::SIGNING_KEYS,
+    &tokens::SIGNING_KEYS_EXPIRE,
+    &tokens::SIGNING_KEY_ADD,
+    &tokens::SIGNING_KEY_FIRST,
+    &tokens::SIGNING_KEY_MOVE,
+    &tokens::SIGNING_KEY_RETIRE,
+    &tokens::TOKEN_REVOKE,
 ];
+
+#[cfg(test)]
+mod tests;

@@ -9,8 +9,10 @@ use lockgate_vocabulary::{ConnectionId, Name, PrincipalKind};
 
 use crate::spec::Operation;
 
+mod role;
 mod set;
 
+pub use role::Role;
 pub use set::ScopeSet;
 
 /// Bytes of one scope word, its narrowing included. The longest that is sensible has about 110.

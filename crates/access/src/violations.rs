@@ -11,13 +11,29 @@ const MOST: usize = 50;
 
 /// What is wrong with an input.
 #[derive(Debug, Default)]
-pub(crate) struct Violations(Vec<Violation>);
+pub(crate) struct Violations {
+    all: Vec<Violation>,
+    below: &'static str,
+}
 
 impl Violations {
+    /// For a part of an input: every pointer starts with this one.
+    pub(crate) const fn below(pointer: &'static str) -> Self {
+        Self { all: Vec::new(), below: pointer }
+    }
+
+    /// Takes over what is wrong with a part.
+    pub(crate) fn join(&mut self, part: Self) {
+        let room = MOST.saturating_sub(self.all.len());
+        self.all.extend(part.all.into_iter().take(room));
+    }
+
     /// Notes that something is wrong at this JSON Pointer.
     pub(crate) fn add(&mut self, pointer: impl Into<String>, reason: impl Display) {
-        if self.0.len() < MOST {
-            self.0.push(Violation { pointer: pointer.into(), reason: reason.to_string() });
+        if self.all.len() < MOST {
+            let pointer = pointer.into();
+            let pointer = if self.below.is_empty() { pointer } else { [self.below, &pointer].concat() };
+            self.all.push(Violation { pointer, reason: reason.to_string() });
         }
     }
 
@@ -35,13 +51,13 @@ impl Violations {
 
     /// Whether nothing is wrong.
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.all.is_empty()
     }
 
     /// The refusal that names it all.
     pub(crate) fn refuse(self) -> Refusal {
         let fold = |refusal: Refusal, each: Violation| refusal.violation(each.pointer, each.reason);
-        self.0.into_iter().fold(AccessRefusal::InputInvalid.refuse(), fold)
+        self.all.into_iter().fold(AccessRefusal::InputInvalid.refuse(), fold)
     }
 
     /// Nothing, or the refusal that names what is wrong.
@@ -53,7 +69,7 @@ impl Violations {
 impl Display for Violations {
     /// For the log: where, and why.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (index, each) in self.0.iter().enumerate() {
+        for (index, each) in self.all.iter().enumerate() {
             let gap = if index == 0 { "" } else { "; " };
             write!(f, "{gap}{}: {}", each.pointer, each.reason)?;
         }

@@ -4,8 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use lockgate_store::Epoch;
-use lockgate_vocabulary::{Arrival, Clock, Fault, KeyId, Stop, Timestamp};
+use lockgate_vocabulary::{Arrival, Clock, Errand, Fault, KeyId, Stop, Timestamp};
 use quick_cache::sync::Cache;
 
 use super::claims::{Claims, TenantClaim};
@@ -16,6 +15,7 @@ use super::standing::Standing;
 use super::text_key::{api_key_id, fingerprint, proves};
 use crate::AccessRefusal;
 use crate::caller::Caller;
+use crate::config::Config;
 use crate::directory::{Directory, Key, TenantView, Verifier};
 use crate::issuer::book::IssuerBook;
 use crate::issuer::keys::Network;
@@ -23,7 +23,7 @@ use crate::issuer::{Mapped, TrustedIssuer};
 use crate::jose::json::Object;
 use crate::jose::{self, Compact};
 use crate::scope::ScopeSet;
-use crate::tokens::Tokens;
+use crate::tokens::{Grounds, Tokens};
 
 /// Keys whose standing is remembered.
 const KEYS_MOST: usize = 16 * 1024;
@@ -34,29 +34,35 @@ pub(crate) struct Identity {
     book: IssuerBook,
     network: Network,
     clock: Arc<dyn Clock>,
-    epoch: Epoch,
     seen: SeenTokens,
     standings: Cache<KeyId, Arc<Standing>>,
 }
 
 impl Identity {
-    pub(crate) fn new(tokens: Tokens, book: IssuerBook, network: Network, epoch: Epoch) -> Self {
-        let clock = Arc::clone(&network.clock);
-        let seen = SeenTokens::new(TOKENS_MOST, TOKENS_OF_TENANT);
-        Self { tokens, book, network, clock, epoch, seen, standings: Cache::new(KEYS_MOST) }
+    /// Opens what identifies callers: our own tokens, and the issuers of the house's configuration.
+    pub(crate) async fn open(config: &Config, grounds: Grounds, errand: Arc<dyn Errand>) -> Result<Self, Fault> {
+        config.tokens.checked()?;
+        let audience = config.tokens.audience().into();
+        let book = IssuerBook::new(&config.issuers, audience)
+            .map_err(|refusal| Fault::broken("reading the house's issuers", refusal))?;
+        let network = Network { errand, clock: Arc::clone(&grounds.clock) };
+        Ok(Self::new(Tokens::open(&config.tokens, grounds).await?, book, network))
     }
 
-    /// Who presents this, if it is worth anything here.
+    fn new(tokens: Tokens, book: IssuerBook, network: Network) -> Self {
+        let clock = Arc::clone(&network.clock);
+        let seen = SeenTokens::new(TOKENS_MOST, TOKENS_OF_TENANT);
+        Self { tokens, book, network, clock, seen, standings: Cache::new(KEYS_MOST) }
+    }
+
+    /// Who presents this, if it is worth anything here. Whoever asks has made sure that the snapshot may be
+    /// relied upon, since a revocation could have passed it by.
     pub(crate) async fn identify(
         &self,
         directory: &Directory,
         presented: Presented<'_>,
         arrival: &Arrival,
     ) -> Result<Caller, Stop> {
-        if !self.epoch.is_confirmed() {
-            // A revocation may have passed this node by.
-            return Err(Fault::unavailable("identifying a caller", "the epoch is not confirmed").into());
-        }
         let peer = arrival.peer.ip();
         let (found, veil) = match presented.credential() {
             Ok(Credential::ApiKey(text)) => (self.by_api_key(directory, text, peer), AccessRefusal::KeyInvalid),

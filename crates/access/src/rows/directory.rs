@@ -15,7 +15,7 @@ pub(crate) const PAGE_ROWS: i64 = 4_000;
 pub(crate) struct Source {
     /// All rows behind a key: `$1` is the tenant, `$2` the key within it, `$3` how many.
     pub(crate) all: &'static Statement,
-    /// Those that changed after epoch `$1`.
+    /// Those that changed after epoch `$1` and not after epoch `$2`.
     pub(crate) since: &'static Statement,
 }
 
@@ -24,13 +24,20 @@ macro_rules! source {
         pub(crate) static $all: Statement = Statement::house(
             concat!("directory.", $table, ".all"),
             concat!(
-                "SELECT ", $columns, " FROM ", $table, " WHERE (tenant, ", $key, ") > ($1, $2) ORDER BY tenant, ", $key,
+                "SELECT ",
+                $columns,
+                " FROM ",
+                $table,
+                " WHERE (tenant, ",
+                $key,
+                ") > ($1, $2) ORDER BY tenant, ",
+                $key,
                 " LIMIT $3"
             ),
         );
         pub(crate) static $since: Statement = Statement::house(
             concat!("directory.", $table, ".since"),
-            concat!("SELECT ", $columns, " FROM ", $table, " WHERE changed > $1 ORDER BY changed, tenant, ", $key),
+            concat!("SELECT ", $columns, " FROM ", $table, " WHERE changed > $1 AND changed <= $2 ORDER BY changed"),
         );
         pub(crate) static $source: Source = Source { all: &$all, since: &$since };
     };
@@ -55,7 +62,14 @@ source!(
 );
 source!(REVOKED, REVOKED_ALL, REVOKED_SINCE, "revoked_tokens", "jti", "tenant, jti, expires_at");
 source!(ISSUERS, ISSUERS_ALL, ISSUERS_SINCE, "issuers", "issuer", "tenant, issuer, spec, status, changed");
-source!(PROVIDERS, PROVIDERS_ALL, PROVIDERS_SINCE, "providers", "provider", "tenant, provider, name, spec, status, changed");
+source!(
+    PROVIDERS,
+    PROVIDERS_ALL,
+    PROVIDERS_SINCE,
+    "providers",
+    "provider",
+    "tenant, provider, name, spec, status, changed"
+);
 source!(
     CONNECTIONS,
     CONNECTIONS_ALL,

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use lockgate_vocabulary::{ConnectionId, Name, PrincipalKind};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::{LIST_BYTES, Operations, Scope, ScopeParse, Subject, WORD_BYTES, WORDS_MOST, operation_of};
+use super::{LIST_BYTES, Operations, Scope, ScopeClass, ScopeParse, Subject, WORD_BYTES, WORDS_MOST, operation_of};
 use crate::spec::Operation;
 
 /// What a credential may do.
@@ -105,6 +105,25 @@ impl ScopeSet {
             }
         }
         Self { words: self.words & other.words, everywhere, narrowed: None }.narrowed_by(narrowed)
+    }
+
+    /// What either allows.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        let mut narrowed = BTreeMap::<Subject, Operations>::new();
+        for (subject, operations) in self.entries().chain(other.entries()) {
+            let held = narrowed.entry(subject.clone()).or_default();
+            *held = held.or(*operations);
+        }
+        let everywhere = self.everywhere.or(other.everywhere);
+        Self { words: self.words | other.words, everywhere, narrowed: None }.narrowed_by(narrowed)
+    }
+
+    /// What of this only operators may hold.
+    #[must_use]
+    pub fn elevated(&self) -> Self {
+        let elevated: Vec<_> = self.scopes().filter(|scope| scope.class() == ScopeClass::Elevated).collect();
+        Self::of(&elevated)
     }
 
     /// Whether all that this allows is allowed by the other as well.

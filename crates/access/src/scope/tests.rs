@@ -3,7 +3,7 @@
 use lockgate_vocabulary::{ConnectionId, PrincipalKind};
 use proptest::prelude::*;
 
-use super::{Operations, Scope, ScopeClass, ScopeParse, ScopeSet, WORDS_MOST, is_reserved_name};
+use super::{Operations, Role, Scope, ScopeClass, ScopeParse, ScopeSet, WORDS_MOST, is_reserved_name};
 use crate::spec::Operation;
 
 const EACH: [Operation; 3] = [Operation::Read, Operation::Write, Operation::Delete];
@@ -136,6 +136,27 @@ fn json_is_an_array_of_words() {
 }
 
 #[test]
+fn no_role_mixes_administration_and_use() {
+    for role in Role::ALL {
+        assert_eq!(Role::parse(role.as_str()), Some(*role));
+        assert_eq!(serde_json::to_string(role).unwrap(), format!("\"{}\"", role.as_str()));
+        let scopes = role.scopes();
+        let fits = |kind| scopes.misfit(kind).is_none();
+        assert!(fits(PrincipalKind::Operator) || fits(PrincipalKind::Service), "{}", role.as_str());
+        let both = scopes.has(Scope::CredentialsRotate)
+            && (scopes.has(Scope::ConnectionsWrite) || scopes.has(Scope::ConnectionsCall));
+        assert!(!both, "{}: who rotates credentials neither uses them nor says where they go", role.as_str());
+    }
+    let both = Role::effective(&[Role::Auditor, Role::Custodian], &set("tenants.admin"));
+    assert_eq!(
+        both.to_string(),
+        "audit.read integration.connections.read integration.credentials.rotate integration.runs.read tenants.admin"
+    );
+    assert_eq!(both.elevated().to_string(), "integration.credentials.rotate tenants.admin");
+    assert!(Role::Caller.scopes().elevated().is_empty());
+}
+
+#[test]
 fn operations_combine() {
     let read = Operations::one(Operation::Read);
     assert!(Operations::ALL.has(Operation::Delete) && !read.has(Operation::Delete));
@@ -203,6 +224,12 @@ proptest! {
         for operation in EACH {
             let (in_a, in_b) = (a.may_call(&name, id(number), operation), b.may_call(&name, id(number), operation));
             prop_assert!(!both.may_call(&name, id(number), operation) || (in_a && in_b));
+        }
+        let either = a.union(&b);
+        prop_assert!(a.is_within(&either) && b.is_within(&either));
+        for operation in EACH {
+            let one = a.may_call(&name, id(number), operation) || b.may_call(&name, id(number), operation);
+            prop_assert_eq!(either.may_call(&name, id(number), operation), one);
         }
         for scope in Scope::ALL {
             prop_assert_eq!(both.has(*scope), a.has(*scope) && b.has(*scope));

@@ -1,0 +1,150 @@
+//! External issuers whose tokens a tenant takes. What their settings mean is judged by `issuer`.
+
+use std::sync::Arc;
+
+use lockgate_store::{Change, Row, values};
+use lockgate_vocabulary::{Fault, Refusal, Stop, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{Page, PageAsk, Registry, column, grants, rfc3339, stored};
+use crate::issuer::{IssuerSpec, TrustedIssuer};
+use crate::refusal::AccessRefusal;
+use crate::rows::issuers as rows;
+use crate::scope::Scope;
+use crate::violations::Violations;
+
+/// An issuer that is to be trusted.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewIssuer {
+    /// The URL that names it, which is the `iss` of its tokens.
+    pub issuer: String,
+    /// Its settings.
+    #[serde(default)]
+    pub spec: IssuerSpec,
+}
+
+/// A change of an issuer.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ChangeIssuer {
+    /// Its settings from now on, all of them.
+    pub spec: Option<IssuerSpec>,
+    /// `active` or `suspended`.
+    pub status: Option<String>,
+}
+
+/// What is told of an issuer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct IssuerRecord {
+    /// The URL that names it.
+    pub issuer: String,
+    /// Its settings.
+    pub spec: IssuerSpec,
+    /// `active` or `suspended`.
+    pub status: String,
+    /// When it was created.
+    #[serde(serialize_with = "rfc3339")]
+    pub created_at: Timestamp,
+    #[serde(skip)]
+    changed: i64,
+}
+
+fn read(row: &Row) -> Result<IssuerRecord, Fault> {
+    Ok(IssuerRecord {
+        issuer: row.text(0)?.to_owned(),
+        spec: stored(row.text(1)?)?,
+        status: row.text(2)?.to_owned(),
+        created_at: row.moment(3)?,
+        changed: row.int(4)?,
+    })
+}
+
+/// A cursor of this list: the URL of the last issuer, whatever it looks like.
+struct AfterUrl(String);
+
+impl std::str::FromStr for AfterUrl {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.replace('\0', "")))
+    }
+}
+
+impl std::fmt::Display for AfterUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Registry<'_> {
+    /// The settings for their column, if they make sense.
+    fn issuer_column(&self, url: &str, spec: &IssuerSpec) -> Result<String, Stop> {
+        let written = column(spec)?;
+        let audience = self.access.audience();
+        let check = TrustedIssuer::resolve(url, Some(self.tenant()), spec, Arc::from(written.as_str()), audience);
+        // Its pointers start at the settings, which stand below `/spec` here; the URL stands beside them.
+        check.map_err(|refusal| below_spec(&refusal))?;
+        Ok(written)
+    }
+
+    /// Trusts an issuer.
+    pub async fn create_issuer(&self, new: NewIssuer) -> Result<IssuerRecord, Stop> {
+        self.demand(Scope::TenantsAdmin)?;
+        let written = self.issuer_column(&new.issuer, &new.spec)?;
+        let deed = self.deed("issuer.create", &new.issuer);
+        let row = values![&new.issuer, written, self.now()];
+        self.apply(Change::of(self.tenant()).step(&rows::INSERT, row), &deed).await?;
+        self.issuer_of(&new.issuer).await
+    }
+
+    /// Lists the tenant's issuers.
+    pub async fn issuers(&self, ask: &PageAsk) -> Result<Page<IssuerRecord>, Stop> {
+        self.demand(Scope::TenantsAdmin)?;
+        let rows = self.read(&rows::PAGE, values![ask.behind::<AfterUrl>()?, ask.rows()?]).await?;
+        ask.page(&rows, read, |issuer| issuer.issuer.clone())
+    }
+
+    /// Shows an issuer, by its URL.
+    pub async fn issuer(&self, url: &str) -> Result<IssuerRecord, Stop> {
+        self.demand(Scope::TenantsAdmin)?;
+        self.issuer_of(url).await
+    }
+
+    async fn issuer_of(&self, url: &str) -> Result<IssuerRecord, Stop> {
+        if url.contains('\0') {
+            return Err(AccessRefusal::ObjectUnknown.into());
+        }
+        let row = self.one(&rows::ONE, values![url]).await?;
+        Ok(read(&row)?)
+    }
+
+    /// Changes an issuer's settings or suspends it.
+    pub async fn change_issuer(&self, url: &str, change: ChangeIssuer) -> Result<IssuerRecord, Stop> {
+        self.demand(Scope::TenantsAdmin)?;
+        let old = self.issuer_of(url).await?;
+        let written = match &change.spec {
+            Some(spec) => self.issuer_column(url, spec)?,
+            None => column(&old.spec)?,
+        };
+        let mut wrong = Violations::default();
+        let status = change.status.unwrap_or(old.status);
+        grants::status(&status, &["active", "suspended"], &mut wrong);
+        wrong.done()?;
+        let deed = self.deed("issuer.change", url).with("status", status.as_str());
+        let row = values![url, written, status, old.changed];
+        self.apply(Change::of(self.tenant()).step(&rows::UPDATE, row).expecting(1), &deed).await?;
+        self.issuer_of(url).await
+    }
+}
+
+fn below_spec(refusal: &Refusal) -> Refusal {
+    let start = Refusal::new(refusal.info());
+    refusal.violations().iter().fold(start, |all, each| {
+        let pointer = match each.pointer.as_str() {
+            "/issuer" => each.pointer.clone(),
+            inside => format!("/spec{inside}"),
+        };
+        all.violation(pointer, each.reason.clone())
+    })
+}

@@ -1,0 +1,164 @@
+//! Providers: the catalogue's, which every tenant may use, and a tenant's own.
+
+use lockgate_store::{Change, Row, values};
+use lockgate_vocabulary::{Fault, ProviderId, Stop, Timestamp};
+use serde::Serialize;
+
+use super::{Page, PageAsk, Registry, column, rfc3339, stored};
+use crate::directory::{ResolvedProvider, resolve};
+use crate::refusal::AccessRefusal;
+use crate::rows::{connections, providers as rows};
+use crate::scope::Scope;
+use crate::spec::{ConnectionSpec, ProviderSpec};
+use crate::violations::Violations;
+
+/// What is told of a tenant's own provider.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ProviderRecord {
+    /// Its id.
+    pub provider: ProviderId,
+    /// What it is.
+    pub spec: ProviderSpec,
+    /// `active` or `retired`.
+    pub status: String,
+    /// When it was created.
+    #[serde(serialize_with = "rfc3339")]
+    pub created_at: Timestamp,
+    #[serde(skip)]
+    changed: i64,
+}
+
+/// A provider that a tenant may use, whosever it is.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "origin", rename_all = "lowercase")]
+pub enum ListedProvider {
+    /// The catalogue's.
+    Catalog {
+        /// What it is.
+        spec: ProviderSpec,
+    },
+    /// The tenant's own.
+    Own(ProviderRecord),
+}
+
+fn read(row: &Row) -> Result<ProviderRecord, Fault> {
+    Ok(ProviderRecord {
+        provider: row.parsed(0)?,
+        spec: stored(row.text(2)?)?,
+        status: row.text(3)?.to_owned(),
+        created_at: row.moment(4)?,
+        changed: row.int(5)?,
+    })
+}
+
+/// Resolves a provider, or says what is wrong with it.
+fn checked(spec: &ProviderSpec) -> Result<ResolvedProvider, Stop> {
+    let mut wrong = Violations::default();
+    let resolved = resolve::provider(spec.clone(), &mut wrong).filter(|_| wrong.is_empty());
+    resolved.ok_or_else(|| wrong.refuse().into())
+}
+
+impl Registry<'_> {
+    /// Writes down a provider of the tenant's own. A name of the catalogue's is taken.
+    pub async fn create_provider(&self, spec: ProviderSpec) -> Result<ProviderRecord, Stop> {
+        self.demand(Scope::ProvidersWrite)?;
+        checked(&spec)?;
+        if self.access.catalog().vendor(spec.name.as_str()).is_some() {
+            return Err(AccessRefusal::NameTaken.into());
+        }
+        let id = ProviderId::generate(self.clock(), self.entropy());
+        let deed =
+            self.deed("provider.create", id).with("name", spec.name.as_str()).with("base_url", spec.base_url.as_str());
+        let row = values![id, &spec.name, column(&spec)?, self.now()];
+        self.apply(Change::of(self.tenant()).step(&rows::INSERT, row), &deed).await?;
+        self.provider_of(&id.to_string()).await
+    }
+
+    /// Lists the tenant's own providers. The catalogue's are in [`Access::catalog`](crate::Access::catalog).
+    pub async fn providers(&self, ask: &PageAsk) -> Result<Page<ProviderRecord>, Stop> {
+        self.demand(Scope::ConnectionsRead)?;
+        let rows = self.read(&rows::PAGE, values![ask.behind::<ProviderId>()?, ask.rows()?]).await?;
+        ask.page(&rows, read, |provider| provider.provider.to_string())
+    }
+
+    /// Shows a provider: the tenant's own by id or name, or the catalogue's by name.
+    pub async fn provider(&self, id_or_name: &str) -> Result<ListedProvider, Stop> {
+        self.demand(Scope::ConnectionsRead)?;
+        match self.access.catalog().vendor(id_or_name) {
+            Some(vendor) => Ok(ListedProvider::Catalog { spec: ProviderSpec::clone(&vendor.spec) }),
+            None => self.provider_of(id_or_name).await.map(ListedProvider::Own),
+        }
+    }
+
+    async fn provider_of(&self, id_or_name: &str) -> Result<ProviderRecord, Stop> {
+        let row = match id_or_name.parse::<ProviderId>() {
+            Ok(id) => self.one(&rows::ONE, values![id]).await?,
+            Err(_) if id_or_name.contains('\0') => return Err(AccessRefusal::ObjectUnknown.into()),
+            Err(_) => self.one(&rows::NAMED, values![id_or_name]).await?,
+        };
+        Ok(read(&row)?)
+    }
+
+    /// The provider that a connection names: the tenant's own, or the catalogue's.
+    pub(super) async fn usable_provider(&self, name: &str) -> Result<Option<std::sync::Arc<ResolvedProvider>>, Stop> {
+        if let Some(vendor) = self.access.catalog().vendor(name) {
+            return Ok(Some(std::sync::Arc::clone(&vendor.resolved)));
+        }
+        match self.provider_of(name).await {
+            // Stored specs were checked when they came in; one that no longer holds is as good as none.
+            Ok(own) if own.status == "active" && own.spec.name.as_str() == name => {
+                Ok(checked(&own.spec).ok().map(std::sync::Arc::new))
+            }
+            Ok(_) | Err(Stop::Refused(_)) => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Changes a provider, by id or name; its name stays. Refused where a connection would break by it.
+    pub async fn change_provider(&self, id_or_name: &str, spec: ProviderSpec) -> Result<ProviderRecord, Stop> {
+        self.demand(Scope::ProvidersWrite)?;
+        let old = self.provider_of(id_or_name).await?;
+        if old.status != "active" {
+            return Err(AccessRefusal::StatusConflict.into());
+        }
+        let mut wrong = Violations::default();
+        wrong.check(spec.name == old.spec.name, "/name", "a provider's name stays");
+        wrong.done()?;
+        let resolved = checked(&spec)?;
+        self.check_connections(&resolved, &spec).await?;
+        let deed = self.deed("provider.change", old.provider).with("base_url", spec.base_url.as_str());
+        let change = Change::of(self.tenant())
+            .step(&rows::UPDATE, values![old.provider, column(&spec)?, old.changed])
+            .expecting(1)
+            .step(&connections::TOUCH_OF_PROVIDER, values![&spec.name]);
+        self.apply(change, &deed).await?;
+        self.provider_of(&old.provider.to_string()).await
+    }
+
+    async fn check_connections(&self, provider: &ResolvedProvider, spec: &ProviderSpec) -> Result<(), Stop> {
+        let mut broken = Vec::new();
+        for row in self.read(&connections::OF_PROVIDER, values![&spec.name]).await? {
+            let mut wrong = Violations::default();
+            resolve::connection(stored::<ConnectionSpec>(row.text(1)?)?, provider, &mut wrong);
+            if !wrong.is_empty() {
+                broken.push(row.text(0)?.to_owned());
+            }
+        }
+        if broken.is_empty() {
+            return Ok(());
+        }
+        broken.truncate(10);
+        let detail = format!("It would break connections: {}.", broken.join(", "));
+        Err(AccessRefusal::StatusConflict.refuse().detail(detail).into())
+    }
+
+    /// Retires a provider that no connection uses any more.
+    pub async fn retire_provider(&self, id_or_name: &str) -> Result<ProviderRecord, Stop> {
+        self.demand(Scope::ProvidersWrite)?;
+        let old = self.provider_of(id_or_name).await?;
+        let deed = self.deed("provider.retire", old.provider);
+        let change = Change::of(self.tenant()).step(&rows::RETIRE, values![&old.spec.name]).expecting(1);
+        self.apply(change, &deed).await?;
+        self.provider_of(&old.provider.to_string()).await
+    }
+}
