@@ -5,6 +5,8 @@
 //! connection that is re-pointed does not take its credential along, whoever changed it and however: the
 //! new base does not open the old seal. Rotating the credential binds the new version to the new base.
 
+use std::borrow::Cow;
+
 use lockgate_access::directory::{Base, Connection};
 use lockgate_vocabulary::ConnectionId;
 
@@ -14,9 +16,9 @@ const MOST_BYTES: usize = 9 * 1024;
 /// Where one version of a credential may be used, in its canonical bytes:
 /// connection(16) port(2) host-length(2) host prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Binding(Box<[u8]>);
+pub(crate) struct Binding<'a>(Cow<'a, [u8]>);
 
-impl Binding {
+impl<'a> Binding<'a> {
     /// The binding of this connection as it is now.
     pub(crate) fn of(connection: &Connection) -> Self {
         Self::to(connection.id, &connection.base)
@@ -62,7 +64,7 @@ impl Binding {
     }
 
     /// Takes a record apart. Whether the binding is the true one only the seal can tell.
-    pub(crate) fn split(record: &[u8]) -> Option<(Self, &[u8])> {
+    pub(crate) fn split(record: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let (length, rest) = record.split_first_chunk::<2>()?;
         let length = usize::from(u16::from_be_bytes(*length));
         if length > MOST_BYTES {

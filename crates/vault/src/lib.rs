@@ -29,3 +29,6 @@ pub use rows::STATEMENTS;
 pub use seal::{StreamOpener, StreamSealer, Unopened};
 pub use secret::{Act, CredentialView, Custodian, Listed, NewCredential, Revoked, Sensitivity, VersionView};
 pub use vault::{HOUSE, Vault};
+
+#[cfg(test)]
+mod tests;

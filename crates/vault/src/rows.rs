@@ -7,16 +7,18 @@ pub const STATEMENTS: &[&Statement] = &[
     &CONNECTION_ATTACH,
     &CONNECTION_DEGRADE,
     &CONNECTIONS_DEPENDENT,
-    &CREDENTIALS_CHANGED,
+    &CREDENTIALS_ALL,
+    &CREDENTIALS_SINCE,
     &CREDENTIAL_INSERT,
     &CREDENTIAL_LIST,
     &CREDENTIAL_PROMOTE,
     &CREDENTIAL_READ,
     &CREDENTIAL_REVOKE,
     &EVENT_INSERT,
-    &KEYS_CHANGED,
+    &KEYS_ALL,
     &KEYS_MISSING,
     &KEYS_OF,
+    &KEYS_SINCE,
     &KEY_INSERT,
     &KEY_REWRAP,
     &VERSIONS_OF,
@@ -26,10 +28,20 @@ pub const STATEMENTS: &[&Statement] = &[
     &VERSION_MARK_PREVIOUS,
 ];
 
-/// Tenants' keys that changed after an epoch. Every tenant's, for the snapshot.
-pub(crate) static KEYS_CHANGED: Statement = Statement::house(
-    "vault.keys_changed",
-    "SELECT tenant, version, root_key, wrapped FROM tenant_keys WHERE changed > $1 ORDER BY tenant, version",
+/// Rows of one page of a snapshot: enough to be quick, too few to be felt in memory.
+pub(crate) const PAGE_ROWS: i64 = 4_000;
+
+/// All tenants' keys behind one, for the snapshot.
+pub(crate) static KEYS_ALL: Statement = Statement::house(
+    "vault.keys_all",
+    "SELECT tenant, version, root_key, wrapped FROM tenant_keys WHERE (tenant, version) > ($1, $2) \
+     ORDER BY tenant, version LIMIT $3",
+);
+
+/// All tenants' keys that changed after an epoch, for the snapshot.
+pub(crate) static KEYS_SINCE: Statement = Statement::house(
+    "vault.keys_since",
+    "SELECT tenant, version, root_key, wrapped FROM tenant_keys WHERE changed > $1 ORDER BY changed, tenant, version",
 );
 
 /// Tenants that have no key yet.
@@ -60,13 +72,20 @@ pub(crate) static KEY_REWRAP: Statement = Statement::tenant(
      WHERE tenant = $1 AND version = $2 AND root_key = $3",
 );
 
-/// Credentials that changed after an epoch, with their current version's sealed value. Every tenant's,
-/// for the snapshot.
-pub(crate) static CREDENTIALS_CHANGED: Statement = Statement::house(
-    "vault.credentials_changed",
+/// All tenants' credentials behind one, with their current version's sealed value, for the snapshot.
+pub(crate) static CREDENTIALS_ALL: Statement = Statement::house(
+    "vault.credentials_all",
     "SELECT c.tenant, c.credential, c.status, c.expires_at, v.version, v.sealed FROM credentials c \
      JOIN credential_versions v ON v.tenant = c.tenant AND v.credential = c.credential AND v.version = c.current_version \
-     WHERE c.changed > $1",
+     WHERE (c.tenant, c.credential) > ($1, $2) ORDER BY c.tenant, c.credential LIMIT $3",
+);
+
+/// The same of those that changed after an epoch.
+pub(crate) static CREDENTIALS_SINCE: Statement = Statement::house(
+    "vault.credentials_since",
+    "SELECT c.tenant, c.credential, c.status, c.expires_at, v.version, v.sealed FROM credentials c \
+     JOIN credential_versions v ON v.tenant = c.tenant AND v.credential = c.credential AND v.version = c.current_version \
+     WHERE c.changed > $1 ORDER BY c.changed, c.tenant, c.credential",
 );
 
 /// A new credential.

@@ -51,8 +51,8 @@ pub struct Place<'a> {
     pub tenant: TenantId,
     /// What they are for, such as `credential`.
     pub purpose: &'a str,
-    /// What they are of: an identifier.
-    pub reference: &'a str,
+    /// What they are of: an identifier's bytes.
+    pub reference: &'a [u8],
     /// Which version of it.
     pub version: u32,
     /// What else must be the same when they are opened.
@@ -63,7 +63,7 @@ impl Place<'_> {
     /// The associated data: every part with its length before it, so that no two places share a text.
     fn label(&self, head: &[u8; HEAD], role: u8) -> Vec<u8> {
         let tenant = self.tenant.as_u128().to_be_bytes();
-        let parts = [self.purpose.as_bytes(), self.reference.as_bytes(), self.context];
+        let parts = [self.purpose.as_bytes(), self.reference, self.context];
         let length: usize = parts.iter().map(|part| part.len() + 8).sum();
         let mut label = Vec::with_capacity(HEAD + 1 + tenant.len() + 4 + length);
         label.extend_from_slice(head);
@@ -304,13 +304,26 @@ impl Cipher {
 
     /// The plaintext of ciphertext and tag.
     pub(crate) fn open(&self, nonce: [u8; NONCE], label: &[u8], sealed: &[u8]) -> Result<Secret, Unopened> {
-        let (ciphertext, tag) = sealed.split_at_checked(sealed.len().saturating_sub(TAG)).ok_or(Unopened::Malformed)?;
-        let mut plain = vec![0u8; ciphertext.len()];
-        let nonce = Nonce::assume_unique_for_key(nonce);
-        let opened = self.0.open_separate_gather(nonce, Aad::from(label), ciphertext, tag, &mut plain);
-        // A failed opening leaves nothing of the plaintext: the buffer is wiped with the secret.
+        let mut plain = Vec::with_capacity(sealed.len().saturating_sub(TAG));
+        let opened = self.open_onto(&mut plain, nonce, label, sealed);
+        // Whatever came of it, the buffer is wiped with the secret.
         let plain = Secret::new(plain);
-        opened.map(|()| plain).map_err(|_| Unopened::Refused)
+        opened.map(|()| plain)
+    }
+
+    /// Appends the plaintext of ciphertext and tag, or nothing.
+    fn open_onto(&self, out: &mut Vec<u8>, nonce: [u8; NONCE], label: &[u8], sealed: &[u8]) -> Result<(), Unopened> {
+        let (ciphertext, tag) = sealed.split_at_checked(sealed.len().saturating_sub(TAG)).ok_or(Unopened::Malformed)?;
+        let from = out.len();
+        out.resize(from + ciphertext.len(), 0);
+        let part = out.get_mut(from..).ok_or(Unopened::Malformed)?;
+        let nonce = Nonce::assume_unique_for_key(nonce);
+        let opened = self.0.open_separate_gather(nonce, Aad::from(label), ciphertext, tag, part);
+        if opened.is_err() {
+            zeroize::Zeroize::zeroize(part);
+            out.truncate(from);
+        }
+        opened.map_err(|_| Unopened::Refused)
     }
 }
 

@@ -245,7 +245,7 @@ impl Custodian {
         }
         let inner = &self.vault.inner;
         let key = inner.prepare(connection.tenant).await?;
-        let (binding, reference) = (Binding::of(connection), credential.to_string());
+        let (binding, reference) = (Binding::of(connection), credential.as_u128().to_be_bytes());
         let place = Place {
             tenant: connection.tenant,
             purpose: CREDENTIAL,

@@ -194,15 +194,20 @@ impl Inner {
         self.keyring.newest_key(tenant).ok_or(Fault::violated("a key that was made is there"))
     }
 
-    /// Reads what changed since the last time.
+    /// Reads what changed since the last time, or everything at the first.
     pub(crate) async fn refresh(&self) -> Result<(), Fault> {
         // INVARIANT: the epoch is read before the rows, so what changes in between is read again.
         let target = self.epoch.value();
-        let since = i64::try_from(self.keyring.loaded()).unwrap_or(i64::MAX);
-        let keys = self.store.survey(&rows::KEYS_CHANGED, values![since]).await?;
-        self.add_keys(&keys).await?;
-        let credentials = self.store.survey(&rows::CREDENTIALS_CHANGED, values![since]).await?;
-        self.keyring.add_credentials(&credentials)?;
+        match self.keyring.loaded() {
+            0 => self.read_all().await?,
+            since => {
+                let since = i64::try_from(since).unwrap_or(i64::MAX);
+                let keys = self.store.survey(&rows::KEYS_SINCE, values![since]).await?;
+                self.add_keys(&keys).await?;
+                let credentials = self.store.survey(&rows::CREDENTIALS_SINCE, values![since]).await?;
+                self.keyring.add_credentials(&credentials);
+            }
+        }
         self.keyring.set_loaded(target);
         for row in self.store.survey(&rows::KEYS_MISSING, vec![]).await? {
             self.prepare(row.parsed(0)?).await?;
@@ -210,10 +215,37 @@ impl Inner {
         Ok(())
     }
 
+    async fn read_all(&self) -> Result<(), Fault> {
+        let (mut tenant, mut version) = (String::new(), 0);
+        loop {
+            let page = self.store.survey(&rows::KEYS_ALL, values![tenant, version, rows::PAGE_ROWS]).await?;
+            self.add_keys(&page).await?;
+            let Some(last) = page.last() else { break };
+            (tenant, version) = (last.text(0)?.to_owned(), last.int(1)?);
+        }
+        let (mut tenant, mut credential) = (String::new(), String::new());
+        loop {
+            let page = values![tenant, credential, rows::PAGE_ROWS];
+            let page = self.store.survey(&rows::CREDENTIALS_ALL, page).await?;
+            self.keyring.add_credentials(&page);
+            let Some(last) = page.last() else { break };
+            (tenant, credential) = (last.text(0)?.to_owned(), last.text(1)?.to_owned());
+        }
+        Ok(())
+    }
+
+    /// Takes keys in. A root key that is not here at all is a mistake of the operator's, which a start
+    /// refuses; wrapped bytes that were changed harm their own tenant alone.
     async fn add_keys(&self, rows: &[Row]) -> Result<(), Fault> {
         for row in rows {
-            let (tenant, key) = unwrapped(self.root_key.as_ref(), row).await?;
-            self.keyring.add_key(tenant, key);
+            match unwrapped(self.root_key.as_ref(), row).await {
+                Ok((tenant, key)) => self.keyring.add_key(tenant, key),
+                Err(Unusable::Key(problem)) => {
+                    tracing::error!(tenant = row.text(0)?, %problem, "a tenant's key cannot be unwrapped");
+                }
+                Err(Unusable::RootKey) => return Err(RootKeyProblem::Wrong.into()),
+                Err(Unusable::Fault(fault)) => return Err(fault),
+            }
         }
         Ok(())
     }
@@ -221,12 +253,12 @@ impl Inner {
     async fn rewrap(&self) -> Result<u64, Fault> {
         let current = self.root_key.current().to_owned();
         let mut rewrapped = 0;
-        for row in self.store.survey(&rows::KEYS_CHANGED, values![-1i64]).await? {
+        for row in self.store.survey(&rows::KEYS_SINCE, values![-1i64]).await? {
             let (tenant, version, root_key) = (row.parsed(0)?, row.int(1)?, row.text(2)?);
             if root_key == current {
                 continue;
             }
-            let material = unwrapped_material(self.root_key.as_ref(), &row).await?;
+            let material = unwrapped_material(self.root_key.as_ref(), &row).await.map_err(Unusable::into_fault)?;
             let wrapped = self.root_key.wrap(label(tenant, version), material).await?;
             let change = Change::of(tenant)
                 .raising_epoch()
@@ -255,7 +287,7 @@ async fn follow(vault: Weak<Inner>, mut epoch: Epoch) {
 }
 
 fn place<'a>(tenant: TenantId, purpose: &'a str, context: &'a [u8]) -> Place<'a> {
-    Place { tenant, purpose, reference: "", version: 0, context }
+    Place { tenant, purpose, reference: b"", version: 0, context }
 }
 
 fn unopened(reason: seal::Unopened) -> Fault {
@@ -283,7 +315,7 @@ async fn house_key(
     }
     let rows = store.read(HOUSE, &rows::KEYS_OF, vec![]).await?;
     let first = rows.first().ok_or(Fault::violated("the house's key is there once it was made"))?;
-    unwrapped(root_key, first).await.map(|(_, key)| key)
+    unwrapped(root_key, first).await.map(|(_, key)| key).map_err(Unusable::into_fault)
 }
 
 /// Makes a tenant's first key. Where another node was quicker, its key stays.
@@ -304,18 +336,47 @@ async fn make_key(
     Ok(())
 }
 
-async fn unwrapped(root_key: &dyn RootKey, row: &Row) -> Result<(TenantId, TenantKey), Fault> {
-    let version = u32::try_from(row.int(1)?).map_err(|error| Fault::broken("reading a key's version", error))?;
+/// Why a tenant's key is of no use.
+enum Unusable {
+    /// The root key that wrapped it is not here.
+    RootKey,
+    /// The row was changed, or never was a key.
+    Key(&'static str),
+    /// The store or the key service failed.
+    Fault(Fault),
+}
+
+impl Unusable {
+    fn into_fault(self) -> Fault {
+        match self {
+            Self::RootKey | Self::Key(_) => RootKeyProblem::Wrong.into(),
+            Self::Fault(fault) => fault,
+        }
+    }
+}
+
+impl From<Fault> for Unusable {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+async fn unwrapped(root_key: &dyn RootKey, row: &Row) -> Result<(TenantId, TenantKey), Unusable> {
+    let version = u32::try_from(row.int(1)?).map_err(|_| Unusable::Key("its version is no version"))?;
     let material = unwrapped_material(root_key, row).await?;
-    let key = TenantKey::new(version, &material).ok_or(Fault::violated("a tenant's key has 32 bytes"))?;
+    let key = TenantKey::new(version, &material).ok_or(Unusable::Key("it does not have 32 bytes"))?;
     Ok((row.parsed(0)?, key))
 }
 
-async fn unwrapped_material(root_key: &dyn RootKey, row: &Row) -> Result<Secret, Fault> {
+async fn unwrapped_material(root_key: &dyn RootKey, row: &Row) -> Result<Secret, Unusable> {
     let label = label(row.parsed(0)?, row.int(1)?);
     let wrapped = Wrapped { root_key: row.text(2)?.to_owned(), bytes: row.bytes(3)?.to_vec() };
     root_key.unwrap(label, wrapped).await.map_err(|failure| match failure {
-        UnwrapFailure::Absent | UnwrapFailure::Wrong => RootKeyProblem::Wrong.into(),
-        UnwrapFailure::Fault(fault) => fault,
+        UnwrapFailure::Absent => Unusable::RootKey,
+        UnwrapFailure::Wrong => Unusable::Key("it was changed, or another root key wrapped it"),
+        UnwrapFailure::Fault(fault) => Unusable::Fault(fault),
     })
 }
+
+#[cfg(test)]
+mod tests;

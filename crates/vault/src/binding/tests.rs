@@ -1,1 +1,49 @@
-//! Tests.
+//! A binding holds for one connection as it is, and for nothing else.
+
+use super::*;
+use crate::tests::fixture::{bearer, connection};
+
+#[test]
+fn it_holds_for_its_connection_alone() {
+    let own = connection(bearer());
+    let binding = Binding::of(&own);
+    assert!(binding.holds_for(&own));
+    let changed = |change: fn(&mut Connection)| {
+        let mut other = connection(bearer());
+        change(&mut other);
+        other
+    };
+    for (what, other) in [
+        ("another connection", changed(|other| other.id = ConnectionId::from_u128(1))),
+        ("another host", changed(|other| other.base.host = "api.example.evil".into())),
+        ("a shorter host", changed(|other| other.base.host = "api.exampl".into())),
+        ("another port", changed(|other| other.base.port = 8443)),
+        ("another prefix", changed(|other| other.base.prefix = "/bas".into())),
+        ("no prefix", changed(|other| other.base.prefix = "".into())),
+        (
+            "host and prefix cut elsewhere",
+            changed(|other| {
+                other.base.host = "api.example/".into();
+                other.base.prefix = "base".into();
+            }),
+        ),
+    ] {
+        assert!(!binding.holds_for(&other), "{what}");
+        assert_ne!(Binding::of(&other), binding, "{what}");
+    }
+    let renamed = changed(|other| other.name = "renamed".parse().expect("a name"));
+    assert!(binding.holds_for(&renamed), "a name binds nothing");
+}
+
+#[test]
+fn a_record_comes_apart_as_it_was_put_together() {
+    let binding = Binding::of(&connection(bearer()));
+    let record = binding.before(b"sealed");
+    assert_eq!(Binding::split(&record), Some((binding, &b"sealed"[..])));
+    for cut in 0..record.len() - b"sealed".len() {
+        assert_eq!(Binding::split(&record[..cut]), None);
+    }
+    assert_eq!(Binding::split(&[0xff; 70_000]), None);
+    let (broken, _) = Binding::split(&[0, 3, 1, 2, 3]).expect("three bytes");
+    assert!(!broken.holds_for(&connection(bearer())));
+}

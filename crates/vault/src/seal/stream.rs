@@ -8,7 +8,7 @@
 //! nothing is missing, so a reader must not act on the whole before [`StreamOpener::finish`] agreed.
 
 use lockgate_vocabulary::{Entropy, Fault};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::{Cipher, HEAD, Kind, NONCE, Place, SALT, TAG, TenantKey, Unopened, body, message_cipher};
 
@@ -60,7 +60,8 @@ impl StreamSealer {
 
     fn flush(&mut self, last: bool, out: &mut Vec<u8>) -> Result<(), Fault> {
         self.cipher.seal_body(out, nonce(self.number, last), &self.label, &self.pending)?;
-        self.pending.zeroize();
+        // The next chunk overwrites this one, and all of the buffer is wiped at the end.
+        self.pending.clear();
         self.number = self.number.checked_add(1).ok_or(Fault::violated("a stream has fewer than 2^32 chunks"))?;
         Ok(())
     }
@@ -109,8 +110,7 @@ impl StreamOpener {
     }
 
     fn open(&mut self, last: bool, out: &mut Vec<u8>) -> Result<(), Unopened> {
-        let plain = self.cipher.open(nonce(self.number, last), &self.label, &self.pending)?;
-        out.extend_from_slice(plain.expose());
+        self.cipher.open_onto(out, nonce(self.number, last), &self.label, &self.pending)?;
         self.pending.clear();
         self.number = self.number.checked_add(1).ok_or(Unopened::Malformed)?;
         Ok(())

@@ -13,7 +13,7 @@ fn key(version: u32, fill: u8) -> TenantKey {
 }
 
 fn place(context: &[u8]) -> Place<'_> {
-    Place { tenant: TENANT, purpose: "credential", reference: "cred_a", version: 3, context }
+    Place { tenant: TENANT, purpose: "credential", reference: b"cred_a", version: 3, context }
 }
 
 /// Every place that differs from `place(b"api.example")` in one part.
@@ -23,14 +23,14 @@ fn elsewhere() -> Vec<Place<'static>> {
         Place { tenant: TenantId::from_u128(8), ..here },
         Place { purpose: "credentia", ..here },
         Place { purpose: "spool", ..here },
-        Place { reference: "cred_b", ..here },
-        Place { reference: "cred_", ..here },
+        Place { reference: b"cred_b", ..here },
+        Place { reference: b"cred_", ..here },
         Place { version: 4, ..here },
         Place { context: b"evil.example", ..here },
         Place { context: b"", ..here },
         // The same bytes cut elsewhere: a length stands before each part.
-        Place { purpose: "credentialcred_a", reference: "", ..here },
-        Place { reference: "cred_aapi", context: b".example", ..here },
+        Place { purpose: "credentialcred_a", reference: b"", ..here },
+        Place { reference: b"cred_aapi", context: b".example", ..here },
     ]
 }
 
