@@ -48,7 +48,8 @@ pub struct SqliteConfig {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PostgresConfig {
-    /// `postgres://login@host/database`. With a host that is not this machine TLS is demanded.
+    /// `postgres://login@host/database`. With a host that is not this machine TLS is demanded. A pooler
+    /// between the two must give each connection a session of its own.
     pub url: String,
     /// A file that holds the login's password.
     #[serde(default)]

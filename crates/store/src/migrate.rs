@@ -43,7 +43,8 @@ pub(crate) fn missing<'a>(known: &'a [Migration], had: &[(i64, String)]) -> Resu
     let (old, new) = known.split_at(had.len());
     for (ours, (number, script)) in old.iter().zip(had) {
         if ours.number != *number || ours.script != script {
-            let what = format!("migration {number} of the database is not our migration {}, {}", ours.number, ours.name);
+            let what =
+                format!("migration {number} of the database is not our migration {}, {}", ours.number, ours.name);
             return Err(Fault::broken(DOING, what));
         }
     }

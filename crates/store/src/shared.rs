@@ -40,7 +40,9 @@ fn server(config: &RedisConfig) -> Result<ConnectionInfo, Fault> {
         ConnectionAddr::Tcp(host, _) => {
             let stays = host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
             if !stays && !config.danger_allow_plaintext {
-                return Err(broken("a Redis on another machine needs `danger_allow_plaintext`, or a tunnel that encrypts"));
+                return Err(broken(
+                    "a Redis on another machine needs `danger_allow_plaintext`, or a tunnel that encrypts",
+                ));
             }
         }
         ConnectionAddr::Unix(_) => {}
@@ -52,6 +54,3 @@ fn server(config: &RedisConfig) -> Result<ConnectionInfo, Fault> {
     let settings = info.redis_settings().clone().set_password(password);
     Ok(info.set_redis_settings(settings))
 }
-
-#[cfg(test)]
-mod tests;

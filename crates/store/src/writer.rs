@@ -57,7 +57,8 @@ impl Writer {
             return Err(Fault::violated(misuse).into());
         }
         let weight = change.weight();
-        let room = u32::try_from(weight).ok().and_then(|weight| Arc::clone(&self.room).try_acquire_many_owned(weight).ok());
+        let room =
+            u32::try_from(weight).ok().and_then(|weight| Arc::clone(&self.room).try_acquire_many_owned(weight).ok());
         let Some(room) = room else {
             return Err(Fault::unavailable(WRITING, "too many bytes wait to be written").into());
         };

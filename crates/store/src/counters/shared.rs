@@ -59,6 +59,3 @@ impl Counters for RedisCounters {
         })
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -4,9 +4,9 @@
 //! that transaction alone, and row security hides every other row from it; only the closed list of
 //! statements that reach further runs as the house's role. Connections that read cannot write.
 
-mod lead;
 mod line;
 mod migrate;
+mod pipeline;
 mod run;
 mod writer;
 
@@ -22,8 +22,8 @@ use crate::config::{PostgresConfig, RolesConfig};
 use crate::statement::{Reach, Statement};
 use crate::value::{Row, Value};
 
-use lead::launch;
 use line::{Line, Session};
+use pipeline::launch;
 use run::{BIND_TENANT, Prepared};
 
 /// How many changes one commit may hold: PostgreSQL keeps 64 savepoints of a transaction where every
@@ -32,6 +32,9 @@ pub(crate) const MOST_CHANGES: usize = 60;
 
 /// How long to wait for a connection.
 const WAIT: Duration = Duration::from_secs(5);
+
+/// The longest name that PostgreSQL does not cut short.
+const LONGEST_NAME: usize = 63;
 
 const CONNECTING: &str = "connecting to PostgreSQL";
 
@@ -52,6 +55,10 @@ impl Postgres {
     pub(crate) async fn open(config: &PostgresConfig, now: Timestamp) -> Result<Self, Fault> {
         if !(1..=64).contains(&config.readers) {
             return Err(Fault::broken(CONNECTING, "`readers` must be 1 to 64"));
+        }
+        let names = [&config.schema, &config.roles.owner, &config.roles.runtime, &config.roles.house];
+        if !names.iter().all(|name| (1..=LONGEST_NAME).contains(&name.len())) {
+            return Err(Fault::broken(CONNECTING, "the schema and each role have a name of 1 to 63 bytes"));
         }
         migrate::migrate(config, now).await?;
         let line = Line::of(&config.url, config.password_file.as_deref(), config)?;

@@ -66,10 +66,7 @@ impl Signals for RedisSignals {
         command.arg(format!("{}{topic}", self.prefix)).arg(message);
         let mut sender = self.sender.clone();
         Box::pin(async move {
-            command
-                .query_async::<()>(&mut sender)
-                .await
-                .map_err(|error| Fault::unavailable("sending a signal", error))
+            command.query_async::<()>(&mut sender).await.map_err(|error| Fault::unavailable("sending a signal", error))
         })
     }
 

@@ -25,8 +25,10 @@ on_each_engine![
     closes_after_what_was_queued,
 ];
 
-static COUNT_UP: Statement =
-    Statement::tenant("test.count_up", "UPDATE providers SET created_at = created_at + $3 WHERE tenant = $1 AND name = $2");
+static COUNT_UP: Statement = Statement::tenant(
+    "test.count_up",
+    "UPDATE providers SET created_at = created_at + $3 WHERE tenant = $1 AND name = $2",
+);
 
 async fn holds_all_steps_or_none(place: Place) {
     let store = place.open().await;
@@ -166,7 +168,8 @@ async fn adds_up_under_concurrency(place: Place) {
             tokio::spawn(async move {
                 let change = Change::of(tenant(1)).step(&COUNT_UP, values!["sum", number]).expecting(1);
                 let change = if number % 7 == 0 { change.raising_epoch() } else { change };
-                let change = if number % 5 == 0 { change.step(&RENAME, values!["none", "x"]).expecting(1) } else { change };
+                let change =
+                    if number % 5 == 0 { change.step(&RENAME, values!["none", "x"]).expecting(1) } else { change };
                 store.apply(change).await.is_ok()
             })
         })

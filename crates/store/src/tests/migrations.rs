@@ -154,3 +154,40 @@ async fn roles_that_could_climb_over_the_walls_are_refused() {
     let fault = place.try_open().await.err().unwrap();
     assert!(fault.to_string().contains("bypass row security"), "{fault}");
 }
+
+#[tokio::test]
+async fn a_name_is_a_name_whatever_it_holds() {
+    let Some(mut place) = Place::postgres() else { return };
+    let odd = |what: &str| format!("{what}\"; -- '{}", &super::place::unique()[6..]);
+    if let EngineConfig::Postgres(config) = &mut place.config.engine {
+        config.schema = odd("The Schema");
+        config.roles = crate::RolesConfig { owner: odd("O"), runtime: odd("R"), house: odd("H") };
+    }
+    for round in 0..2 {
+        let store = place.open().await;
+        store.apply(insert(tenant(1), &format!("n{round}")).raising_epoch()).await.unwrap();
+        assert_eq!(count(&store).await, round + 1);
+    }
+    for name in [String::new(), "n".repeat(64)] {
+        if let EngineConfig::Postgres(config) = &mut place.config.engine {
+            config.schema = name;
+        }
+        assert!(!place.try_open().await.err().unwrap().is_unavailable());
+    }
+}
+
+#[tokio::test]
+async fn a_wall_that_fell_is_put_up_again() {
+    let Some(place) = Place::postgres() else { return };
+    place.open().await;
+    let owner = postgres_line::session(&postgres(&place), "lockgate_owner").await;
+    let fall = "DROP POLICY lockgate_runtime ON providers; ALTER TABLE keys NO FORCE ROW LEVEL SECURITY;
+        ALTER TABLE events DISABLE ROW LEVEL SECURITY; REVOKE INSERT ON providers FROM lockgate_runtime";
+    owner.batch_execute(fall).await.unwrap();
+    let store = place.open().await;
+    store.apply(insert(tenant(1), "a")).await.unwrap();
+    assert_eq!(names(&store, tenant(2)).await, [""; 0]);
+    let open = "SELECT COUNT(*) FROM pg_class WHERE relname IN ('keys', 'events', 'providers')
+        AND relnamespace = current_schema()::regnamespace AND NOT (relrowsecurity AND relforcerowsecurity)";
+    assert_eq!(owner.query_one(open, &[]).await.unwrap().get::<_, i64>(0), 0);
+}

@@ -48,7 +48,9 @@ async fn a_limit_holds_across_nodes() {
         let taken = counters.take("t/k", 1, rate).await.unwrap();
         assert_eq!((taken.allowed, taken.remaining), (false, 0));
         assert!(taken.retry_after > Duration::from_secs(3_500) && taken.retry_after <= Duration::from_secs(3_600));
-        assert!(taken.reset_after > Duration::from_secs(5 * 3_500) && taken.reset_after <= Duration::from_secs(5 * 3_600));
+        assert!(
+            taken.reset_after > Duration::from_secs(5 * 3_500) && taken.reset_after <= Duration::from_secs(5 * 3_600)
+        );
     }
     assert!(one.take("t/other", 5, rate).await.unwrap().allowed, "keys do not touch each other");
     let asked = one.take("t/k", 0, rate).await.unwrap();
@@ -158,7 +160,9 @@ fn an_address_that_is_not_safe_is_refused() {
         let config = Config::sqlite("unused").with_redis(url, "p").redis;
         let clock: Arc<dyn lockgate_vocabulary::Clock> = HandClock::new();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async { crate::shared::open(config.as_ref(), &clock).map(drop).map_err(|fault| fault.to_string()) })
+        runtime.block_on(async {
+            crate::shared::open(config.as_ref(), &clock).map(drop).map_err(|fault| fault.to_string())
+        })
     };
     assert!(opened("redis://127.0.0.1:6379/0").is_ok());
     assert!(opened("redis+unix:///run/redis.sock").is_ok());

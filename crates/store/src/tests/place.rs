@@ -86,7 +86,8 @@ pub(crate) static NAMES: Statement =
     Statement::tenant("test.names", "SELECT name FROM providers WHERE tenant = $1 ORDER BY name");
 pub(crate) static RENAME: Statement =
     Statement::tenant("test.rename", "UPDATE providers SET name = $3 WHERE tenant = $1 AND name = $2");
-pub(crate) static DELETE_ALL: Statement = Statement::tenant("test.delete_all", "DELETE FROM providers WHERE tenant = $1");
+pub(crate) static DELETE_ALL: Statement =
+    Statement::tenant("test.delete_all", "DELETE FROM providers WHERE tenant = $1");
 pub(crate) static COUNT: Statement = Statement::house("test.count", "SELECT COUNT(*) FROM providers");
 
 /// A change that inserts one row of this name.

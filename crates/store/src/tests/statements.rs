@@ -100,10 +100,8 @@ async fn sorts_texts_by_their_bytes(place: Place) {
 }
 
 async fn answers_yes_and_no_as_numbers(place: Place) {
-    static IS_THERE: Statement = Statement::tenant(
-        "test.is_there",
-        "SELECT EXISTS (SELECT 1 FROM providers WHERE tenant = $1 AND name = $2)",
-    );
+    static IS_THERE: Statement =
+        Statement::tenant("test.is_there", "SELECT EXISTS (SELECT 1 FROM providers WHERE tenant = $1 AND name = $2)");
     let store = place.open().await;
     store.apply(insert(tenant(1), "a")).await.unwrap();
     assert!(store.read(tenant(1), &IS_THERE, values!["a"]).await.unwrap()[0].flag(0).unwrap());

@@ -8,10 +8,7 @@ use super::place::{DELETE_ALL, INSERT, count, insert, meddle, names, tenant};
 use super::{HandClock, Place, on_each_engine};
 use crate::{ApplyFailure, Change, Config, EngineConfig, Store, values};
 
-on_each_engine![
-    keeps_what_was_answered,
-    keeps_what_was_answered_when_it_is_dropped_in_the_middle,
-];
+on_each_engine![keeps_what_was_answered, keeps_what_was_answered_when_it_is_dropped_in_the_middle,];
 
 async fn keeps_what_was_answered(place: Place) {
     let store = place.open().await;

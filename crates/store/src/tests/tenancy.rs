@@ -36,14 +36,16 @@ async fn keeps_the_reaches_apart(place: Place) {
 }
 
 async fn binds_the_tenant_anew_in_every_change_of_a_commit(place: Place) {
-    static TENANTS: Statement = Statement::house("test.tenants", "SELECT DISTINCT tenant FROM providers ORDER BY tenant");
+    static TENANTS: Statement =
+        Statement::house("test.tenants", "SELECT DISTINCT tenant FROM providers ORDER BY tenant");
     let store = place.open().await;
     let read_back = |number: u128| {
         let own = Change::of(tenant(number)).step(&NAMES, values![]).expecting(1);
         insert(tenant(number), "x").and(own)
     };
     let across = Change::house().step(&TENANTS, values![]).expecting(3);
-    let within = Change::of(tenant(9)).step(&NAMES, values![]).expecting(0).step(&TENANTS, values![]).step(&NAMES, values![]);
+    let within =
+        Change::of(tenant(9)).step(&NAMES, values![]).expecting(0).step(&TENANTS, values![]).step(&NAMES, values![]);
     let batch = vec![read_back(1), read_back(2), within.expecting(0), read_back(3), across];
     let outcomes = store.engine().commit(batch).await;
     assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
@@ -135,7 +137,10 @@ async fn a_temporary_table_cannot_stand_in_for_one_of_ours() {
     static SHADOW: Statement = Statement::house("test.shadow", "SELECT COUNT(*) FROM providers");
     let EngineConfig::Postgres(config) = &place.config.engine else { return };
     let client = postgres_line::session(config, "lockgate_house").await;
-    client.batch_execute("CREATE TEMPORARY TABLE providers (x BIGINT); INSERT INTO pg_temp.providers VALUES (1)").await.unwrap();
+    client
+        .batch_execute("CREATE TEMPORARY TABLE providers (x BIGINT); INSERT INTO pg_temp.providers VALUES (1)")
+        .await
+        .unwrap();
     assert_eq!(number(&client, SHADOW.sql).await, 0);
     assert_eq!(store.survey(&SHADOW, values![]).await.unwrap()[0].int(0).unwrap(), 0);
 }

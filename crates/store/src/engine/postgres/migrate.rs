@@ -55,9 +55,13 @@ pub(super) async fn migrate_over(
 ) -> Result<(), Fault> {
     let failed = |error| classify(DOING, error).into_fault(DOING);
     let roles = &config.roles;
-    client.batch_execute("BEGIN; SET LOCAL statement_timeout = '60s'; SET LOCAL lock_timeout = '60s'").await.map_err(failed)?;
+    client
+        .batch_execute("BEGIN; SET LOCAL statement_timeout = '60s'; SET LOCAL lock_timeout = '60s'")
+        .await
+        .map_err(failed)?;
     client.execute(LOCK, &[]).await.map_err(failed)?;
-    let may_own: bool = client.query_one(MAY_OWN, &[&roles.owner]).await.and_then(|row| row.try_get(0)).map_err(failed)?;
+    let may_own: bool =
+        client.query_one(MAY_OWN, &[&roles.owner]).await.and_then(|row| row.try_get(0)).map_err(failed)?;
     if !may_own {
         return look(client, config, known).await;
     }

@@ -56,11 +56,7 @@ impl Prepared {
 }
 
 impl ToSql for Value {
-    fn to_sql(
-        &self,
-        wanted: &Type,
-        out: &mut BytesMut,
-    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+    fn to_sql(&self, wanted: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
         match self {
             Self::Null => Ok(IsNull::Yes),
             Self::Int(number) => match *wanted {
@@ -103,14 +99,17 @@ fn read(row: &tokio_postgres::Row) -> Result<Row, Failure> {
 pub(super) fn classify(doing: &'static str, error: tokio_postgres::Error) -> Failure {
     let Some(code) = error.code().cloned() else {
         // Without a code the line is at fault, unless the driver could not encode an argument.
-        let passing = error.is_closed() || std::error::Error::source(&error).is_some_and(|source| source.is::<std::io::Error>());
+        let passing =
+            error.is_closed() || std::error::Error::source(&error).is_some_and(|source| source.is::<std::io::Error>());
         let fault = if passing { Fault::unavailable(doing, error) } else { Fault::broken(doing, error) };
         return Failure::Fault(fault);
     };
     if code == SqlState::UNIQUE_VIOLATION {
         return Failure::Conflict;
     }
-    if [SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE, SqlState::LOCK_NOT_AVAILABLE].contains(&code) {
+    if [SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE, SqlState::LOCK_NOT_AVAILABLE]
+        .contains(&code)
+    {
         return Failure::Entangled(Fault::unavailable(doing, error));
     }
     // Classes of codes: 08 the line, 53 no room, 57 an operator steps in, 58 the system; and a server

@@ -4,7 +4,8 @@ DO $walls$
 DECLARE
     runtime CONSTANT text := current_setting('lockgate.runtime_role');
     house CONSTANT text := current_setting('lockgate.house_role');
-    here CONSTANT regnamespace := current_setting('lockgate.schema')::regnamespace;
+    here CONSTANT regnamespace := quote_ident(current_setting('lockgate.schema'))::regnamespace;
+    rows CONSTANT text[] := ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE'];
     mine CONSTANT text := 'tenant = NULLIF(current_setting(''lockgate.tenant'', true), '''')';
     t record;
     wanted text;
@@ -38,12 +39,12 @@ BEGIN
             EXECUTE format('CREATE POLICY %I ON %s TO %I USING (true) WITH CHECK (true)', house, t.name, house);
         END IF;
         -- What the runtime role may do with a table depends on whose it is. The history is only read.
-        IF t.of_tenants AND NOT has_table_privilege(runtime, t.oid, 'SELECT, INSERT, UPDATE, DELETE') THEN
+        IF t.of_tenants AND EXISTS (SELECT FROM unnest(rows) may WHERE NOT has_table_privilege(runtime, t.oid, may)) THEN
             EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %I', t.name, runtime);
         ELSIF t.relname IN ('house', 'migrations') AND NOT has_table_privilege(runtime, t.oid, 'SELECT') THEN
             EXECUTE format('GRANT SELECT ON %s TO %I', t.name, runtime);
         END IF;
-        IF t.relname <> 'migrations' AND NOT has_table_privilege(house, t.oid, 'SELECT, INSERT, UPDATE, DELETE') THEN
+        IF t.relname <> 'migrations' AND EXISTS (SELECT FROM unnest(rows) may WHERE NOT has_table_privilege(house, t.oid, may)) THEN
             EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %I', t.name, house);
         END IF;
     END LOOP;

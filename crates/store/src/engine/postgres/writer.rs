@@ -7,7 +7,7 @@ use lockgate_vocabulary::Fault;
 
 use super::super::{Answer, Arguments, Failure, Gathering, Outcomes, RAISE_EPOCH, Undone, told_again};
 use super::connection;
-use super::lead::launch;
+use super::pipeline::launch;
 use super::run::{BIND_TENANT_AND_ROLE, Prepared, classify};
 use crate::change::{Applied, ApplyFailure, Change};
 use crate::config::RolesConfig;
@@ -94,7 +94,8 @@ impl Writer<'_> {
         let mut sends = Vec::with_capacity(change.steps.len() + 3);
         let mut reach = None;
         let epoch = change.raises_epoch.then_some((&RAISE_EPOCH, &[] as &[Value], Kind::Epoch));
-        let steps = change.steps.iter().map(|step| (step.statement, step.values.as_slice(), Kind::Step(step.expecting)));
+        let steps =
+            change.steps.iter().map(|step| (step.statement, step.values.as_slice(), Kind::Step(step.expecting)));
         for (statement, values, kind) in epoch.into_iter().chain(steps) {
             if reach != Some(statement.reach) {
                 reach = Some(statement.reach);

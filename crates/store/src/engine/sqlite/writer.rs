@@ -108,7 +108,9 @@ fn commit(connection: &Connection, batch: &[Change]) -> Outcomes {
         Err(Whole::Undone(_)) if batch.len() > 1 => {
             batch.chunks(1).flat_map(|change| commit(connection, change)).collect()
         }
-        Err(Whole::Undone(fault) | Whole::Failed(fault)) => batch.iter().map(|_| Err(told_again(&fault).into())).collect(),
+        Err(Whole::Undone(fault) | Whole::Failed(fault)) => {
+            batch.iter().map(|_| Err(told_again(&fault).into())).collect()
+        }
     }
 }
 

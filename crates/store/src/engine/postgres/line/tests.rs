@@ -72,3 +72,33 @@ fn trust_needs_an_authority() {
     std::fs::write(&file, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
     assert!(trust(Some(&file)).is_err());
 }
+
+#[expect(clippy::disallowed_methods, reason = "tests are told by their environment where the servers are")]
+fn authority() -> Option<std::path::PathBuf> {
+    let told = std::env::var("LOCKGATE_TEST_POSTGRES_CA").ok().map(Into::into);
+    if told.is_none() {
+        println!("skipped: LOCKGATE_TEST_POSTGRES_CA is not set (scripts/services sets it)");
+    }
+    told
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_encrypted_way_is_checked_to_its_end() {
+    let (Some(mut place), Some(authority)) = (crate::tests::Place::postgres(), authority()) else { return };
+    let crate::EngineConfig::Postgres(plain) = place.config.engine.clone() else { return };
+    let encrypted = |url: String, ca_file: Option<std::path::PathBuf>| {
+        crate::EngineConfig::Postgres(PostgresConfig { url, ca_file, ..plain.clone() })
+    };
+    let url = format!("{}?sslmode=require", plain.url);
+    place.config.engine = encrypted(url.clone(), Some(authority.clone()));
+    place.open().await.confirm_epoch().await.unwrap();
+    let crate::EngineConfig::Postgres(config) = &place.config.engine else { return };
+    let client = super::super::tests::login(config).await;
+    let sees = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+    assert!(client.query_one(sees, &[]).await.unwrap().get::<_, bool>(0), "the server sees it encrypted");
+    place.config.engine = encrypted(url.clone(), None);
+    assert!(place.try_open().await.is_err(), "the system knows no such authority");
+    let elsewhere = url.replace("@127.0.0.1", "@db.example") + "&hostaddr=127.0.0.1";
+    place.config.engine = encrypted(elsewhere, Some(authority));
+    assert!(place.try_open().await.err().unwrap().is_unavailable(), "the certificate is another host's");
+}
