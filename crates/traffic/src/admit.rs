@@ -5,7 +5,7 @@
 //! an operator chose otherwise.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use lockgate_access::directory::Connection;
@@ -93,7 +93,8 @@ impl Traffic {
     }
 
     pub(crate) async fn admit_key(&self, key: CallerKey) -> Result<Permit, Stop> {
-        let taken = self.caller_lane(key)?.take(self.now(), true)?;
+        let now = self.now();
+        let taken = self.caller_lane(key, now)?.take(now, true)?;
         let own = self.fits(taken, Whose::Caller)?;
         match &self.0.shared {
             None => Ok(self.permit(own)),
@@ -105,8 +106,9 @@ impl Traffic {
     }
 
     pub(crate) fn allowance_of(&self, key: CallerKey) -> Option<Permit> {
-        let lane = self.caller_lane(key).ok()?;
-        lane.take(self.now(), false).ok().map(|taken| {
+        let now = self.now();
+        let lane = self.caller_lane(key, now).ok()?;
+        lane.take(now, false).ok().map(|taken| {
             // Looking took one off in thought; what is there is one more, unless nothing fitted.
             let remaining = taken.remaining.saturating_add(u32::from(taken.allowed));
             self.permit(Taken { remaining, ..taken })
@@ -115,7 +117,7 @@ impl Traffic {
 
     pub(crate) async fn admit_call(&self, key: CallerKey, connection: &Connection) -> Result<Permit, Stop> {
         let lane = self.lane(connection)?;
-        let own = self.admit_here(key, &lane)?;
+        let own = self.admit_here(key, connection, &lane)?;
         match &self.0.shared {
             None => Ok(self.permit(own)),
             Some(shared) => self.admit_everywhere(shared.as_ref(), key, connection, lane.rate(), own).await,
@@ -124,11 +126,11 @@ impl Traffic {
 
     /// Takes from both of this node's buckets, or from neither. INVARIANT: the connection's lock is always
     /// taken before the caller's.
-    fn admit_here(&self, key: CallerKey, lane: &Lane) -> Result<Taken, Stop> {
+    fn admit_here(&self, key: CallerKey, connection: &Connection, lane: &Lane) -> Result<Taken, Stop> {
         let now = self.now();
-        let caller_lane = self.caller_lane(key)?;
+        let caller_lane = self.caller_lane(key, now)?;
         let mut caller = None;
-        let look = lane.take(now, |look| {
+        let look = lane.take(connection, now, |look| {
             let taken = caller_lane.take(now, look.taken.allowed)?;
             caller = Some(taken);
             Ok(taken.allowed && look.taken.allowed)
@@ -184,8 +186,8 @@ impl Traffic {
         Err(TrafficRefusal::RateExceeded.refuse().detail(detail).retry_after(taken.retry_after).into())
     }
 
-    fn caller_lane(&self, key: CallerKey) -> Result<std::sync::Arc<CallerLane>, Stop> {
-        self.0.callers.lane(key, self.now(), || CallerLane::new(self.0.caller_rate)).ok_or_else(no_room)
+    fn caller_lane(&self, key: CallerKey, now: Duration) -> Result<Arc<CallerLane>, Stop> {
+        self.0.callers.lane(key, now, || CallerLane::new(self.0.caller_rate)).ok_or_else(no_room)
     }
 
     fn permit(&self, taken: Taken) -> Permit {

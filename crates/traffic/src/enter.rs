@@ -3,13 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
+use http::{HeaderMap, StatusCode};
 use lockgate_access::Grant;
 use lockgate_access::directory::Connection;
 use lockgate_vocabulary::{Clock, Stop};
 
 use crate::breaker::{Health, Ticket};
-use crate::lane::Lane;
+use crate::lane::{Held, Lane};
 use crate::traffic::Traffic;
+use crate::vendor::VendorLimits;
 
 /// Proof that a call may leave now. It holds one of the connection's places until it is dropped.
 pub struct Passage {
@@ -27,7 +29,7 @@ impl Traffic {
 
     pub(crate) fn enter_connection(&self, connection: &Connection) -> Result<Passage, Stop> {
         let lane = self.lane(connection)?;
-        let ticket = lane.enter(self.now()).map_err(crate::lane::Held::refuse)?;
+        let ticket = lane.enter(connection, self.now())?.map_err(Held::refuse)?;
         Ok(Passage { lane, clock: Arc::clone(&self.0.clock), ticket, reported: false })
     }
 }
@@ -42,11 +44,20 @@ impl Passage {
             self.lane.report(self.ticket, health, self.clock.elapsed());
         }
     }
+
+    /// Takes in what the head of the answer says about the vendor's limits.
+    pub fn heed(&self, status: StatusCode, headers: &HeaderMap) {
+        if let Some(said) = VendorLimits::read(&self.lane.names(), status, headers, self.clock.now()) {
+            self.lane.heed(said, self.clock.elapsed());
+        }
+    }
 }
 
 impl Drop for Passage {
     fn drop(&mut self) {
-        self.lane.leave(self.ticket, self.reported, self.clock.elapsed());
+        // The time only matters to a breaker that still waits for this ticket.
+        let unreported = (!self.reported).then(|| (self.ticket, self.clock.elapsed()));
+        self.lane.leave(unreported);
     }
 }
 

@@ -4,7 +4,7 @@
 //! resolved once per change of the connection; a call that still holds an older snapshot does not bring
 //! the older settings back.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use lockgate_access::directory::Connection;
@@ -14,7 +14,7 @@ use lockgate_vocabulary::Fault;
 use crate::breaker::{Breaker, Health, Rules, Standing, Ticket};
 use crate::bucket::{Bucket, Look, Rate};
 use crate::lanes::Rest;
-use crate::vendor::{Vendor, VendorLimits};
+use crate::vendor::{RateNames, Vendor, VendorLimits};
 
 /// Calls a minute where the connection says nothing.
 const PER_MINUTE: u32 = 600;
@@ -53,6 +53,7 @@ struct State {
     bucket: Bucket,
     breaker: Breaker,
     vendor: Vendor,
+    names: Arc<RateNames>,
 }
 
 impl Lane {
@@ -66,24 +67,8 @@ impl Lane {
             bucket: Bucket::new(rate(limits)?),
             breaker: Breaker::new(Rules::of(&connection.settings.breaker)),
             vendor: Vendor::default(),
+            names: Arc::new(RateNames::of(&connection.provider.rate_headers)),
         })))
-    }
-
-    /// Goes on under the settings of this connection, if they are newer.
-    pub(crate) fn adopt(&self, connection: &Connection) -> Result<(), Fault> {
-        let mut state = self.state();
-        if connection.changed <= state.changed {
-            return Ok(());
-        }
-        let limits = &connection.settings.limits;
-        let rate = rate(limits)?;
-        if rate != state.bucket.rate() {
-            state.bucket = Bucket::new(rate);
-        }
-        state.concurrent = limits.concurrent.unwrap_or(CONCURRENT);
-        state.breaker.adopt(Rules::of(&connection.settings.breaker));
-        state.changed = connection.changed;
-        Ok(())
     }
 
     /// The rate of our own limit.
@@ -94,10 +79,12 @@ impl Lane {
     /// Looks whether one more call fits; takes it where `also` agrees, under the same lock.
     pub(crate) fn take(
         &self,
+        connection: &Connection,
         now: Duration,
         also: impl FnOnce(&Look) -> Result<bool, Fault>,
     ) -> Result<Result<Look, Held>, Fault> {
         let mut state = self.state();
+        state.adopt(connection)?;
         if let Err(wait) = state.vendor.check(now, state.under_way) {
             return Ok(Err(Held::Vendor(wait)));
         }
@@ -109,17 +96,10 @@ impl Lane {
     }
 
     /// Lets one call leave.
-    pub(crate) fn enter(&self, now: Duration) -> Result<Ticket, Held> {
+    pub(crate) fn enter(&self, connection: &Connection, now: Duration) -> Result<Result<Ticket, Held>, Fault> {
         let mut state = self.state();
-        state.vendor.check(now, state.under_way).map_err(Held::Vendor)?;
-        // The slot is looked at first: a breaker that opens for one try must not lose it to a full house.
-        if state.under_way >= state.concurrent {
-            return Err(Held::Concurrency);
-        }
-        let ticket = state.breaker.enter(now).map_err(Held::Breaker)?;
-        state.under_way += 1;
-        state.vendor.send();
-        Ok(ticket)
+        state.adopt(connection)?;
+        Ok(state.enter(now))
     }
 
     /// Takes in how a call went. It is still under way.
@@ -127,11 +107,11 @@ impl Lane {
         self.state().breaker.report(ticket, health, now);
     }
 
-    /// Frees the slot of a call. One that was never reported has told nothing and may never have left.
-    pub(crate) fn leave(&self, ticket: Ticket, was_reported: bool, now: Duration) {
+    /// Frees the place of a call. One that was never reported has told nothing and may never have left.
+    pub(crate) fn leave(&self, unreported: Option<(Ticket, Duration)>) {
         let mut state = self.state();
         state.under_way = state.under_way.saturating_sub(1);
-        if !was_reported {
+        if let Some((ticket, now)) = unreported {
             state.breaker.report(ticket, Health::Neutral, now);
             state.vendor.unsend();
         }
@@ -142,6 +122,11 @@ impl Lane {
         let mut state = self.state();
         let others = state.under_way.saturating_sub(1);
         state.vendor.heed(said, others, now);
+    }
+
+    /// The names of the headers in which the vendor tells its limits.
+    pub(crate) fn names(&self) -> Arc<RateNames> {
+        Arc::clone(&self.state().names)
     }
 
     /// How it stands.
@@ -157,6 +142,37 @@ impl Lane {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Goes on under the settings of this connection, if they are newer.
+    fn adopt(&mut self, connection: &Connection) -> Result<(), Fault> {
+        if connection.changed <= self.changed {
+            return Ok(());
+        }
+        let limits = &connection.settings.limits;
+        let rate = rate(limits)?;
+        if rate != self.bucket.rate() {
+            self.bucket = Bucket::new(rate);
+        }
+        self.concurrent = limits.concurrent.unwrap_or(CONCURRENT);
+        self.breaker.adopt(Rules::of(&connection.settings.breaker));
+        self.names = Arc::new(RateNames::of(&connection.provider.rate_headers));
+        self.changed = connection.changed;
+        Ok(())
+    }
+
+    fn enter(&mut self, now: Duration) -> Result<Ticket, Held> {
+        self.vendor.check(now, self.under_way).map_err(Held::Vendor)?;
+        // The place is looked at first: a breaker that opens for one try must not lose it to a full house.
+        if self.under_way >= self.concurrent {
+            return Err(Held::Concurrency);
+        }
+        let ticket = self.breaker.enter(now).map_err(Held::Breaker)?;
+        self.under_way += 1;
+        self.vendor.send();
+        Ok(ticket)
     }
 }
 

@@ -5,8 +5,7 @@
 //! refused, because forgetting a used-up limit would forgive it.
 
 use std::collections::HashMap;
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hash};
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -21,27 +20,54 @@ pub(crate) trait Rest {
     fn is_at_rest(&self, now: Duration) -> bool;
 }
 
+/// Mixes identifiers. They are made by the house and half of each is chance, so nobody chooses two that
+/// collide, and a keyed hash would cost more than all the rest of a look-up.
+#[derive(Default)]
+pub(crate) struct Mixer(u64);
+
+/// An odd number without a pattern (the golden ratio in 64 bits).
+const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
+
+impl Hasher for Mixer {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        let mixed = (self.0.rotate_left(23) ^ value).wrapping_mul(MIX);
+        self.0 = mixed ^ (mixed >> 32);
+    }
+
+    fn write_u128(&mut self, value: u128) {
+        self.write_u64(value as u64);
+        self.write_u64((value >> 64) as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+type Mixing = BuildHasherDefault<Mixer>;
+
 /// The map.
 pub(crate) struct Lanes<K, V> {
-    hasher: RandomState,
     shards: Box<[RwLock<Shard<K, V>>]>,
     most_per_shard: usize,
 }
 
 struct Shard<K, V> {
-    lanes: HashMap<K, Arc<V>>,
+    lanes: HashMap<K, Arc<V>, Mixing>,
     sweep_from: Duration,
 }
 
 impl<K: Hash + Eq + Copy, V: Rest> Lanes<K, V> {
     /// A map of about so many entries at the most.
     pub(crate) fn new(most: usize) -> Self {
-        let shard = || RwLock::new(Shard { lanes: HashMap::new(), sweep_from: Duration::ZERO });
-        Self {
-            hasher: RandomState::new(),
-            shards: (0..SHARDS).map(|_| shard()).collect(),
-            most_per_shard: most.div_ceil(SHARDS).max(1),
-        }
+        let shard = || RwLock::new(Shard { lanes: HashMap::default(), sweep_from: Duration::ZERO });
+        Self { shards: (0..SHARDS).map(|_| shard()).collect(), most_per_shard: most.div_ceil(SHARDS).max(1) }
     }
 
     /// The entry, made if it is not there; none where there is no room.
@@ -63,7 +89,9 @@ impl<K: Hash + Eq + Copy, V: Rest> Lanes<K, V> {
     }
 
     fn shard(&self, key: &K) -> Option<&RwLock<Shard<K, V>>> {
-        self.shards.get(self.hasher.hash_one(key) as usize % SHARDS)
+        // Bits from the middle: the map below takes its own from both ends.
+        let place = (Mixing::default().hash_one(key) >> 32) as usize % SHARDS;
+        self.shards.get(place)
     }
 }
 

@@ -24,7 +24,7 @@ pub use enter::Passage;
 pub use lane::Pressure;
 pub use refusal::TrafficRefusal;
 pub use traffic::Traffic;
-pub use vendor::VendorLimits;
+pub use vendor::{RateNames, VendorLimits};
 
 #[cfg(test)]
 mod tests;

@@ -77,18 +77,14 @@ impl Traffic {
         self.0.unchecked.load(Ordering::Relaxed)
     }
 
-    /// The lane of a connection, under its newest settings.
+    /// The lane of a connection.
     pub(crate) fn lane(&self, connection: &Connection) -> Result<Arc<Lane>, Stop> {
         let key = (connection.tenant, connection.id);
-        let lane = match self.0.connections.find(key) {
-            Some(lane) => lane,
-            None => {
-                let fresh = Lane::new(connection)?;
-                self.0.connections.lane(key, self.now(), || fresh).ok_or_else(no_room)?
-            }
-        };
-        lane.adopt(connection)?;
-        Ok(lane)
+        if let Some(lane) = self.0.connections.find(key) {
+            return Ok(lane);
+        }
+        let fresh = Lane::new(connection)?;
+        self.0.connections.lane(key, self.now(), || fresh).ok_or_else(no_room)
     }
 
     pub(crate) fn now(&self) -> Duration {

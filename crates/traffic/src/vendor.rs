@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use http::header::RETRY_AFTER;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode};
 use lockgate_access::spec::{RateHeaders, ResetStyle};
 use lockgate_vocabulary::Timestamp;
 
@@ -33,20 +33,44 @@ pub struct VendorLimits {
     pub retry_after: Option<Duration>,
 }
 
+/// The headers by which a vendor tells its limits, their names read once. A name that is none is never
+/// found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RateNames {
+    limit: Option<HeaderName>,
+    remaining: Option<HeaderName>,
+    reset: Option<HeaderName>,
+    style: ResetStyle,
+}
+
+impl RateNames {
+    /// Reads the names.
+    pub fn of(headers: &RateHeaders) -> Self {
+        let name = |text: &str| HeaderName::from_bytes(text.as_bytes()).ok();
+        Self {
+            limit: name(&headers.limit),
+            remaining: name(&headers.remaining),
+            reset: name(&headers.reset),
+            style: headers.reset_style,
+        }
+    }
+}
+
 impl VendorLimits {
     /// Reads an answer's head; none where it says nothing.
-    pub fn read(names: &RateHeaders, status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Option<Self> {
-        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    pub fn read(names: &RateNames, status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Option<Self> {
+        let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+        let told = |name: &Option<HeaderName>| name.as_ref().and_then(text);
         let refuses = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
         let mut said = Self {
-            limit: text(&names.limit).and_then(leading_number),
-            remaining: text(&names.remaining).and_then(leading_number),
-            reset_after: text(&names.reset).and_then(|reset| reset_after(reset, names.reset_style, now)),
+            limit: told(&names.limit).and_then(leading_number),
+            remaining: told(&names.remaining).and_then(leading_number),
+            reset_after: told(&names.reset).and_then(|reset| reset_after(reset, names.style, now)),
             retry_after: None,
         };
         // GitHub answers 403 with Retry-After where others answer 429.
         if refuses || status == StatusCode::FORBIDDEN {
-            said.retry_after = text(RETRY_AFTER.as_str()).and_then(|wait| retry_after(wait, now));
+            said.retry_after = text(&RETRY_AFTER).and_then(|wait| retry_after(wait, now));
         }
         if status == StatusCode::TOO_MANY_REQUESTS && said.retry_after.is_none() {
             said.retry_after = said.reset_after.or(Some(UNSAID));

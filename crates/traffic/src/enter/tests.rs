@@ -74,6 +74,18 @@ async fn a_call_that_never_left_is_not_counted_against_the_vendor() {
     assert_eq!(refused(traffic.enter_connection(&connection)), ("traffic.vendor.limited", 60));
 }
 
+#[test]
+fn the_head_of_an_answer_is_heeded() {
+    let (traffic, _) = room(Config::default(), None);
+    let connection = connection(limits(600, 60, 8));
+    let passage = traffic.enter_connection(&connection).unwrap();
+    passage.heed(StatusCode::OK, &HeaderMap::new());
+    assert!(traffic.enter_connection(&connection).is_ok());
+    let head = HeaderMap::from_iter([(http::header::RETRY_AFTER, "30".parse().unwrap())]);
+    passage.heed(StatusCode::TOO_MANY_REQUESTS, &head);
+    assert_eq!(refused(traffic.enter_connection(&connection)), ("traffic.vendor.limited", 30));
+}
+
 #[tokio::test]
 async fn many_tasks_never_exceed_the_places() {
     let (traffic, _) = room(Config::default(), None);

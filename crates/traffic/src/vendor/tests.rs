@@ -14,7 +14,12 @@ fn headers(entries: &[(&'static str, &str)]) -> HeaderMap {
 }
 
 fn read(status: u16, entries: &[(&'static str, &str)]) -> Option<VendorLimits> {
-    VendorLimits::read(&RateHeaders::default(), StatusCode::from_u16(status).unwrap(), &headers(entries), NOW)
+    VendorLimits::read(
+        &RateNames::of(&RateHeaders::default()),
+        StatusCode::from_u16(status).unwrap(),
+        &headers(entries),
+        NOW,
+    )
 }
 
 fn reset(text: &str, style: ResetStyle) -> Option<Duration> {
@@ -39,7 +44,14 @@ fn the_usual_headers_are_read() {
     assert_eq!(said, Some(wanted));
     let own = RateHeaders { remaining: "ratelimit-remaining".into(), ..RateHeaders::default() };
     let head = headers(&[("ratelimit-remaining", "12, 12;w=60")]);
-    assert_eq!(VendorLimits::read(&own, StatusCode::OK, &head, NOW).unwrap().remaining, Some(12));
+    assert_eq!(VendorLimits::read(&RateNames::of(&own), StatusCode::OK, &head, NOW).unwrap().remaining, Some(12));
+}
+
+#[test]
+fn a_name_that_is_no_header_is_never_found() {
+    let own = RateHeaders { remaining: "not a header".into(), limit: String::new(), ..RateHeaders::default() };
+    let head = headers(&[("x-ratelimit-remaining", "5")]);
+    assert_eq!(VendorLimits::read(&RateNames::of(&own), StatusCode::OK, &head, NOW), None);
 }
 
 #[test]
