@@ -129,4 +129,4 @@ impl Tokens {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -261,3 +261,6 @@ fn shown(refusal: AccessRefusal, veil: AccessRefusal, arrival: &Arrival) -> Acce
         _ => veil,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -147,6 +147,3 @@ pub(crate) fn tenant_of<'d>(
     }
     Ok(view)
 }
-
-#[cfg(test)]
-mod tests;

@@ -138,6 +138,3 @@ impl TrustedIssuer {
 fn micros(span: Duration) -> u64 {
     u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
-
-#[cfg(test)]
-mod tests;

@@ -246,3 +246,6 @@ pub(crate) fn is_sound_url(url: &str, plain_http: bool) -> bool {
     let plain = url.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#' | b'\\' | b'"'));
     scheme && plain && url.len() <= URL_BYTES && !authority.as_str().contains('@') && !authority.host().is_empty()
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,8 +5,6 @@
 
 pub(crate) mod mint;
 
-use std::path::PathBuf;
-
 use serde_json::Value;
 
 use super::{Algorithm, Algorithms, Compact, HeaderRules, VerifyingKey, base64url, verify};
@@ -14,15 +12,9 @@ use crate::AccessRefusal;
 use crate::keyset::KeySet;
 
 /// A file of the corpora, or a visible line that says that it was skipped.
-pub(crate) fn corpus(path: &str) -> Option<Value> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/corpora");
-    #[expect(clippy::disallowed_methods, reason = "a test finds its vectors where the environment says")]
-    let folder = std::env::var("LOCKGATE_CORPORA").unwrap_or_else(|_| beside.into());
-    let Ok(bytes) = std::fs::read(PathBuf::from(folder).join(path)) else {
-        println!("skipped: no corpora here, so {path} is not run");
-        return None;
-    };
-    Some(serde_json::from_slice(&bytes).expect("a JSON file"))
+fn corpus(path: &str) -> Option<Value> {
+    let text = lockgate_testkit::corpus(path)?;
+    Some(serde_json::from_str(&text).expect("a JSON file"))
 }
 
 fn any_algorithm() -> HeaderRules {

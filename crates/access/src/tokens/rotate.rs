@@ -5,7 +5,7 @@
 
 use lockgate_audit::Deed;
 use lockgate_store::{ApplyFailure, Change, Value, values};
-use lockgate_vocabulary::Fault;
+use lockgate_vocabulary::{Fault, Stop};
 
 use super::ring::{KeyStatus, Ring};
 use super::signing_key::SigningKey;
@@ -34,7 +34,8 @@ impl Tokens {
                 continue;
             }
             let change = Change::house().raising_epoch();
-            let change = change.step(&rows::SIGNING_KEY_FIRST, self.new_key(status)?.1).expecting(1);
+            let change = change.step(&rows::SIGNING_KEY_FIRST, values![status.as_str()]).expecting(1);
+            let change = change.step(&rows::SIGNING_KEY_ADD, self.new_key(status)?.1);
             match self.store.apply(change).await {
                 // Another node was first.
                 Ok(_) | Err(ApplyFailure::Unmet { .. }) => {}
@@ -49,9 +50,9 @@ impl Tokens {
     }
 
     /// Lets the next key sign and the current one retire. Tokens that it signed stay valid.
-    pub async fn rotate(&self) -> Result<(), Fault> {
+    pub async fn rotate(&self) -> Result<(), Stop> {
         let ring = self.ring.load_full();
-        let Some(current) = ring.signer() else { return Err(Fault::violated("there is a current signing key")) };
+        let Some(current) = ring.signer() else { return Err(Fault::violated("there is a current signing key").into()) };
         let retires_at = self.clock.now().after(self.lifetime).after(self.policy.skew);
         let retiring = values![current.kid(), KeyStatus::Retiring.as_str(), retires_at, KeyStatus::Current.as_str()];
         let change = Change::house().raising_epoch().step(&rows::SIGNING_KEY_MOVE, retiring).expecting(1);
@@ -59,7 +60,7 @@ impl Tokens {
     }
 
     /// Takes a key that is no longer trusted away at once; every token that it signed is refused.
-    pub async fn withdraw(&self, kid: &str) -> Result<(), Fault> {
+    pub async fn withdraw(&self, kid: &str) -> Result<(), Stop> {
         let ring = self.ring.load_full();
         let nothing: Vec<u8> = Vec::new();
         let change = Change::house().raising_epoch();
@@ -78,7 +79,7 @@ impl Tokens {
 
     /// What falls due by itself: rotation, the end of retired keys, forgetting revocations of tokens
     /// that have expired. The worker calls it about once a minute.
-    pub async fn tend(&self) -> Result<(), Fault> {
+    pub async fn tend(&self) -> Result<(), Stop> {
         let now = self.clock.now();
         let ring = self.ring.load_full();
         if ring.signs_until(self.rotation).is_some_and(|end| end <= now) {
@@ -96,8 +97,8 @@ impl Tokens {
     }
 
     /// Moves the next key up and makes another next one.
-    async fn succeed(&self, ring: &Ring, change: Change, action: &'static str, was: &SigningKey) -> Result<(), Fault> {
-        let Some(next) = ring.next() else { return Err(Fault::violated("there is a next signing key")) };
+    async fn succeed(&self, ring: &Ring, change: Change, action: &'static str, was: &SigningKey) -> Result<(), Stop> {
+        let Some(next) = ring.next() else { return Err(Fault::violated("there is a next signing key").into()) };
         let (now_current, was_next) = (KeyStatus::Current.as_str(), KeyStatus::Next.as_str());
         let until = self.clock.now().after(self.rotation);
         let moved = values![next.kid(), now_current, until, was_next];
@@ -106,15 +107,18 @@ impl Tokens {
         self.settle(change, action, was.kid()).await
     }
 
-    async fn settle(&self, mut change: Change, action: &'static str, kid: &str) -> Result<(), Fault> {
-        if let Some(audit) = &self.audit {
-            let (statement, values) = audit.step(&Deed::by_house(None, action, kid));
-            change = change.step(statement, values);
-        }
+    async fn settle(&self, change: Change, action: &'static str, kid: &str) -> Result<(), Stop> {
         match self.store.apply(change).await {
-            Ok(_) | Err(ApplyFailure::Unmet { .. }) => self.reload().await,
-            Err(failure) => Err(failure.into_fault("rotating the signing keys")),
+            Ok(_) => {}
+            // Another node did it.
+            Err(ApplyFailure::Unmet { .. }) => return Ok(self.reload().await?),
+            Err(failure) => return Err(failure.into_fault("rotating the signing keys").into()),
         }
+        self.reload().await?;
+        if let Some(audit) = &self.audit {
+            audit.record(Deed::by_house(None, action, kid)).await?;
+        }
+        Ok(())
     }
 
     /// A new key, and its row.

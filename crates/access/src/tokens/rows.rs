@@ -28,14 +28,12 @@ pub(crate) static SIGNING_KEY_ADD: Statement = Statement::house(
      VALUES ($1, $2, $3, $4, $5, $6, NULL, (SELECT value FROM house WHERE name = 'epoch'))",
 );
 
-/// As `SIGNING_KEY_ADD`, where there is no such key yet. The epoch was raised before, which lets one node
-/// at a time through.
+/// Touches one row where no key has this status. The epoch was raised before in the same change, which
+/// lets one node at a time through, so the row that follows is the only one.
 pub(crate) static SIGNING_KEY_FIRST: Statement = Statement::house(
     "tokens.signing_key_first",
-    "INSERT INTO signing_keys (kid, alg, sealed, public, status, created_at, retires_at, changed) \
-     SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS BYTEA), CAST($4 AS TEXT), CAST($5 AS TEXT), \
-     CAST($6 AS BIGINT), NULL, (SELECT value FROM house WHERE name = 'epoch') \
-     WHERE NOT EXISTS (SELECT 1 FROM signing_keys WHERE status = CAST($5 AS TEXT))",
+    "UPDATE house SET value = value WHERE name = 'epoch' \
+     AND NOT EXISTS (SELECT 1 FROM signing_keys WHERE status = $1)",
 );
 
 /// `kid, status, retires_at, the status it had`.

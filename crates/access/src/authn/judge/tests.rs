@@ -202,7 +202,9 @@ fn the_tenant_is_an_id_or_an_alias_and_unambiguous() {
         "../tenant-b",
         "*",
         "tenant-a,tenant-b",
-        "-a", "ten_01j0000000000000000000000u", "TEN_01j00000000000000000000000",
+        "-a",
+        "ten_01j0000000000000000000000u",
+        "TEN_01j00000000000000000000000",
         "tenant-а",
         "ten_x",
     ] {
