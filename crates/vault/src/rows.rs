@@ -11,10 +11,10 @@ pub const STATEMENTS: &[&Statement] = &[
     &CREDENTIALS_SINCE,
     &CREDENTIAL_INSERT,
     &CREDENTIAL_LIST,
+    &CREDENTIAL_NAMED,
     &CREDENTIAL_PROMOTE,
     &CREDENTIAL_READ,
     &CREDENTIAL_REVOKE,
-    &EVENT_INSERT,
     &KEYS_ALL,
     &KEYS_MISSING,
     &KEYS_OF,
@@ -135,6 +135,10 @@ pub(crate) static CREDENTIAL_READ: Statement = Statement::tenant(
      WHERE c.tenant = $1 AND c.credential = $2",
 );
 
+/// Which credential has a name.
+pub(crate) static CREDENTIAL_NAMED: Statement =
+    Statement::tenant("vault.credential_named", "SELECT credential FROM credentials WHERE tenant = $1 AND name = $2");
+
 /// A page of credentials' metadata, by identifier.
 pub(crate) static CREDENTIAL_LIST: Statement = Statement::tenant(
     "vault.credential_list",
@@ -185,10 +189,4 @@ pub(crate) static VERSIONS_REVOKE: Statement = Statement::tenant(
     "vault.versions_revoke",
     "UPDATE credential_versions SET status = 'revoked', changed = (SELECT value FROM house WHERE name = 'epoch') \
      WHERE tenant = $1 AND credential = $2 AND status <> 'destroyed'",
-);
-
-/// An event for the governance side.
-pub(crate) static EVENT_INSERT: Statement = Statement::tenant(
-    "vault.event_insert",
-    "INSERT INTO events (tenant, event, type, body, created_at) VALUES ($1, $2, $3, $4, $5)",
 );

@@ -8,22 +8,23 @@
 //! but never used yet), `previous` (used before, kept for going back) or `revoked`.
 
 mod create;
-mod event;
 mod list;
+mod record;
 mod revoke;
 mod rotate;
 
 use std::sync::Arc;
 
 use lockgate_access::directory::{Connection, ConnectionStatus};
+use lockgate_access::registry::Event;
 use lockgate_access::scope::Scope;
 use lockgate_access::{Access, AccessRefusal, Caller};
 use lockgate_audit::{Audit, Deed};
-use lockgate_store::{ApplyFailure, Change, Row, values};
+use lockgate_store::{ApplyFailure, Change, values};
 use lockgate_vocabulary::{
     ConnectionId, CredentialId, Fault, Name, Refusal, Secret, Stop, TenantId, Timestamp, TraceId,
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::binding::Binding;
 use crate::equip;
@@ -34,6 +35,7 @@ use crate::seal::{self, Place};
 use crate::vault::Vault;
 
 pub use list::Listed;
+pub use record::{CredentialView, Sensitivity, VersionView};
 pub use revoke::Revoked;
 
 /// Takes credentials in, rotates and revokes them, and tells their metadata.
@@ -51,36 +53,6 @@ pub struct Act<'a> {
     pub caller: &'a Caller,
     /// The trace of the request.
     pub trace: TraceId,
-}
-
-/// How much harm a credential could do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Sensitivity {
-    /// Reads what is public anyway.
-    Low,
-    /// Reads what is not public.
-    Medium,
-    /// Changes things, or reads personal data.
-    High,
-    /// Moves money, or administers the vendor's account.
-    Critical,
-}
-
-impl Sensitivity {
-    /// The word for it in rows and answers.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-            Self::Critical => "critical",
-        }
-    }
-
-    fn parse(word: &str) -> Option<Self> {
-        [Self::Low, Self::Medium, Self::High, Self::Critical].into_iter().find(|class| class.as_str() == word)
-    }
 }
 
 /// A credential that is to be taken in. Its value comes beside it.
@@ -101,95 +73,6 @@ pub struct NewCredential {
     /// When it ends, in microseconds since 1970; from then on it is lent to nobody.
     #[serde(default)]
     pub expires_at: Option<Timestamp>,
-}
-
-/// What may be known of a credential.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct CredentialView {
-    /// Its id.
-    pub id: CredentialId,
-    /// Its name.
-    pub name: Name,
-    /// Who answers for it.
-    pub owner: String,
-    /// How much harm it could do.
-    pub sensitivity: Sensitivity,
-    /// After how many days it should be rotated.
-    pub cadence_days: Option<u32>,
-    /// When it ends.
-    pub expires_at: Option<Timestamp>,
-    /// When the next rotation is due by its cadence.
-    pub rotation_due_at: Option<Timestamp>,
-    /// `active` or `revoked`.
-    pub status: String,
-    /// The version that is in use.
-    pub current_version: u32,
-    /// The fingerprint of that version.
-    pub fingerprint: String,
-    /// When the credential was taken in.
-    pub created_at: Timestamp,
-    /// When the version in use was taken in.
-    pub version_created_at: Timestamp,
-}
-
-/// What may be known of one version.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct VersionView {
-    /// Its number, from 1.
-    pub version: u32,
-    /// Its fingerprint.
-    pub fingerprint: String,
-    /// `current`, `staged`, `previous`, `revoked` or `destroyed`.
-    pub status: String,
-    /// When it was taken in.
-    pub created_at: Timestamp,
-    /// When its value was destroyed.
-    pub destroyed_at: Option<Timestamp>,
-}
-
-const DAY_MICROS: i64 = 86_400 * 1_000_000;
-
-impl CredentialView {
-    fn read(row: &Row) -> Result<Self, Fault> {
-        let cadence_days = row.opt_int(4)?.and_then(|days| u32::try_from(days).ok());
-        let version_created_at = row.moment(10)?;
-        let due = |days: u32| version_created_at.as_micros().saturating_add(i64::from(days).saturating_mul(DAY_MICROS));
-        let sensitivity = Sensitivity::parse(row.text(3)?);
-        Ok(Self {
-            id: row.parsed(0)?,
-            name: row.parsed(1)?,
-            owner: row.text(2)?.to_owned(),
-            sensitivity: sensitivity.ok_or(Fault::violated("a stored sensitivity is one of the four"))?,
-            cadence_days,
-            expires_at: row.opt_moment(5)?,
-            rotation_due_at: cadence_days.map(|days| Timestamp::from_micros(due(days))),
-            status: row.text(6)?.to_owned(),
-            current_version: version_of(row.int(7)?)?,
-            created_at: row.moment(8)?,
-            fingerprint: row.text(9)?.to_owned(),
-            version_created_at,
-        })
-    }
-
-    fn is_active(&self) -> bool {
-        self.status == "active"
-    }
-}
-
-impl VersionView {
-    fn read(row: &Row) -> Result<Self, Fault> {
-        Ok(Self {
-            version: version_of(row.int(0)?)?,
-            fingerprint: row.text(1)?.to_owned(),
-            status: row.text(2)?.to_owned(),
-            created_at: row.moment(3)?,
-            destroyed_at: row.opt_moment(4)?,
-        })
-    }
-}
-
-fn version_of(number: i64) -> Result<u32, Fault> {
-    u32::try_from(number).map_err(|error| Fault::broken("reading a version", error))
 }
 
 impl Custodian {
@@ -217,6 +100,7 @@ impl Custodian {
         Ok(self.connection(tenant, first.parsed(0)?)?)
     }
 
+    /// A credential's metadata. Another tenant's is not found, as one that never was is not.
     async fn credential(&self, tenant: TenantId, id: CredentialId) -> Result<CredentialView, Stop> {
         let rows = self.vault.inner.store.read(tenant, &rows::CREDENTIAL_READ, values![id]).await?;
         let row = rows.first().ok_or(AccessRefusal::ObjectUnknown)?;
@@ -267,10 +151,19 @@ impl Custodian {
             ApplyFailure::Fault(fault) => CommitFailure::Fault(fault),
         })?;
         // The change holds whatever comes now; a failed reading is made good when the epoch is followed.
-        if let Err(fault) = self.vault.refresh().await {
-            tracing::warn!(%fault, "the vault could not read what it changed");
+        for read in [self.vault.refresh().await, self.access.refresh().await] {
+            if let Err(fault) = read {
+                tracing::warn!(%fault, "a change was not loaded yet");
+            }
         }
         Ok(())
+    }
+
+    /// Adds an event for the governance side to the change that it tells of.
+    fn telling(&self, change: Change, event: Event, act: Act<'_>) -> Change {
+        let (clock, entropy) = (self.vault.inner.clock.as_ref(), self.vault.inner.entropy.as_ref());
+        let (statement, values) = event.by(act.caller.actor(), act.trace).step(clock, entropy);
+        change.step(statement, values)
     }
 
     fn demand(&self, act: Act<'_>, scope: Scope) -> Result<TenantId, Stop> {

@@ -2,14 +2,14 @@
 
 use lockgate_access::AccessRefusal;
 use lockgate_access::directory::{Connection, ConnectionStatus};
+use lockgate_access::registry::{Event, EventKind};
 use lockgate_access::scope::Scope;
 use lockgate_access::spec::AuthPlacement;
 use lockgate_audit::Deed;
 use lockgate_store::{Change, values};
 use lockgate_vocabulary::{CredentialId, Refusal, Secret, Stop, Timestamp};
-use serde_json::json;
 
-use super::{Act, CommitFailure, CredentialView, Custodian, NewCredential, event};
+use super::{Act, CommitFailure, CredentialView, Custodian, NewCredential};
 use crate::refusal::VaultRefusal;
 use crate::rows;
 
@@ -54,8 +54,11 @@ impl Custodian {
             .expecting(1);
         let change = match connection.status {
             ConnectionStatus::Pending | ConnectionStatus::Degraded => {
-                let (kind, subject) = ("IntegrationConnectionEstablished", connection.id.to_string());
-                event::told(change, inner, act, kind, &subject, json!({"connection": connection.id, "credential": id}))
+                let event = Event::new(EventKind::IntegrationConnectionEstablished, tenant, connection.id)
+                    .with("connection", connection.id.to_string())
+                    .with("name", connection.name.as_str())
+                    .with("credential", id.to_string());
+                self.telling(change, event, act)
             }
             ConnectionStatus::Active | ConnectionStatus::Retired => change,
         };

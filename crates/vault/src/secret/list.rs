@@ -5,7 +5,7 @@ use lockgate_access::scope::Scope;
 use lockgate_audit::Deed;
 use lockgate_store::values;
 use lockgate_vocabulary::limit::PAGE_MOST;
-use lockgate_vocabulary::{CredentialId, Fault, Stop, TenantId};
+use lockgate_vocabulary::{CredentialId, Fault, Name, Stop, TenantId};
 use serde::Serialize;
 
 use super::{Act, CredentialView, Custodian, VersionView};
@@ -48,6 +48,16 @@ impl Custodian {
         self.audit.record(deed).await?;
         let credential = self.credential(tenant, id).await?;
         Ok((credential, self.versions(tenant, id).await?))
+    }
+
+    /// Which credential has this name, for who may read or change credentials. It tells the id alone, so
+    /// the act that follows is what is recorded.
+    pub async fn named(&self, act: Act<'_>, name: &str) -> Result<CredentialId, Stop> {
+        let tenant =
+            self.demand(act, Scope::CredentialsRotate).or_else(|_| self.demand(act, Scope::ConnectionsRead))?;
+        let name = name.parse::<Name>().map_err(|_| AccessRefusal::ObjectUnknown)?;
+        let rows = self.vault.inner.store.read(tenant, &rows::CREDENTIAL_NAMED, values![name]).await?;
+        Ok(rows.first().ok_or(AccessRefusal::ObjectUnknown)?.parsed(0)?)
     }
 
     /// A credential's versions, by their number.

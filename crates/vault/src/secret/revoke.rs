@@ -1,13 +1,13 @@
 //! Ending a credential: in one change it is lent to nobody, and what depended on it stops.
 
+use lockgate_access::registry::{Event, EventKind};
 use lockgate_access::scope::Scope;
 use lockgate_audit::Deed;
 use lockgate_store::{Change, values};
 use lockgate_vocabulary::{ConnectionId, CredentialId, Fault, Stop, TenantId};
 use serde::Serialize;
-use serde_json::json;
 
-use super::{Act, CommitFailure, Custodian, event};
+use super::{Act, CommitFailure, Custodian};
 use crate::refusal::VaultRefusal;
 use crate::rows;
 
@@ -68,7 +68,6 @@ impl Custodian {
         degraded: &[ConnectionId],
         reason: &str,
     ) -> Change {
-        let inner = &self.vault.inner;
         // INVARIANT: exactly the connections that are told of are degraded, none is forgotten.
         let expected = u64::try_from(degraded.len()).unwrap_or(u64::MAX);
         let change = Change::of(tenant)
@@ -78,11 +77,16 @@ impl Custodian {
             .step(&rows::VERSIONS_REVOKE, values![id])
             .step(&rows::CONNECTION_DEGRADE, values![id, REASON])
             .expecting(expected);
-        let data = json!({"credential": id, "reason": reason});
-        let change = event::told(change, inner, act, "CredentialRevoked", &id.to_string(), data);
+        let event = Event::new(EventKind::CredentialRevoked, tenant, id)
+            .with("credential", id.to_string())
+            .with("reason", reason);
+        let change = self.telling(change, event, act);
         degraded.iter().fold(change, |change, connection| {
-            let data = json!({"connection": connection, "credential": id, "reason": REASON});
-            event::told(change, inner, act, "IntegrationConnectionDegraded", &connection.to_string(), data)
+            let event = Event::new(EventKind::IntegrationConnectionDegraded, tenant, connection)
+                .with("connection", connection.to_string())
+                .with("credential", id.to_string())
+                .with("reason", REASON);
+            self.telling(change, event, act)
         })
     }
 }

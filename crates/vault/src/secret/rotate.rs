@@ -1,12 +1,12 @@
 //! Versions of a credential: staging one, putting it to use, going back, and both at once.
 
+use lockgate_access::registry::{Event, EventKind};
 use lockgate_access::scope::Scope;
 use lockgate_audit::Deed;
 use lockgate_store::{Change, values};
 use lockgate_vocabulary::{CredentialId, Fault, Refusal, Secret, Stop, TenantId, Timestamp};
-use serde_json::json;
 
-use super::{Act, CommitFailure, CredentialView, Custodian, VersionView, event};
+use super::{Act, CommitFailure, CredentialView, Custodian, VersionView};
 use crate::refusal::VaultRefusal;
 use crate::rows;
 
@@ -42,7 +42,7 @@ impl Custodian {
         let change =
             Change::of(tenant).raising_epoch().step(&rows::VERSION_MARK_CURRENT, values![id, version]).expecting(1);
         let change = self.moved(change, &credential, version, expires_at)?;
-        let change = rotated(change, self, act, id, version);
+        let change = rotated(change, self, act, &credential, version);
         let deed = Deed::new(act.caller.actor(), act.trace, "credential.promote", id)
             .with("version", i64::from(version))
             .with("before", i64::from(credential.current_version));
@@ -65,7 +65,7 @@ impl Custodian {
         let credential = self.active(tenant, id).await?;
         let (version, change, fingerprint) = self.added(tenant, id, secret, "current").await?;
         let change = self.moved(change, &credential, version, expires_at)?;
-        let change = rotated(change, self, act, id, version);
+        let change = rotated(change, self, act, &credential, version);
         let deed = Deed::new(act.caller.actor(), act.trace, "credential.rotate", id)
             .with("version", i64::from(version))
             .with("before", i64::from(credential.current_version))
@@ -114,7 +114,10 @@ impl Custodian {
     }
 }
 
-fn rotated(change: Change, custodian: &Custodian, act: Act<'_>, id: CredentialId, version: u32) -> Change {
-    let data = json!({"credential": id, "version": version});
-    event::told(change, &custodian.vault.inner, act, "CredentialRotated", &id.to_string(), data)
+fn rotated(change: Change, custodian: &Custodian, act: Act<'_>, credential: &CredentialView, version: u32) -> Change {
+    let event = Event::new(EventKind::CredentialRotated, act.caller.tenant(), credential.id)
+        .with("credential", credential.id.to_string())
+        .with("name", credential.name.as_str())
+        .with("version", version);
+    custodian.telling(change, event, act)
 }
