@@ -2,8 +2,10 @@
 //! all who ask within 30 s.
 //!
 //! The key is everything that the judgement depends on (scheme, host, port, opened networks), so a changed
-//! connection never meets an old judgement, and connections to the same vendor share one entry. A failure
-//! is kept for a second, so that a broken name does not become a stream of look-ups.
+//! connection never meets an old judgement, and connections to the same vendor share one entry. From 20 s
+//! on the name is looked up again beside the calls, so that none of them waits; what that look-up finds to
+//! be forbidden holds at once, and a name server that fails costs nothing before the 30 s are over. A
+//! failure is kept for a second, so that a broken name does not become a stream of look-ups.
 
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
@@ -31,7 +33,10 @@ pub(super) const LOOKUP_TIME: Duration = Duration::from_secs(5);
 /// How long a judgement is used.
 pub(super) const FRESH_FOR: Duration = Duration::from_secs(30);
 
-/// How long a failure is used.
+/// When a judgement is renewed beside the calls that still use it.
+pub(super) const RENEWED_AFTER: Duration = Duration::from_secs(20);
+
+/// How long a failure is used, and how long a renewal that failed is not tried again.
 pub(super) const FAILED_FOR: Duration = Duration::from_secs(1);
 
 /// Destinations that are remembered.
@@ -86,8 +91,22 @@ impl Equivalent<Key> for KeyRef<'_> {
 
 #[derive(Clone)]
 struct Kept {
+    renew_from: Duration,
     until: Duration,
     outcome: Outcome,
+}
+
+impl Kept {
+    /// An address never changes its kind, so its judgement holds as long as the process.
+    fn for_good(outcome: Outcome) -> Self {
+        Self { renew_from: Duration::MAX, until: Duration::MAX, outcome }
+    }
+
+    fn of(outcome: Outcome, now: Duration) -> Self {
+        let (renewed_after, for_how_long) =
+            if outcome.is_ok() { (RENEWED_AFTER, FRESH_FOR) } else { (FAILED_FOR, FAILED_FOR) };
+        Self { renew_from: now.saturating_add(renewed_after), until: now.saturating_add(for_how_long), outcome }
+    }
 }
 
 /// The memory of judgements, and the look-ups under way.
@@ -105,10 +124,15 @@ impl Lookups {
 
     /// The judgement, from memory or by a look-up.
     pub(super) async fn judge(self: &Arc<Self>, key: KeyRef<'_>) -> Outcome {
-        match self.kept.get(&key) {
-            Some(kept) if self.clock.elapsed() < kept.until => kept.outcome,
-            _ => self.look_up(key.owned()).await,
+        let now = self.clock.elapsed();
+        let Some(kept) = self.kept.get(&key).filter(|kept| now < kept.until) else {
+            return self.look_up(key.owned()).await;
+        };
+        if now >= kept.renew_from {
+            // Nobody waits for it, and where there is no room for it now there will be for the next call's.
+            drop(self.join(key.owned()));
         }
+        kept.outcome
     }
 
     /// Judges the text, then joins the look-up of the name or starts it.
@@ -119,8 +143,9 @@ impl Lookups {
             return Err(EgressRefusal::HostLookalike);
         }
         if let Some(address) = judge_host(&host, &key.opened)? {
-            let sockets = vec![SocketAddr::new(address, key.port)];
-            return self.keep(key, |key| Ok(PinnedTarget::new(key, sockets)));
+            let target = PinnedTarget::new(&key, vec![SocketAddr::new(address, key.port)]);
+            self.kept.insert(key, Kept::for_good(Ok(target.clone())));
+            return Ok(target);
         }
         let mut answer = self.join(key)?;
         match answer.wait_for(Option::is_some).await {
@@ -145,8 +170,8 @@ impl Lookups {
         let lookups = Arc::clone(self);
         tokio::spawn(async move {
             let landing = Landing { lookups: &lookups, key: &key };
-            let answers = lookups.ask(&key).await;
-            let outcome = lookups.keep(key.clone(), |key| answers.map(|sockets| PinnedTarget::new(key, sockets)));
+            let outcome = lookups.ask(&key).await.map(|sockets| PinnedTarget::new(&key, sockets));
+            lookups.keep(key.clone(), outcome.clone());
             drop(landing);
             told.send_replace(Some(outcome));
         });
@@ -163,12 +188,17 @@ impl Lookups {
         }
     }
 
-    fn keep(&self, key: Key, make: impl FnOnce(&Key) -> Outcome) -> Outcome {
-        let outcome = make(&key);
-        let for_how_long = if outcome.is_ok() { FRESH_FOR } else { FAILED_FOR };
-        let until = self.clock.elapsed().saturating_add(for_how_long);
-        self.kept.insert(key, Kept { until, outcome: outcome.clone() });
-        outcome
+    fn keep(&self, key: Key, outcome: Outcome) {
+        let now = self.clock.elapsed();
+        let failed_on_the_way = matches!(
+            outcome,
+            Err(EgressRefusal::NameUnresolved | EgressRefusal::NameTimeout | EgressRefusal::NameBusy)
+        );
+        let kept = match self.kept.get(&key).filter(|kept| now < kept.until && kept.outcome.is_ok()) {
+            Some(good) if failed_on_the_way => Kept { renew_from: now.saturating_add(FAILED_FOR), ..good },
+            _ => Kept::of(outcome, now),
+        };
+        self.kept.insert(key, kept);
     }
 
     fn under_way(&self) -> MutexGuard<'_, HashMap<Key, watch::Receiver<Option<Outcome>>>> {

@@ -12,7 +12,7 @@ use lockgate_access::spec::{BreakerSpec, LimitSpec, RedirectSpec};
 use lockgate_vocabulary::{BoxFuture, Clock, Refusal, Stop, Timestamp};
 use tokio::sync::Notify;
 
-use super::lookup::{FAILED_FOR, FRESH_FOR, LOOKUP_TIME, UNDER_WAY};
+use super::lookup::{FAILED_FOR, FRESH_FOR, LOOKUP_TIME, RENEWED_AFTER, UNDER_WAY};
 use super::redirect::Hop;
 use super::resolve::{ResolveFailure, Resolver};
 use super::*;
@@ -162,6 +162,60 @@ async fn what_was_vetted_is_pinned_and_remembered() {
     let rebound = guard.vet_base(&base("api.example.com"), &settings(&[])).await;
     assert_eq!(code(rebound), "egress.address.loopback");
     assert_eq!(server.asked(), 2);
+}
+
+/// Lets the tasks that nobody waits for come to their end.
+async fn settle() {
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_judgement_is_renewed_beside_the_calls_that_use_it() {
+    let server = Server::saying(&["93.184.216.34"]);
+    let (guard, time) = guard(&server);
+    let vet = async || guard.vet_base(&base("api.example.com"), &settings(&[])).await;
+    let first = vet().await.unwrap();
+    server.say(&["8.8.8.8"]);
+    time.0.advance(RENEWED_AFTER);
+    assert_eq!(vet().await.unwrap(), first, "nobody waits for the renewal");
+    settle().await;
+    assert_eq!(server.asked(), 2);
+    let second = vet().await.unwrap();
+    assert_eq!(second.addresses()[0].to_string(), "8.8.8.8:443");
+
+    // A renewal that fails on the way costs nothing before the time is over, and is not tried at every call.
+    *server.0.answers.lock().unwrap() = Err(ResolveFailure::NotFound);
+    time.0.advance(RENEWED_AFTER);
+    for _ in 0..5 {
+        assert_eq!(vet().await.unwrap(), second);
+        settle().await;
+    }
+    assert_eq!(server.asked(), 3);
+    time.0.advance(FRESH_FOR - RENEWED_AFTER);
+    assert_eq!(code(vet().await), "egress.name.unresolved");
+
+    // A renewal that finds something forbidden holds at once.
+    server.say(&["8.8.8.8"]);
+    time.0.advance(FAILED_FOR);
+    assert_eq!(code(vet().await), "passed");
+    server.say(&["169.254.169.254"]);
+    time.0.advance(RENEWED_AFTER);
+    assert_eq!(code(vet().await), "passed");
+    settle().await;
+    assert_eq!(code(vet().await), "egress.address.metadata");
+}
+
+#[tokio::test]
+async fn an_address_is_judged_once_and_for_good() {
+    let server = Server::saying(&[]);
+    let (guard, time) = guard(&server);
+    for _ in 0..3 {
+        assert_eq!(code(guard.vet_base(&base("8.8.8.8"), &settings(&[])).await), "passed");
+        time.0.advance(Duration::from_secs(86_400));
+    }
+    assert_eq!(server.asked(), 0);
 }
 
 #[tokio::test]

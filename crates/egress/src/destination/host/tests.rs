@@ -200,7 +200,7 @@ fn a_list_with_an_unreadable_entry_is_refused_whole() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4_000))]
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     /// What is taken is taken as itself: reading the canonical form gives the same host.
     #[test]

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::{ask, options};
 use crate::destination::host::Host;
+use crate::destination::judge::{Policy, Verdict, judge_url};
 use crate::destination::url::StrictUrl;
 
 /// The lines of one file; none where the corpora are absent.
@@ -123,6 +124,34 @@ async fn answers_of_name_servers_are_judged() {
         score.count(wanted(line), &ask(&options, input.clone()).await, &input);
     }
     score.print("dns_scenarios");
+    assert_eq!(score.wrong, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn redirects_lead_nowhere_forbidden() {
+    let Some(lines) = lines("redirects") else { return };
+    let current = StrictUrl::parse("http://first.test/start").unwrap();
+    let policy = Policy { danger_allow_http: true, ..Policy::default() };
+    let mut score = Score::default();
+    for line in lines.iter().filter(|line| line["category"].as_str().unwrap().starts_with("redirect-to-")) {
+        let location = line["hops"][0]["headers"]["Location"].as_str().unwrap();
+        let verdict = match current.join(location) {
+            Ok(url) => judge_url(url, &policy),
+            Err(refusal) => Verdict::Blocked(refusal, None),
+        };
+        let output = match verdict {
+            Verdict::Blocked(refusal, _) => json!({"verdict": "block", "code": refusal.info().code}),
+            // Reading the whole line again brings its name servers' answers in.
+            Verdict::Allowed(url, _) | Verdict::Resolve(url) => {
+                let (mut options, _) = options(None);
+                options.danger_allow_http = true;
+                options.dns = Some(serde_json::from_value(line["dns"].clone()).unwrap_or_default());
+                ask(&options, json!({"url": url.to_string()})).await
+            }
+        };
+        score.count(wanted(line), &output, line);
+    }
+    score.print("redirects");
     assert_eq!(score.wrong, Vec::<String>::new());
 }
 
