@@ -33,7 +33,7 @@ pub const OWNERS: &[(&str, &[&str])] = &[
     ("rusqlite", &["store"]),
     ("tokio-postgres", &["store"]),
     ("tokio-postgres-rustls", &["store"]),
-    ("utoipa", &["admin"]),
+    ("utoipa", &["access", "admin"]),
     ("utoipa-axum", &["admin"]),
 ];
 

@@ -150,7 +150,7 @@ impl Access {
 
     /// Lets this node see a change before it answers for it. The change holds whatever comes of this; a
     /// failed load is made good when the epoch is followed, and nothing is let through until then.
-    pub(crate) async fn settle(&self) {
+    pub async fn settle(&self) {
         if let Err(fault) = self.keeper.refresh().await {
             tracing::warn!(%fault, "a change was not loaded yet");
         }
@@ -205,4 +205,4 @@ async fn follow_keys(identity: Weak<Identity>, mut snapshots: watch::Receiver<u6
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -10,10 +10,11 @@ use lockgate_vocabulary::Name;
 use serde::{Deserialize, Serialize};
 
 /// A vendor and how its API is called. One file of `catalog/`, or a tenant's own.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProviderSpec {
     /// The name that connections refer to.
+    #[schema(value_type = String)]
     pub name: Name,
     /// The vendor's own name.
     pub title: String,
@@ -40,7 +41,7 @@ pub struct ProviderSpec {
 }
 
 /// Where a credential goes. It is bound to the connection's exact host and path prefix.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "placement", rename_all = "lowercase", deny_unknown_fields)]
 pub enum AuthPlacement {
     /// `Authorization: Bearer <secret>` (RFC 6750).
@@ -65,7 +66,7 @@ pub enum AuthPlacement {
 }
 
 /// What a call does to the far side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Operation {
     /// Changes nothing.
@@ -88,7 +89,7 @@ impl Operation {
 }
 
 /// One operation that a connection declares; whatever is not declared is refused.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EndpointSpec {
     /// The HTTP method, upper case.
@@ -111,7 +112,7 @@ pub struct EndpointSpec {
 }
 
 /// What an answer must look like, or it is rejected.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AnswerSpec {
     /// Bytes at the most; 10 MB by default, 100 MB for bulk.
@@ -120,11 +121,12 @@ pub struct AnswerSpec {
     pub media_types: Vec<String>,
     /// A JSON Schema (2020-12) for successful answers; such an answer is read whole before its first
     /// byte goes on.
+    #[schema(value_type = Option<Object>)]
     pub schema: Option<serde_json::Value>,
 }
 
 /// The headers by which a vendor tells its limits. The defaults are the names most vendors use.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RateHeaders {
     /// Calls allowed in the window.
@@ -149,7 +151,7 @@ impl Default for RateHeaders {
 }
 
 /// How a vendor writes when its window starts anew.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ResetStyle {
     /// Told by size: small numbers are seconds from now, large ones Unix time.
@@ -163,7 +165,7 @@ pub enum ResetStyle {
 }
 
 /// A tenant's account at a provider.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ConnectionSpec {
     /// The base URL, where the provider's is not the one. Its host and path prefix bind the credential.
@@ -183,11 +185,12 @@ pub struct ConnectionSpec {
     /// SHA-256 of the public keys (SPKI, base64) of which the vendor's certificate must hold one.
     pub pins: Vec<String>,
     /// Private networks that this connection may reach all the same. A weakening: it shows as a finding.
+    #[schema(value_type = Vec<String>)]
     pub danger_private_networks: Vec<IpNet>,
 }
 
 /// Limits of calls. Zero is refused; absent means the default.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitSpec {
     /// Calls a minute; 600 by default.
@@ -199,7 +202,7 @@ pub struct LimitSpec {
 }
 
 /// When the breaker opens: a share of failures over a window with enough calls in it.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct BreakerSpec {
     /// The share of failures, in percent, that opens it; 50 by default.
@@ -213,7 +216,7 @@ pub struct BreakerSpec {
 }
 
 /// Whether redirects are followed.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RedirectSpec {
     /// Followed at all; no by default: the caller gets the vendor's 3xx as a refusal.
@@ -223,7 +226,7 @@ pub struct RedirectSpec {
 }
 
 /// Where a key or a principal may call: a connection and, of it, methods and path templates.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeclaredUse {
     /// The connection's name or id.

@@ -23,7 +23,7 @@ use crate::spec::{AuthPlacement, ConnectionSpec};
 use crate::violations::Violations;
 
 /// A connection that is to be established.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewConnection {
     /// Its name, by which callers use it. It stays.
@@ -36,13 +36,14 @@ pub struct NewConnection {
 }
 
 /// A change of a connection.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ChangeConnection {
     /// Its settings from now on, all of them. A credential stays bound to the base URL that it was given
     /// for, so a connection that is re-pointed needs its credential rotated.
     pub spec: Option<ConnectionSpec>,
     /// A credential of the tenant's, or none.
+    #[schema(value_type = Option<String>)]
     pub credential: Patch<CredentialId>,
     /// `active`, `degraded`, or `retired`, which is for good.
     pub status: Option<String>,
@@ -51,17 +52,20 @@ pub struct ChangeConnection {
 }
 
 /// What is told of a connection.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct ConnectionRecord {
     /// Its id.
+    #[schema(value_type = String)]
     pub connection: ConnectionId,
     /// Its name.
+    #[schema(value_type = String)]
     pub name: Name,
     /// Its provider's name.
     pub provider: String,
     /// Its settings.
     pub spec: ConnectionSpec,
     /// Its credential.
+    #[schema(value_type = Option<String>)]
     pub credential: Option<CredentialId>,
     /// `pending`, `active`, `degraded` or `retired`.
     pub status: String,
@@ -71,6 +75,7 @@ pub struct ConnectionRecord {
     pub reason: Option<String>,
     /// When it was established.
     #[serde(serialize_with = "rfc3339")]
+    #[schema(value_type = String)]
     pub created_at: Timestamp,
     #[serde(skip)]
     changed: i64,

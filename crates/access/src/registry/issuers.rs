@@ -14,7 +14,7 @@ use crate::scope::Scope;
 use crate::violations::Violations;
 
 /// An issuer that is to be trusted.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewIssuer {
     /// The URL that names it, which is the `iss` of its tokens.
@@ -25,7 +25,7 @@ pub struct NewIssuer {
 }
 
 /// A change of an issuer.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ChangeIssuer {
     /// Its settings from now on, all of them.
@@ -35,7 +35,7 @@ pub struct ChangeIssuer {
 }
 
 /// What is told of an issuer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct IssuerRecord {
     /// The URL that names it.
     pub issuer: String,
@@ -45,6 +45,7 @@ pub struct IssuerRecord {
     pub status: String,
     /// When it was created.
     #[serde(serialize_with = "rfc3339")]
+    #[schema(value_type = String)]
     pub created_at: Timestamp,
     #[serde(skip)]
     changed: i64,

@@ -21,7 +21,7 @@ use crate::tokens::CredentialLife;
 use crate::violations::Violations;
 
 /// What kind of key it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum KeyKind {
     /// Presented with each request.
@@ -48,7 +48,7 @@ impl KeyKind {
 }
 
 /// A key that is to be made.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewKey {
     /// Whose it is: a principal's id or name.
@@ -57,6 +57,7 @@ pub struct NewKey {
     pub kind: KeyKind,
     /// The public keys, for `client-jwks` alone.
     #[serde(default)]
+    #[schema(value_type = Option<Object>)]
     pub jwks: Option<serde_json::Value>,
     /// What it may do at the most; all that its principal may where absent.
     #[serde(default)]
@@ -66,6 +67,7 @@ pub struct NewKey {
     pub endpoints: Option<Vec<DeclaredUse>>,
     /// From where it may come; from wherever its principal may where empty.
     #[serde(default)]
+    #[schema(value_type = Vec<String>)]
     pub addresses: Vec<IpNet>,
     /// Seconds after which it ends; 90 days at the most and by default.
     #[serde(default)]
@@ -73,28 +75,35 @@ pub struct NewKey {
 }
 
 /// What is told of a key. Its text is not.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct KeyRecord {
     /// Its id; the `client_id` of a client.
+    #[schema(value_type = String)]
     pub key: KeyId,
     /// Whose it is.
+    #[schema(value_type = String)]
     pub principal: PrincipalId,
     /// Its kind.
     pub kind: KeyKind,
     /// What it may do at the most; all that its principal may where absent.
+    #[schema(value_type = Option<String>)]
     pub scopes: Option<ScopeSet>,
     /// Where it may call; wherever its principal may where absent.
     pub endpoints: Option<Vec<DeclaredUse>>,
     /// From where it may come; from wherever its principal may where empty.
+    #[schema(value_type = Vec<String>)]
     pub addresses: Vec<IpNet>,
     /// Until when.
     #[serde(serialize_with = "rfc3339_opt")]
+    #[schema(value_type = Option<String>)]
     pub expires_at: Option<Timestamp>,
     /// When it was revoked.
     #[serde(serialize_with = "rfc3339_opt")]
+    #[schema(value_type = Option<String>)]
     pub revoked_at: Option<Timestamp>,
     /// When it was made.
     #[serde(serialize_with = "rfc3339")]
+    #[schema(value_type = String)]
     pub created_at: Timestamp,
 }
 

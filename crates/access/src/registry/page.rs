@@ -17,7 +17,7 @@ use crate::refusal::AccessRefusal;
 const CURSOR_BYTES: usize = 1024;
 
 /// What a list is asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PageAsk {
     /// How many rows, 1 to 1,000; 100 by default.
@@ -27,7 +27,7 @@ pub struct PageAsk {
 }
 
 /// One page of a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Page<T> {
     /// The rows.
     pub items: Vec<T>,

@@ -16,12 +16,13 @@ use crate::violations::Violations;
 const LONGEST: u64 = 10 * 366 * 24 * 3600;
 
 /// A principal that is to be created.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewPrincipal {
     /// Its name, as records show it; an agent's starts with `AI-AGENT-`.
     pub name: String,
     /// Its kind.
+    #[schema(value_type = String)]
     pub kind: PrincipalKind,
     /// Its roles.
     #[serde(default)]
@@ -34,6 +35,7 @@ pub struct NewPrincipal {
     pub endpoints: Option<Vec<DeclaredUse>>,
     /// From where it may come; anywhere where empty.
     #[serde(default)]
+    #[schema(value_type = Vec<String>)]
     pub addresses: Vec<IpNet>,
     /// Seconds after which it may do nothing any more.
     #[serde(default)]
@@ -41,7 +43,7 @@ pub struct NewPrincipal {
 }
 
 /// A change of a principal. Its name and its kind stay, since records and rules go by them.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ChangePrincipal {
     /// Its roles from now on.
@@ -49,39 +51,48 @@ pub struct ChangePrincipal {
     /// Its scopes from now on.
     pub scopes: Option<Vec<String>>,
     /// Where it may call from now on.
+    #[schema(value_type = Option<Vec<DeclaredUse>>)]
     pub endpoints: Patch<Vec<DeclaredUse>>,
     /// From where it may come from now on.
+    #[schema(value_type = Option<Vec<String>>)]
     pub addresses: Option<Vec<IpNet>>,
     /// Seconds from now after which it may do nothing any more.
+    #[schema(value_type = Option<u64>)]
     pub expires_in: Patch<u64>,
     /// `active`, `suspended`, or `retired`, which is for good.
     pub status: Option<String>,
 }
 
 /// What is told of a principal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct PrincipalRecord {
     /// Its id.
+    #[schema(value_type = String)]
     pub principal: PrincipalId,
     /// Its name.
     pub name: String,
     /// Its kind.
+    #[schema(value_type = String)]
     pub kind: PrincipalKind,
     /// Its roles.
     pub roles: Vec<Role>,
     /// Its scopes beside those of its roles.
+    #[schema(value_type = String)]
     pub scopes: ScopeSet,
     /// Where it may call; anywhere within its scopes where absent.
     pub endpoints: Option<Vec<DeclaredUse>>,
     /// From where it may come; anywhere where empty.
+    #[schema(value_type = Vec<String>)]
     pub addresses: Vec<IpNet>,
     /// `active`, `suspended` or `retired`.
     pub status: String,
     /// Until when.
     #[serde(serialize_with = "rfc3339_opt")]
+    #[schema(value_type = Option<String>)]
     pub expires_at: Option<Timestamp>,
     /// When it was created.
     #[serde(serialize_with = "rfc3339")]
+    #[schema(value_type = String)]
     pub created_at: Timestamp,
     #[serde(skip)]
     changed: i64,

@@ -13,9 +13,10 @@ use crate::spec::{ConnectionSpec, ProviderSpec};
 use crate::violations::Violations;
 
 /// What is told of a tenant's own provider.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct ProviderRecord {
     /// Its id.
+    #[schema(value_type = String)]
     pub provider: ProviderId,
     /// What it is.
     pub spec: ProviderSpec,
@@ -23,13 +24,14 @@ pub struct ProviderRecord {
     pub status: String,
     /// When it was created.
     #[serde(serialize_with = "rfc3339")]
+    #[schema(value_type = String)]
     pub created_at: Timestamp,
     #[serde(skip)]
     changed: i64,
 }
 
 /// A provider that a tenant may use, whosever it is.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 #[serde(tag = "origin", rename_all = "lowercase")]
 pub enum ListedProvider {
     /// The catalogue's.

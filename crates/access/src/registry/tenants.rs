@@ -13,10 +13,11 @@ use crate::scope::Scope;
 use crate::violations::Violations;
 
 /// A tenant that is to be created, with its first operator.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewTenant {
     /// Its name.
+    #[schema(value_type = String)]
     pub name: Name,
     /// The name by which an external issuer knows it.
     #[serde(default)]
@@ -27,23 +28,27 @@ pub struct NewTenant {
 }
 
 /// A change of a tenant.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ChangeTenant {
     /// Its name from now on.
+    #[schema(value_type = Option<String>)]
     pub name: Option<Name>,
     /// The name by which an external issuer knows it.
+    #[schema(value_type = Option<String>)]
     pub alias: Patch<String>,
     /// `active` or `suspended`.
     pub status: Option<String>,
 }
 
 /// What is told of a tenant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct TenantRecord {
     /// Its id.
+    #[schema(value_type = String)]
     pub tenant: TenantId,
     /// Its name.
+    #[schema(value_type = String)]
     pub name: Name,
     /// The name by which an external issuer knows it.
     pub alias: Option<String>,
@@ -51,6 +56,7 @@ pub struct TenantRecord {
     pub status: String,
     /// When it was created.
     #[serde(serialize_with = "rfc3339")]
+    #[schema(value_type = String)]
     pub created_at: Timestamp,
     #[serde(skip)]
     changed: i64,

@@ -10,7 +10,7 @@ use super::{Scope, ScopeSet};
 macro_rules! roles {
     ($($(#[$doc:meta])* $variant:ident = $word:literal, [$($scope:ident),+];)*) => {
         /// A role.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
         #[serde(rename_all = "kebab-case")]
         pub enum Role { $($(#[$doc])* $variant,)* }
 

@@ -1,0 +1,123 @@
+//! The room as one value: a request in, an answer out.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use lockgate_access::{Access, Caller};
+use lockgate_audit::{Audit, RefusedFacts};
+use lockgate_store::Store;
+use lockgate_vault::Custodian;
+use lockgate_vocabulary::{Arrival, Clock, Entropy, Stop};
+use tower_service::Service;
+
+use crate::answer::Stopped;
+use crate::api;
+use crate::operator::Known;
+use crate::problem::Problem;
+use crate::refusal::AdminRefusal;
+
+/// A body of an answer.
+pub type AdminBody = axum::body::Body;
+
+/// What the operator's side is made of.
+pub struct Parts {
+    /// Who asks, and the registry of what there is.
+    pub access: Arc<Access>,
+    /// Credentials, without any way to their values.
+    pub custodian: Custodian,
+    /// The trail.
+    pub audit: Audit,
+    /// What only lists are read from.
+    pub store: Store,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// The operator's side. Cloning it gives another handle on the same one.
+#[derive(Clone)]
+pub struct Admin {
+    parts: Arc<Parts>,
+    router: Router,
+}
+
+impl Admin {
+    /// Puts the room together.
+    pub fn new(parts: Parts) -> Self {
+        let parts = Arc::new(parts);
+        Self { router: api::router().with_state(parts.clone()), parts }
+    }
+
+    /// Answers one request. A refusal is recorded before it is told; if it cannot be, that is told instead.
+    pub async fn answer<B>(&self, request: http::Request<B>, arrival: Arrival) -> Response
+    where
+        B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+        B::Error: Into<axum::BoxError>,
+    {
+        let mut request: Request = request.map(AdminBody::new);
+        let known = Known::default();
+        let method = request.method().clone();
+        request.extensions_mut().insert(arrival.clone());
+        request.extensions_mut().insert(known.clone());
+        // INVARIANT: a router is always ready; its error type has no values.
+        let mut response = match self.router.clone().call(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        };
+        let stopped = response.extensions_mut().remove::<Stopped>();
+        match stopped {
+            Some(stopped) => self.stopped(&stopped, method.as_str(), &known, &arrival).await,
+            None => response,
+        }
+    }
+
+    async fn stopped(&self, stopped: &Stopped, method: &str, known: &Known, arrival: &Arrival) -> Response {
+        let trace = arrival.trace.trace;
+        if let Stop::Fault(fault) = stopped.stop() {
+            tracing::error!(%fault, %trace, "an administrative request failed");
+        }
+        let recorded = match stopped.stop() {
+            Stop::Refused(refusal) if is_served(refusal.code()) => {
+                let caller = known.caller();
+                let actor = caller.as_ref().map(|caller| caller.actor());
+                let facts = RefusedFacts {
+                    tenant: actor.map(|actor| actor.tenant),
+                    actor,
+                    key: caller.as_ref().and_then(Caller::key),
+                    run: None,
+                    trace,
+                    peer: arrival.peer.ip(),
+                    door: "admin",
+                    code: refusal.code(),
+                    status: refusal.status(),
+                    method: Some(method),
+                    connection: None,
+                    connection_name: None,
+                    endpoint: None,
+                    target_digest: None,
+                };
+                self.parts.audit.refused(facts).await
+            }
+            _ => Ok(()),
+        };
+        let problem = match &recorded {
+            Ok(()) => Problem::of(stopped.stop(), trace),
+            Err(unrecorded) => Problem::of(unrecorded, trace),
+        };
+        problem_response(problem)
+    }
+}
+
+/// A path that is not served asks for nothing, so there is nothing to record.
+fn is_served(code: &str) -> bool {
+    ![AdminRefusal::PathUnknown.info().code, AdminRefusal::MethodNotAllowed.info().code].contains(&code)
+}
+
+fn problem_response(problem: Problem) -> Response {
+    let mut response = (problem.status, problem.body).into_response();
+    *response.headers_mut() = problem.headers;
+    response
+}

@@ -1,0 +1,61 @@
+//! The whole surface of the operator's side on one page.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::get;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::admin::Parts;
+use crate::answer::{nowhere, wrong_method};
+
+pub(crate) mod api_keys;
+mod audit;
+mod connections;
+pub(crate) mod credentials;
+mod events;
+mod issuers;
+mod principals;
+mod providers;
+mod runs;
+mod tenants;
+
+fn table() -> OpenApiRouter<Arc<Parts>> {
+    OpenApiRouter::new()
+        .routes(routes!(api_keys::list::list, api_keys::create::create))
+        .routes(routes!(api_keys::show::show, api_keys::revoke::revoke))
+        .routes(routes!(audit::list::list))
+        .routes(routes!(connections::list::list, connections::create::create))
+        .routes(routes!(connections::show::show, connections::change::change))
+        .routes(routes!(credentials::list::list, credentials::create::create))
+        .routes(routes!(credentials::show::show))
+        .routes(routes!(credentials::rotate::rotate))
+        .routes(routes!(credentials::revoke::revoke))
+        .routes(routes!(events::list::list))
+        .routes(routes!(issuers::list::list, issuers::create::create))
+        .routes(routes!(issuers::show::show, issuers::change::change))
+        .routes(routes!(principals::list::list, principals::create::create))
+        .routes(routes!(principals::show::show, principals::change::change))
+        .routes(routes!(providers::list::list, providers::create::create))
+        .routes(routes!(providers::show::show, providers::change::change, providers::retire::retire))
+        .routes(routes!(runs::list::list))
+        .routes(routes!(runs::show::show))
+        .routes(routes!(tenants::list::list, tenants::create::create))
+        .routes(routes!(tenants::show::show, tenants::change::change))
+}
+
+/// The handlers.
+pub(crate) fn router() -> Router<Arc<Parts>> {
+    let (router, _) = table().split_for_parts();
+    router
+        .route("/openapi.json", get(async || ([(CONTENT_TYPE, "application/json")], crate::openapi::document())))
+        .method_not_allowed_fallback(wrong_method)
+        .fallback(nowhere)
+}
+
+/// What the handlers say of themselves.
+pub(crate) fn described() -> utoipa::openapi::OpenApi {
+    table().split_for_parts().1
+}

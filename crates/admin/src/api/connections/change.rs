@@ -1,0 +1,29 @@
+//! `PATCH /v1/connections/{id}`: changes a connection, or retires it.
+
+use crate::admin::Parts;
+use crate::answer::Answer;
+use crate::input::{Input, Named};
+use crate::operator::Operator;
+use axum::Json;
+use axum::extract::State;
+use lockgate_access::registry::{ChangeConnection, ConnectionRecord};
+use std::sync::Arc;
+
+/// The connection as it is now.
+#[utoipa::path(
+    patch,
+    path = "/v1/connections/{id}",
+    tag = "connections",
+    operation_id = "change_connections",
+    params(("id" = String, Path, description = "Its id or name.")),
+    request_body = ChangeConnection,
+    responses((status = 200, description = "The connection as it is now.", body = ConnectionRecord)),
+)]
+pub(crate) async fn change(
+    State(parts): State<Arc<Parts>>,
+    operator: Operator,
+    Named(id): Named,
+    Input(change): Input<ChangeConnection>,
+) -> Answer<Json<ConnectionRecord>> {
+    Ok(Json(operator.registry(&parts.access).change_connection(&id, change).await?))
+}

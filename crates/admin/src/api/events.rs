@@ -1,0 +1,3 @@
+//! Events of the governance side (CloudEvents 1.0).
+
+pub(crate) mod list;

@@ -1,0 +1,86 @@
+//! What is asked for: strict JSON bodies and strict queries.
+
+use std::sync::Arc;
+
+use axum::body::to_bytes;
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts as RequestParts;
+use lockgate_access::AccessRefusal;
+use lockgate_inspect::json;
+use lockgate_inspect::media_type::MediaType;
+use serde::de::DeserializeOwned;
+
+use crate::admin::Parts;
+use crate::answer::{Answer, Stopped, present};
+use crate::refusal::AdminRefusal;
+
+/// Bytes of a request body at the most.
+const BODY_BYTES: usize = 1024 * 1024;
+
+/// A JSON body: the right media type, well-formed in one reading only, of the right shape.
+#[derive(Debug)]
+pub(crate) struct Input<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<Parts>> for Input<T> {
+    type Rejection = Stopped;
+
+    async fn from_request(request: Request, _: &Arc<Parts>) -> Result<Self, Stopped> {
+        let media_type = request.headers().get(CONTENT_TYPE).map(|value| MediaType::parse(value.as_bytes()));
+        if !matches!(&media_type, Some(Ok(media_type)) if media_type.is_plain_json()) {
+            return Err(AdminRefusal::MediaType.into());
+        }
+        let body = to_bytes(request.into_body(), BODY_BYTES).await.map_err(|_| AdminRefusal::BodyTooLarge)?;
+        json::check(&body, &json::Limits::default()).map_err(|_| AdminRefusal::BodyMalformed)?;
+        let read = serde_json::from_slice(&body);
+        // The message names members and what was expected; it repeats no value but what it was called.
+        read.map(Self)
+            .map_err(|error| AdminRefusal::InputInvalid.refuse().violation("", shape(&error.to_string())).into())
+    }
+}
+
+/// What serde found, without the place in the text and without any value that was sent.
+fn shape(message: &str) -> String {
+    let message = message.split(" at line ").next().unwrap_or_default();
+    let kind = message.split(':').next().unwrap_or_default();
+    if kind == "invalid type" || kind == "invalid value" {
+        let expected = message.split(", expected ").nth(1).unwrap_or("something else");
+        return format!("a member has the wrong type; expected {expected}");
+    }
+    message.to_owned()
+}
+
+/// A query with no parameter but those of `T`.
+#[derive(Debug)]
+pub(crate) struct Asked<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequestParts<Arc<Parts>> for Asked<T> {
+    type Rejection = Stopped;
+
+    async fn from_request_parts(request: &mut RequestParts, _: &Arc<Parts>) -> Result<Self, Stopped> {
+        let read = axum::extract::Query::try_from_uri(&request.uri);
+        read.map(|query: axum::extract::Query<T>| Self(query.0)).map_err(|_| {
+            AdminRefusal::QueryInvalid.refuse().violation("query", "a parameter is unknown or malformed").into()
+        })
+    }
+}
+
+/// The object that a path names. What is no text names nothing.
+#[derive(Debug)]
+pub(crate) struct Named(pub(crate) String);
+
+impl FromRequestParts<Arc<Parts>> for Named {
+    type Rejection = Stopped;
+
+    async fn from_request_parts(request: &mut RequestParts, parts: &Arc<Parts>) -> Result<Self, Stopped> {
+        let read = axum::extract::Path::<String>::from_request_parts(request, parts).await;
+        read.map(|path| Self(path.0)).map_err(|_| AccessRefusal::ObjectUnknown.into())
+    }
+}
+
+impl Named {
+    /// The identifier that it is; a text that is none names nothing.
+    pub(crate) fn id<T: std::str::FromStr>(&self) -> Answer<T> {
+        present(self.0.parse().ok(), AccessRefusal::ObjectUnknown)
+    }
+}

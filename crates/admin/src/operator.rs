@@ -1,0 +1,75 @@
+//! Who asks: the caller behind an administrative request.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::extract::FromRequestParts;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts as RequestParts;
+use lockgate_access::authn::Presented;
+use lockgate_access::registry::Registry;
+use lockgate_access::scope::Scope;
+use lockgate_access::{Access, Caller};
+use lockgate_vault::Act;
+use lockgate_vocabulary::{Arrival, Fault, TenantId, TraceId};
+
+use crate::admin::Parts;
+use crate::answer::{Answer, Stopped};
+
+/// Who was found out to ask, for the record of a refusal that comes later.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Known(Arc<Mutex<Option<Caller>>>);
+
+impl Known {
+    pub(crate) fn caller(&self) -> Option<Caller> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn remember(&self, caller: &Caller) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(caller.clone());
+    }
+}
+
+/// An identified caller, in the trace of the request. What they may do is asked with [`Operator::may`].
+#[derive(Debug, Clone)]
+pub(crate) struct Operator {
+    pub(crate) caller: Caller,
+    pub(crate) trace: TraceId,
+}
+
+impl Operator {
+    /// The caller's own tenant: the only one that a request is ever about.
+    pub(crate) const fn tenant(&self) -> TenantId {
+        self.caller.tenant()
+    }
+
+    /// Demands a scope.
+    pub(crate) fn may(&self, access: &Access, scope: Scope) -> Answer<()> {
+        Ok(access.demand(&self.caller, scope)?)
+    }
+
+    /// The registry in the caller's hands.
+    pub(crate) fn registry<'a>(&'a self, access: &'a Access) -> Registry<'a> {
+        access.registry(&self.caller, self.trace)
+    }
+
+    /// The caller as the vault's custodian wants it.
+    pub(crate) const fn act(&self) -> Act<'_> {
+        Act { caller: &self.caller, trace: self.trace }
+    }
+}
+
+impl FromRequestParts<Arc<Parts>> for Operator {
+    type Rejection = Stopped;
+
+    async fn from_request_parts(request: &mut RequestParts, parts: &Arc<Parts>) -> Result<Self, Stopped> {
+        let arrival = request.extensions.get::<Arrival>().cloned();
+        let arrival = arrival.ok_or(Fault::violated("a request carries its arrival"))?;
+        let header = |name| request.headers.get(name).map(axum::http::HeaderValue::as_bytes);
+        let presented = Presented { authorization: header(AUTHORIZATION.as_str()), api_key: header("x-api-key") };
+        let caller = parts.access.identify(presented, &arrival).await?;
+        if let Some(known) = request.extensions.get::<Known>() {
+            known.remember(&caller);
+        }
+        Ok(Self { caller, trace: arrival.trace.trace })
+    }
+}
