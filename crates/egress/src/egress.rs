@@ -1,20 +1,28 @@
 //! The room as one value.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
-use lockgate_access::{Access, Caller};
-use lockgate_audit::{Audit, UnfinishedRun};
-use lockgate_store::Store;
+use lockgate_access::{Access, Caller, Grant};
+use lockgate_audit::{Audit, RunFacts, UnfinishedRun};
+use lockgate_store::{Change, Store, values};
 use lockgate_traffic::Traffic;
 use lockgate_vault::Vault;
-use lockgate_vocabulary::{Clock, Entropy, Fault, OperationId, Stop};
+use lockgate_vocabulary::{Clock, Entropy, Fault, OperationId, Stop, TenantId};
 
-use crate::config::Config;
+use crate::answer::Schemas;
+use crate::config::{Config, Times};
 use crate::destination::Destination;
-use crate::operation::OperationStatus;
+use crate::escalation::{Doubt, escalate};
+use crate::operation::{self, OperationStatus};
 use crate::order::Order;
-use crate::reply::Reply;
+use crate::refusal::EgressRefusal;
+use crate::rows;
+use crate::wire::Wire;
+
+/// How often the room looks after itself.
+const TICK: Duration = Duration::from_secs(15);
 
 /// What the way out is made of.
 #[derive(Clone)]
@@ -35,7 +43,7 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub entropy: Arc<dyn Entropy>,
-    /// The folder in which spools are made.
+    /// The folder in which spools are made. It has to be there.
     pub spool_dir: PathBuf,
 }
 
@@ -47,36 +55,110 @@ pub struct Egress {
 
 pub(crate) struct Inner {
     pub(crate) parts: Parts,
+    pub(crate) times: Times,
+    pub(crate) kept_answer_bytes: usize,
+    pub(crate) wire: Wire,
+    pub(crate) schemas: Schemas,
 }
 
 impl Egress {
     /// Puts the room together.
-    pub fn new(config: &Config, parts: Parts) -> Result<Self, Fault> {
-        let _ = config;
-        Ok(Self { inner: Arc::new(Inner { parts }) })
+    pub fn new(config: &Config, parts: Parts) -> Self {
+        let wire = Wire::new(config, Arc::clone(&parts.clock));
+        let (times, kept_answer_bytes) = (config.times(), config.kept_answer_bytes);
+        Self { inner: Arc::new(Inner { parts, times, kept_answer_bytes, wire, schemas: Schemas::new() }) }
     }
 
     /// Starts what the room does by itself: closing idle connections, ending operations whose node is
     /// gone, forgetting what was kept long enough. It ends when the last handle is dropped.
-    pub fn start(&self) {}
+    pub fn start(&self) {
+        tokio::spawn(look_after(Arc::downgrade(&self.inner), Arc::clone(&self.inner.parts.clock)));
+    }
+
+    /// Does once what [`Egress::start`] does again and again.
+    pub async fn tidy(&self) -> Result<(), Fault> {
+        self.inner.tidy().await
+    }
 
     /// Takes in runs that had no end when the log was opened: their outcome is unknown, so they are
     /// escalated and their idempotency keys stay blocked.
     pub async fn recover(&self, unfinished: &[UnfinishedRun]) -> Result<(), Fault> {
-        let _ = unfinished;
+        let parts = &self.inner.parts;
+        for run in unfinished {
+            let doubt = Doubt {
+                tenant: run.tenant,
+                run: run.run,
+                connection: run.connection,
+                name: &run.connection_name,
+                reason: EgressRefusal::OutcomeUnknown.info().code,
+                by: None,
+            };
+            escalate(&parts.store, &*parts.clock, &*parts.entropy, doubt).await?;
+        }
         Ok(())
-    }
-
-    /// One governed outbound call. An error was refused before a run was opened, and is the door's to
-    /// record; whatever happens after that is told, and recorded, by the reply.
-    pub async fn call(&self, caller: Caller, order: Order) -> Result<Reply, Stop> {
-        let _ = (caller, order, &self.inner.parts);
-        Err(Fault::violated("the way out is built").into())
     }
 
     /// How an operation of the caller's stands.
     pub async fn operation_status(&self, caller: &Caller, operation: OperationId) -> Result<OperationStatus, Stop> {
-        let _ = (caller, operation);
-        Err(Fault::violated("the way out is built").into())
+        operation::status(&self.inner, caller, operation).await
+    }
+
+    /// How many connections to vendors wait for their next call.
+    pub fn idle_lines(&self) -> usize {
+        self.inner.wire.idle()
+    }
+}
+
+/// The digest under which a call's target stands in the trail. The door uses it for what it refuses.
+pub fn target_digest(vault: &Vault, tenant: TenantId, path: &str, query: Option<&str>) -> [u8; 32] {
+    let query = query.unwrap_or_default();
+    let mut target = Vec::with_capacity(path.len() + query.len() + 1);
+    target.extend_from_slice(path.as_bytes());
+    target.push(b'?');
+    target.extend_from_slice(query.as_bytes());
+    vault.digest(tenant, "audit.target", &target)
+}
+
+impl Inner {
+    /// What the record says of a run.
+    pub(crate) fn facts<'a>(&self, grant: &'a Grant, order: &'a Order) -> RunFacts<'a> {
+        let (caller, connection) = (grant.caller(), grant.connection());
+        RunFacts {
+            run: order.run,
+            actor: caller.actor(),
+            key: caller.key(),
+            connection: connection.id,
+            connection_name: connection.name.as_str(),
+            provider: connection.provider.name.as_str(),
+            method: order.ask.method.as_str(),
+            endpoint: grant.endpoint().path.as_str(),
+            target_digest: target_digest(&self.parts.vault, caller.tenant(), &order.ask.path, order.query.as_deref()),
+            operation: grant.operation().as_str(),
+            dry_run: order.dry_run,
+            idempotency: order.idempotency_key.is_some(),
+            trace: order.arrival.trace.trace,
+            peer: order.arrival.peer.ip(),
+        }
+    }
+
+    async fn tidy(self: &Arc<Self>) -> Result<(), Fault> {
+        self.wire.sweep();
+        operation::end_abandoned(self).await?;
+        let now = self.parts.clock.now();
+        let change = Change::house()
+            .step(&rows::KEPT_FORGET, values![now])
+            .step(&rows::OPERATIONS_FORGET, values![now]);
+        self.parts.store.apply(change).await.map_err(|failure| failure.into_fault("forgetting kept answers"))?;
+        Ok(())
+    }
+}
+
+async fn look_after(room: Weak<Inner>, clock: Arc<dyn Clock>) {
+    loop {
+        clock.sleep(TICK).await;
+        let Some(inner) = room.upgrade() else { return };
+        if let Err(fault) = inner.tidy().await {
+            tracing::warn!(%fault, "the way out could not be tidied");
+        }
     }
 }

@@ -1,29 +1,134 @@
 //! The house's own errands: the seam `Errand`, under the same guard as every call.
+//!
+//! Only hosts that an operator configured are asked, over https, without redirects, each on a line of its
+//! own. Nothing secret goes along.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use lockgate_vocabulary::{BoxFuture, Clock, Errand, ErrandAnswer, ErrandFailure, ErrandOrder, Fault};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, HeaderMap, HeaderValue};
+use http::{Request, Uri};
+use lockgate_vocabulary::{BoxFuture, Clock, Errand, ErrandAnswer, ErrandFailure, ErrandOrder, Stop};
 
+use crate::alarm::{Alarm, Rang};
 use crate::config::Config;
-use crate::destination::Destination;
+use crate::destination::{Destination, PinnedTarget, Policy, Scheme, StrictUrl};
+use crate::refusal::EgressRefusal;
+use crate::wire::{Once, OnceFailure, Outgoing, Trust, Whole};
 
 /// Carries out errands of other rooms.
 #[derive(Clone)]
 pub struct Errands {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
     destination: Destination,
+    policy: Policy,
+    clock: Arc<dyn Clock>,
+    trust: Trust,
+    authorities: Option<String>,
 }
 
 impl Errands {
-    /// Errands under these rules.
-    pub fn new(config: &Config, destination: Destination, clock: Arc<dyn Clock>) -> Result<Self, Fault> {
-        let _ = (config, clock);
-        Ok(Self { destination })
+    /// Errands under these rules. `authorities` (PEM) are trusted instead of the system's, where given.
+    pub fn new(config: &Config, destination: Destination, clock: Arc<dyn Clock>, authorities: Option<String>) -> Self {
+        let policy = Policy {
+            allow: None,
+            danger_allow_http: config.danger_allow_http_errands,
+            danger_private_networks: config.danger_errand_networks.clone(),
+        };
+        let trust = Trust::new(Arc::clone(&clock));
+        Self { inner: Arc::new(Inner { destination, policy, clock, trust, authorities }) }
     }
 }
 
 impl Errand for Errands {
     fn run(&self, order: ErrandOrder) -> BoxFuture<Result<ErrandAnswer, ErrandFailure>> {
-        let _ = (order, &self.destination);
-        Box::pin(std::future::ready(Err(ErrandFailure::Unreachable)))
+        let inner = Arc::clone(&self.inner);
+        Box::pin(async move {
+            let mut alarm = Alarm::new(Arc::clone(&inner.clock));
+            let until = alarm.now().saturating_add(order.within);
+            let vetted = inner.destination.vet_url(&order.url, &inner.policy);
+            let vetted = alarm.race(until, vetted).await.map_err(|Rang| ErrandFailure::Unreachable)?;
+            let (url, target) = vetted.map_err(|stop| failure_of(&stop))?;
+            inner.fetch(&url, &target, &order, &mut alarm, until).await
+        })
     }
 }
+
+impl Inner {
+    async fn fetch(
+        &self,
+        url: &StrictUrl,
+        target: &PinnedTarget,
+        order: &ErrandOrder,
+        alarm: &mut Alarm,
+        until: Duration,
+    ) -> Result<ErrandAnswer, ErrandFailure> {
+        let tls = match target.scheme() {
+            Scheme::Https => Some(self.trust.with(self.authorities.as_deref(), &[], &[b"http/1.1"])),
+            Scheme::Http => None,
+        };
+        let tls = tls.transpose().map_err(|failure| ErrandFailure::Refused(failure.refusal().info().code))?;
+        let once = Once { target, tls, most_bytes: order.most_bytes, until };
+        let request = request(url).ok_or(ErrandFailure::Refused(EgressRefusal::UrlMalformed.info().code))?;
+        let Whole { head, body } = once.send(request, alarm).await.map_err(told)?;
+        if head.headers.contains_key(CONTENT_ENCODING) {
+            return Err(ErrandFailure::Refused(EgressRefusal::AnswerEncoding.info().code));
+        }
+        if head.status.is_redirection() {
+            return Err(ErrandFailure::Refused(EgressRefusal::RedirectNotFollowed.info().code));
+        }
+        Ok(ErrandAnswer { status: head.status.as_u16(), body: body.to_vec(), fresh_for: fresh_for(&head.headers) })
+    }
+}
+
+fn request(url: &StrictUrl) -> Option<Request<Outgoing>> {
+    let mut request = Request::new(Outgoing::Empty);
+    *request.uri_mut() = Uri::try_from(url.path()).ok()?;
+    let headers = request.headers_mut();
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    headers.insert(http::header::USER_AGENT, crate::request::AGENT);
+    Some(request)
+}
+
+fn failure_of(stop: &Stop) -> ErrandFailure {
+    match stop {
+        Stop::Refused(refusal) => ErrandFailure::Refused(refusal.code()),
+        Stop::Fault(_) => ErrandFailure::Unreachable,
+    }
+}
+
+fn told(failure: OnceFailure) -> ErrandFailure {
+    match failure {
+        OnceFailure::Wire(wire) if wire.may_pass() => ErrandFailure::Unreachable,
+        OnceFailure::Wire(wire) => ErrandFailure::Refused(wire.refusal().info().code),
+        OnceFailure::Answer(EgressRefusal::AnswerTimeout | EgressRefusal::VendorReset | EgressRefusal::AnswerTruncated) => {
+            ErrandFailure::Unreachable
+        }
+        OnceFailure::Answer(refusal) => ErrandFailure::Refused(refusal.info().code),
+    }
+}
+
+/// `max-age` of `Cache-Control` (RFC 9111 section 5.2.2.1), unless it must not be kept.
+fn fresh_for(headers: &HeaderMap) -> Option<Duration> {
+    let mut age = None;
+    for value in headers.get_all(CACHE_CONTROL) {
+        for directive in value.to_str().ok()?.split(',').map(str::trim) {
+            if directive.eq_ignore_ascii_case("no-store") || directive.eq_ignore_ascii_case("no-cache") {
+                return Some(Duration::ZERO);
+            }
+            let (name, seconds) = directive.split_once('=').unwrap_or((directive, ""));
+            if name.eq_ignore_ascii_case("max-age") {
+                age = seconds.trim_matches('"').parse().ok().map(Duration::from_secs);
+            }
+        }
+    }
+    age
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,31 +1,49 @@
 //! The only way out of the house: connections, the SSRF guard, retries, the wire.
 //!
 //! The story is [`Egress::call`] in `call`. Its stages in reading order: `order` (what is asked for, the
-//! body read whole), `idempotency` (whether it was asked before), [`destination`] (where it leads),
-//! `run` (its record), `clearance` (all proofs together), `request` (what is sent), `wire` (sending it),
-//! `answer` (whether what came back may go on), `retry` (whether it is tried again), `reply` (its way to
-//! the caller). Beside it: `operation` (calls answered later), `errand` (the house's own), and
-//! `operator_client` (the command line's way in).
+//! body read whole), `idempotency` (whether it was asked before; `replay` gives what was kept),
+//! [`destination`] (where it leads), `run` (its record), `clearance` (all proofs together), `wire` (a line
+//! to the vendor), `request` and `leg` (what is sent, and where its answer leads on to), `answer` (whether
+//! what came back may go on), `retry` (whether it is tried again), `ending` and `reply` (how it ends, and
+//! its way to the caller). Beside it: `dry_run` (all but the deed), `operation` (calls answered later),
+//! `escalation` (outcomes that nobody knows), `errand` (the house's own), and `operator_client` (the
+//! command line's way in).
 //!
 //! Not here: who may call (`access`), how much (`traffic`), the credential itself (`vault`), reading the
 //! caller's request (`gateway`).
 
 mod alarm;
+mod answer;
+mod call;
+mod clearance;
 mod config;
 pub mod destination;
+mod dry_run;
 mod egress;
+mod ending;
 mod errand;
+mod escalation;
+mod idempotency;
+mod kept;
+mod leg;
 mod operation;
 mod operator_client;
 mod order;
 pub mod refusal;
+mod replay;
 mod reply;
+mod request;
+mod retry;
+mod rows;
+mod run;
+mod wire;
 
 pub use config::Config;
-pub use egress::{Egress, Parts};
+pub use egress::{Egress, Parts, target_digest};
 pub use errand::Errands;
 pub use operation::{OperationState, OperationStatus};
 pub use operator_client::{OperatorAnswer, OperatorClient, OperatorFailure};
-pub use order::{Body, BoxError, Order};
+pub use order::{Body, BoxError, Order, Spool};
 pub use refusal::EgressRefusal;
 pub use reply::{Answer, Reply, ReplyBody, ReplyBroken};
+pub use rows::STATEMENTS;

@@ -1,10 +1,46 @@
 //! Calls that are answered later: the full schedule of retries goes on behind a 202.
+//!
+//! The node that accepted an operation carries it on and holds it by a lease. Its run stays open all the
+//! while, so there is one record of it. Where the node dies the lease runs out, and another node ends the
+//! operation: as interrupted where nothing was under way, as unknown where a write may have been sent.
+//! Nobody sends it a second time, because nobody else knows what was sent.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use lockgate_vocabulary::{OperationId, RunId, Timestamp};
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
+use http::StatusCode;
+use lockgate_access::Caller;
+use lockgate_access::registry::{Event, EventKind};
+use lockgate_store::{Change, Row, values};
+use lockgate_traffic::Permit;
+use lockgate_vocabulary::limit::BULK_CALL_TIME;
+use lockgate_vocabulary::{BoxFuture, ConnectionId, Fault, OperationId, RunId, Stop, TenantId, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use crate::reply::Answer;
+use crate::call::{pursue, readmit};
+use crate::egress::Inner;
+use crate::ending::refused;
+use crate::escalation::{Doubt, escalate};
+use crate::idempotency::KEPT_FOR;
+use crate::kept::Kept;
+use crate::refusal::EgressRefusal;
+use crate::reply::{Answer, Reply, ReplyBody};
+use crate::run::Run;
+use crate::{replay, rows};
+
+/// Where operations are polled.
+pub(crate) const PATH: &str = "/operations/";
+
+const PURPOSE: &str = "egress.operation";
+
+/// How long beyond the next step a node holds an operation.
+const LEASE: Duration = Duration::from_secs(BULK_CALL_TIME.as_secs() + 60);
+
+/// How often an operation is let wait for its own limits before it is given up.
+const HELD_BACK: u8 = 5;
 
 /// How an operation stands.
 #[derive(Debug)]
@@ -29,13 +65,253 @@ pub enum OperationState {
         /// How long to wait before asking.
         retry_after: Duration,
     },
-    /// The vendor answered.
-    Succeeded(Answer),
-    /// It failed with this code.
-    Failed {
-        /// The refusal's code.
-        code: String,
-    },
-    /// Nobody knows whether the vendor did it.
-    Unknown,
+    /// It is over: the vendor's answer, or why there is none.
+    Ended(Result<Answer, Stop>),
 }
+
+/// What is kept of the request: what whoever ends an abandoned operation has to know.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Sketch {
+    connection: ConnectionId,
+    name: String,
+    method: String,
+    endpoint: String,
+    write: bool,
+}
+
+/// An operation that this node carries on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Held {
+    tenant: TenantId,
+    operation: OperationId,
+}
+
+impl Held {
+    /// Says where it is, and holds it until the next step is over. Where that fails it is carried on all
+    /// the same: at worst another node ends it as interrupted while its run says what came of it.
+    pub(crate) async fn renew(&self, inner: &Inner, state: &'static str, tries: u8, wait: Duration) {
+        let due = inner.parts.clock.now().after(wait);
+        let values = values![self.operation, state, tries, due, due.after(LEASE)];
+        let change = Change::of(self.tenant).step(&rows::OPERATION_RENEW, values);
+        if let Err(failure) = inner.parts.store.apply(change).await {
+            tracing::warn!(%failure, operation = %self.operation, "an operation's lease was not renewed");
+        }
+    }
+
+    async fn settle(&self, inner: &Inner, run: RunId, kept: &Kept) -> Result<(), Fault> {
+        let parts = &inner.parts;
+        let plain = kept.encode().ok_or(Fault::violated("only what can be kept is kept"))?;
+        let answer = parts.vault.seal(self.tenant, PURPOSE, &context(self.operation), &plain)?;
+        let (kind, outcome) = match kept {
+            // What nobody knows was told with its escalation.
+            Kept::Refused(refusal) if refusal.code() == EgressRefusal::OutcomeUnknown.info().code => {
+                return self.end(inner, "unknown", answer, None).await;
+            }
+            Kept::Refused(_) => (EventKind::IntegrationFailed, "failed"),
+            Kept::Answered { .. } | Kept::TooLarge => (EventKind::IntegrationRunCompleted, "succeeded"),
+        };
+        let event = Event::new(kind, self.tenant, run)
+            .with("run", run.to_string())
+            .with("operation", self.operation.to_string())
+            .with("outcome", outcome);
+        self.end(inner, "done", answer, Some(event)).await
+    }
+
+    async fn end(
+        &self,
+        inner: &Inner,
+        state: &'static str,
+        answer: Vec<u8>,
+        event: Option<Event>,
+    ) -> Result<(), Fault> {
+        let parts = &inner.parts;
+        let mut change = Change::of(self.tenant).step(&rows::OPERATION_SETTLE, values![self.operation, state, answer]);
+        if let Some(event) = event {
+            let (statement, values) = event.step(&*parts.clock, &*parts.entropy);
+            change = change.step(statement, values);
+        }
+        let applied = parts.store.apply(change).await;
+        applied.map(drop).map_err(|failure| failure.into_fault("ending an operation"))
+    }
+}
+
+/// Lets a run go on in the background; the reply tells where to ask for it.
+pub(crate) async fn accept(mut run: Box<Run>, permit: Permit, wait: Duration) -> Reply {
+    let inner = Arc::clone(&run.inner);
+    let operation = OperationId::generate(&*inner.parts.clock, &*inner.parts.entropy);
+    let held = Held { tenant: run.grant.caller().tenant(), operation };
+    let accepted = accepted(operation, run.id(), wait);
+    let row = insertion(&run, held, wait);
+    if let Err(fault) = insert(&inner, row).await {
+        return refused(run, permit, fault.into()).await;
+    }
+    if let (Some(claim), Ok(answer)) = (&mut run.claim, &accepted) {
+        let kept = Kept::Answered {
+            status: answer.status,
+            headers: answer.headers.clone(),
+            body: Bytes::from(told(operation, run.order.run)),
+        };
+        if let Err(fault) = claim.accept(&kept).await {
+            tracing::warn!(%fault, run = %run.id(), "an idempotency key does not lead to its operation");
+        }
+    }
+    run.operation = Some(held);
+    let id = run.id();
+    tokio::spawn(carry_on(run, held, permit, wait));
+    Reply { run: id, permit, replayed: false, outcome: accepted }
+}
+
+fn accepted(operation: OperationId, run: RunId, wait: Duration) -> Result<Answer, Stop> {
+    let text = |text: String| HeaderValue::try_from(text).map_err(|error| Fault::broken("writing a header", error));
+    let mut headers = HeaderMap::new();
+    headers.insert(LOCATION, text(format!("{PATH}{operation}"))?);
+    headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let body = ReplyBody::whole(Bytes::from(told(operation, run)));
+    Ok(Answer { status: StatusCode::ACCEPTED, headers, body, operation: Some(operation) })
+}
+
+fn told(operation: OperationId, run: RunId) -> String {
+    json!({ "operation": operation, "run": run, "state": "running", "status": format!("{PATH}{operation}") }).to_string()
+}
+
+/// The row of a new operation.
+fn insertion(run: &Run, held: Held, wait: Duration) -> Result<Change, Fault> {
+    let (parts, connection) = (&run.inner.parts, run.grant.connection());
+    let sketch = Sketch {
+        connection: connection.id,
+        name: connection.name.as_str().to_owned(),
+        method: run.order.ask.method.as_str().to_owned(),
+        endpoint: run.grant.endpoint().path.as_str().to_owned(),
+        write: run.is_write(),
+    };
+    let plain = serde_json::to_vec(&sketch).map_err(|error| Fault::broken("writing an operation", error))?;
+    let request = parts.vault.seal(held.tenant, PURPOSE, &context(held.operation), &plain)?;
+    let now = parts.clock.now();
+    let due = now.after(wait);
+    let values = values![
+        held.operation,
+        run.grant.caller().actor().principal,
+        run.id(),
+        request,
+        run.retries(),
+        due,
+        due.after(LEASE),
+        now,
+        now.after(KEPT_FOR),
+    ];
+    Ok(Change::of(held.tenant).step(&rows::OPERATION_INSERT, values).expecting(1))
+}
+
+async fn insert(inner: &Inner, change: Result<Change, Fault>) -> Result<(), Fault> {
+    let applied = inner.parts.store.apply(change?).await;
+    applied.map(drop).map_err(|failure| failure.into_fault("accepting an operation"))
+}
+
+/// An attempt begins; where it is an operation's write, that is on disk before it may be sent.
+pub(crate) async fn attempting(inner: &Inner, write: Option<Held>, tries: u8) {
+    if let Some(held) = write {
+        held.renew(inner, "sending", tries, Duration::ZERO).await;
+    }
+}
+
+/// Boxed, because it leads back into the story that it comes from.
+fn carry_on(mut run: Box<Run>, held: Held, permit: Permit, wait: Duration) -> BoxFuture<()> {
+    Box::pin(async move {
+        let (inner, id) = (Arc::clone(&run.inner), run.id());
+        run.pause(wait).await;
+        let mut held_back = 0;
+        let reply = loop {
+            match readmit(&run.inner, &run.grant).await {
+                Ok(proofs) => break pursue(run, proofs).await,
+                Err(Stop::Refused(refusal)) if refusal.wait().is_some() && held_back < HELD_BACK => {
+                    held_back += 1;
+                    run.pause(refusal.wait().unwrap_or(wait)).await;
+                }
+                Err(stop) => break refused(run, permit, stop).await,
+            }
+        };
+        if let Err(fault) = held.settle(&inner, id, &kept(reply)).await {
+            tracing::error!(%fault, operation = %held.operation, "what came of an operation was not kept; the trail has it");
+        }
+    })
+}
+
+/// What is kept of the reply behind an operation.
+fn kept(reply: Reply) -> Kept {
+    match reply.into_outcome() {
+        Ok(answer) => answer.body.kept(answer.status, answer.headers),
+        Err(Stop::Refused(refusal)) if Kept::Refused(refusal.clone()).encode().is_some() => Kept::Refused(refusal),
+        // What another room refused, or broke, says nothing that would help who polls.
+        Err(_) => Kept::Refused(EgressRefusal::VendorUnavailable.refuse()),
+    }
+}
+
+/// How an operation of the caller's stands. One of somebody else's is as unknown as one that never was.
+pub(crate) async fn status(inner: &Inner, caller: &Caller, operation: OperationId) -> Result<OperationStatus, Stop> {
+    let parts = &inner.parts;
+    let values = values![operation, caller.actor().principal];
+    let rows = parts.store.read(caller.tenant(), &rows::OPERATION_FIND, values).await?;
+    let row = rows.first().ok_or(EgressRefusal::OperationUnknown)?;
+    let state = match row.text(1)? {
+        "waiting" | "sending" => {
+            let retry_after = row.moment(3)?.since(parts.clock.now()).max(Duration::from_secs(1));
+            OperationState::Running { retry_after }
+        }
+        "unknown" => OperationState::Ended(Err(EgressRefusal::OutcomeUnknown.into())),
+        "interrupted" => OperationState::Ended(Err(EgressRefusal::OperationInterrupted.into())),
+        "done" => {
+            let plain = parts.vault.unseal(caller.tenant(), PURPOSE, &context(operation), row.bytes(2)?)?;
+            OperationState::Ended(replay::outcome(Kept::decode(plain.expose())?))
+        }
+        _ => return Err(Fault::violated("an operation is waiting, sending, done, interrupted or unknown").into()),
+    };
+    Ok(OperationStatus {
+        operation,
+        run: row.parsed(0)?,
+        state,
+        created_at: row.moment(4)?,
+        expires_at: row.moment(5)?,
+    })
+}
+
+/// Ends operations whose node is gone.
+pub(crate) async fn end_abandoned(inner: &Arc<Inner>) -> Result<(), Fault> {
+    let now = inner.parts.clock.now();
+    for row in inner.parts.store.survey(&rows::OPERATIONS_ABANDONED, values![now]).await? {
+        abandon(inner, &row, now).await?;
+    }
+    Ok(())
+}
+
+async fn abandon(inner: &Inner, row: &Row, now: Timestamp) -> Result<(), Fault> {
+    let parts = &inner.parts;
+    let (tenant, operation, run): (TenantId, OperationId, RunId) = (row.parsed(0)?, row.parsed(1)?, row.parsed(2)?);
+    let plain = parts.vault.unseal(tenant, PURPOSE, &context(operation), row.bytes(4)?)?;
+    let sketch: Sketch =
+        serde_json::from_slice(plain.expose()).map_err(|error| Fault::broken("reading an operation", error))?;
+    let in_doubt = row.text(3)? == "sending" && sketch.write;
+    let state = if in_doubt { "unknown" } else { "interrupted" };
+    let change = Change::of(tenant).step(&rows::OPERATION_ABANDON, values![operation, state, now]);
+    let applied = parts.store.apply(change).await.map_err(|failure| failure.into_fault("ending an operation"))?;
+    let ours = applied.touched.first() == Some(&1);
+    if ours && in_doubt {
+        let doubt = Doubt {
+            tenant,
+            run,
+            connection: sketch.connection,
+            name: &sketch.name,
+            reason: EgressRefusal::OperationInterrupted.info().code,
+            by: None,
+        };
+        escalate(&parts.store, &*parts.clock, &*parts.entropy, doubt).await?;
+    }
+    Ok(())
+}
+
+fn context(operation: OperationId) -> [u8; 16] {
+    operation.as_u128().to_be_bytes()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,32 @@
 //! The command line's way to the operator's side of a running gateway.
+//!
+//! In the clear only to this very machine; anywhere else over TLS. It follows no redirect, because the
+//! operator's credential goes along.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, StatusCode};
-use lockgate_vocabulary::{Clock, Secret};
+use http::header::{ACCEPT, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::{Method, Request, StatusCode, Uri};
+use ipnet::IpNet;
+use lockgate_vocabulary::{Clock, Secret, Stop};
+
+use crate::alarm::Alarm;
+use crate::destination::resolve::SystemResolver;
+use crate::destination::{self, Destination, Policy, Scheme};
+use crate::wire::{Once, OnceFailure, Outgoing, Trust, Whole};
+
+/// How long an answer may take.
+const TIME: Duration = Duration::from_secs(60);
+
+/// Bytes of an answer.
+const MOST_BYTES: usize = 64 * 1024 * 1024;
+
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// A client for the admin API.
 pub struct OperatorClient {
@@ -27,9 +48,9 @@ pub struct OperatorAnswer {
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OperatorFailure {
-    /// The address is not one that may be called.
+    /// The address or the credential cannot be used.
     Address(String),
-    /// Nobody answers there.
+    /// Nobody answers there, or not as a gateway does.
     Unreachable(String),
 }
 
@@ -48,12 +69,69 @@ impl OperatorClient {
     /// A client for the gateway at `base`: `https://…`, or `http://` on loopback alone. The credential is
     /// an API key. `authority_pem` is trusted instead of the system's authorities.
     pub fn new(base: &str, credential: Secret, authority_pem: Option<String>, clock: Arc<dyn Clock>) -> Self {
-        Self { base: base.to_owned(), credential, authority_pem, clock }
+        Self { base: base.trim_end_matches('/').to_owned(), credential, authority_pem, clock }
     }
 
     /// Sends one request and reads the answer whole, at most 64 MiB. `path` starts with a slash.
     pub async fn send(&self, method: Method, path: &str, json: Option<Bytes>) -> Result<OperatorAnswer, OperatorFailure> {
-        let _ = (method, path, json, &self.base, &self.credential, &self.authority_pem, &self.clock);
-        Err(OperatorFailure::Unreachable("not built".into()))
+        let refused = |stop: Stop| OperatorFailure::Address(stop.to_string());
+        let destination = Destination::new(&local_names(), Arc::new(SystemResolver::new()), Arc::clone(&self.clock));
+        let destination = destination.map_err(|fault| OperatorFailure::Address(fault.to_string()))?;
+        let policy = Policy { allow: None, danger_allow_http: true, danger_private_networks: everywhere() };
+        let (url, target) = destination.vet_url(&format!("{}{path}", self.base), &policy).await.map_err(refused)?;
+        let tls = match target.scheme() {
+            Scheme::Https => {
+                let trust = Trust::new(Arc::clone(&self.clock));
+                let tls = trust.with(self.authority_pem.as_deref(), &[], &[b"http/1.1"]);
+                Some(tls.map_err(|_| OperatorFailure::Address("its certificate authority cannot be read".into()))?)
+            }
+            Scheme::Http if target.addresses().iter().all(|address| address.ip().is_loopback()) => None,
+            Scheme::Http => return Err(OperatorFailure::Address("http is for loopback alone; use https".into())),
+        };
+        let mut alarm = Alarm::new(Arc::clone(&self.clock));
+        let until = alarm.now().saturating_add(TIME);
+        let once = Once { target: &target, tls, most_bytes: MOST_BYTES, until };
+        let request = self.request(method, url.path(), json)?;
+        let Whole { head, body } = once.send(request, &mut alarm).await.map_err(told)?;
+        Ok(OperatorAnswer { status: head.status, body })
+    }
+
+    fn request(&self, method: Method, path: &str, json: Option<Bytes>) -> Result<Request<Outgoing>, OperatorFailure> {
+        let invalid = |what: &str| OperatorFailure::Address(format!("{what} is malformed"));
+        let mut request = Request::new(json.map_or(Outgoing::Empty, Outgoing::Full));
+        *request.method_mut() = method;
+        *request.uri_mut() = Uri::try_from(path).map_err(|_| invalid("the path"))?;
+        let mut credential =
+            HeaderValue::from_bytes(self.credential.expose()).map_err(|_| invalid("the operator's API key"))?;
+        credential.set_sensitive(true);
+        let headers = request.headers_mut();
+        headers.insert(API_KEY, credential);
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        headers.insert(http::header::USER_AGENT, crate::request::AGENT);
+        Ok(request)
     }
 }
+
+/// `localhost` means this machine whatever a name server says.
+fn local_names() -> destination::Config {
+    let here = vec![IpAddr::V4(Ipv4Addr::LOCALHOST)];
+    destination::Config { danger_static_hosts: BTreeMap::from([("localhost".to_owned(), here)]) }
+}
+
+/// The operator says where the gateway is; it may well stand in a private network.
+fn everywhere() -> Vec<IpNet> {
+    let any = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
+    any.into_iter().filter_map(|address| IpNet::new(address, 0).ok()).collect()
+}
+
+fn told(failure: OnceFailure) -> OperatorFailure {
+    OperatorFailure::Unreachable(match failure {
+        OnceFailure::Wire(wire) => wire.as_str().to_owned(),
+        OnceFailure::Answer(refusal) => refusal.info().title.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -7,13 +7,21 @@ mod body;
 mod gather;
 mod spool;
 
+use std::time::Duration;
+
 use http::HeaderMap;
-use lockgate_access::Ask;
-use lockgate_vocabulary::{Arrival, RunId};
+use lockgate_access::{Ask, Grant};
+use lockgate_vocabulary::limit::{BODY_BYTES, BULK_BODY_BYTES};
+use lockgate_vocabulary::{Arrival, RunId, Stop};
+
+use crate::alarm::Alarm;
+use crate::egress::Inner;
 
 pub use body::{Body, BoxError};
-pub(crate) use gather::Limits;
-pub(crate) use spool::{Spool, SpoolReader, Spooler};
+pub(crate) use gather::digest_of;
+use gather::Limits;
+pub use spool::Spool;
+pub(crate) use spool::{SpoolReader, Spooler};
 
 /// One outbound call as a caller asked for it.
 #[derive(Debug)]
@@ -36,4 +44,22 @@ pub struct Order {
     pub respond_async: bool,
     /// How it arrived.
     pub arrival: Arrival,
+}
+
+/// The order with its body read whole, within what the granted endpoint may take.
+pub(crate) async fn gather(
+    inner: &Inner,
+    grant: &Grant,
+    order: Order,
+    alarm: &mut Alarm,
+    end: Duration,
+) -> Result<Order, Stop> {
+    let run = order.run;
+    let most_bytes = if grant.endpoint().bulk { BULK_BODY_BYTES } else { BODY_BYTES };
+    let limits = Limits { most_bytes, stall: inner.times.stall, end };
+    let spooler = Spooler { vault: &inner.parts.vault, dir: &inner.parts.spool_dir, tenant: grant.caller().tenant(), run };
+    let body = order.body.gather(limits, spooler, alarm).await?;
+    // A call whose answer could not be checked is not made.
+    inner.schemas.of(grant.endpoint())?;
+    Ok(Order { body, ..order })
 }

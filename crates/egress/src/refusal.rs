@@ -33,7 +33,6 @@ lockgate_vocabulary::refusals! {
         BodyBroken = 400, "egress.body.broken", "The request body ended too early.", "Send the whole body.";
         BodyStalled = 400, "egress.body.stalled", "The request body did not come in time.", "Send the body without long pauses.";
         BodyTooLarge = 413, "egress.body.too_large", "The request body is too large.", "Send at most 10 MB, or 100 MB where the endpoint is declared as bulk.";
-        CallEnded = 504, "egress.call.ended", "The time for the call was over before it could be sent.", "Try again; send the body faster, or ask with Prefer: respond-async.";
         CallerGone = 400, "egress.caller.gone", "The caller went away before the answer was complete.", "Keep the connection open until the answer is complete.";
         HostInternal = 403, "egress.host.internal", "The host's name belongs to a private network.", "Use the vendor's public name; for a system of your own list its network under danger_private_networks.";
         HostInvalid = 400, "egress.host.invalid", "The host is not a well-formed DNS name or address.", "Write a DNS name without a trailing dot, with labels of 1 to 63 letters, digits, hyphens and underscores.";
@@ -46,7 +45,6 @@ lockgate_vocabulary::refusals! {
         IdempotencyKey = 400, "egress.idempotency.key", "The idempotency key is malformed.", "Send 1 to 255 visible ASCII characters, once.";
         IdempotencyMismatch = 422, "egress.idempotency.mismatch", "The idempotency key was used for another request.", "Use a new key for each request; repeat a key only with the very same request.";
         IdempotencyNotKept = 409, "egress.idempotency.not_kept", "The call with this idempotency key was made, but its answer was too large to be kept.", "Look at the vendor's state; the call is not made twice.";
-        IdempotencyUnsupported = 400, "egress.idempotency.unsupported", "An idempotency key has no meaning for this method.", "Leave it out of reads, which may be repeated anyway.";
         LineMalformed = 400, "egress.line.malformed", "The line is not a JSON object with a text named url.", "Write one object per line: {\"id\": 1, \"url\": \"https://api.example.com/\"}.";
         NameBusy = 503, "egress.name.busy", "Too many names are being resolved at the moment.", "Try again shortly.";
         NameTimeout = 504, "egress.name.timeout", "The host's name was not resolved in time.", "Try again; check the name servers if it stays.";

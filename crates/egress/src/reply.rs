@@ -9,6 +9,7 @@ use lockgate_vocabulary::{OperationId, RunId, Stop};
 
 mod body;
 
+pub(crate) use body::Flow;
 pub use body::{ReplyBody, ReplyBroken};
 
 /// The end of a call that was let in.
@@ -33,6 +34,14 @@ pub struct Answer {
 }
 
 impl Reply {
+    pub(crate) const fn answered(run: RunId, permit: Permit, answer: Answer) -> Self {
+        Self { run, permit, replayed: false, outcome: Ok(answer) }
+    }
+
+    pub(crate) const fn stopped(run: RunId, permit: Permit, stop: Stop) -> Self {
+        Self { run, permit, replayed: false, outcome: Err(stop) }
+    }
+
     /// The run that answered; for a kept answer the one that got it from the vendor.
     pub const fn run(&self) -> RunId {
         self.run

@@ -414,3 +414,12 @@ fn a_refusal_is_a_line_of_the_manual() {
     assert_eq!(codes.len(), lines.len(), "codes are unique");
     assert_eq!(Refusal::from(EgressRefusal::AddressPrivate).code(), "egress.address.private");
 }
+
+#[test]
+fn every_future_of_the_guard_may_move_between_threads() {
+    fn movable<T: Send>(_: &T) {}
+    let (guard, _) = guard(&Server::saying(&["93.184.216.34"]));
+    let (base, settings, policy) = (base("api.example.com"), settings(&[]), Policy::default());
+    movable(&guard.vet_base(&base, &settings));
+    movable(&guard.vet_url("https://api.example.com/", &policy));
+}

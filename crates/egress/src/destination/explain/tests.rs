@@ -117,3 +117,10 @@ async fn a_map_without_the_name_is_a_name_without_addresses() {
     assert_eq!(output["code"], json!("egress.name.unresolved"));
     assert_eq!(output["host"], json!("api.example.com"));
 }
+
+#[test]
+fn a_line_may_be_judged_on_any_thread() {
+    fn movable<T: Send>(_: &T) {}
+    let (options, _) = options(None);
+    movable(&run_line(&options, "{}"));
+}

@@ -1,0 +1,57 @@
+//! What the head of an answer alone tells against it. Pure.
+
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, TRANSFER_ENCODING};
+use http::{StatusCode, response};
+use lockgate_access::spec::AnswerSpec;
+use lockgate_inspect::media_type::MediaType;
+use lockgate_vocabulary::Refusal;
+use lockgate_vocabulary::limit::HEADER_COUNT;
+
+use crate::refusal::EgressRefusal;
+
+/// Framing and encoding. `asked` says that the caller asked for an encoding itself.
+pub(super) fn check(head: &response::Parts, asked: bool) -> Result<(), EgressRefusal> {
+    let headers = &head.headers;
+    if head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(EgressRefusal::AnswerUpgrade);
+    }
+    if headers.len() > HEADER_COUNT {
+        return Err(EgressRefusal::AnswerHeadTooLarge);
+    }
+    if !framing_is_plain(headers) {
+        return Err(EgressRefusal::AnswerFraming);
+    }
+    if !asked && !is_identity(headers) {
+        return Err(EgressRefusal::AnswerEncoding);
+    }
+    Ok(())
+}
+
+/// One length or one coding, and the coding `chunked`: what two readers could end at different bytes may
+/// not leave a second answer on the line.
+fn framing_is_plain(headers: &HeaderMap) -> bool {
+    let Some(coding) = headers.get(TRANSFER_ENCODING) else { return true };
+    let one = headers.get_all(TRANSFER_ENCODING).iter().nth(1).is_none();
+    one && coding.as_bytes().eq_ignore_ascii_case(b"chunked") && !headers.contains_key(CONTENT_LENGTH)
+}
+
+fn is_identity(headers: &HeaderMap) -> bool {
+    headers.get_all(CONTENT_ENCODING).iter().all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
+/// The media type of an answer that says yes and has a body.
+pub(super) fn check_media(head: &response::Parts, wanted: &AnswerSpec) -> Result<(), Refusal> {
+    if wanted.media_types.is_empty() && wanted.schema.is_none() {
+        return Ok(());
+    }
+    let refused = || EgressRefusal::AnswerMediaType.refuse();
+    let mut told = head.headers.get_all(CONTENT_TYPE).iter();
+    let (Some(value), None) = (told.next(), told.next()) else { return Err(refused()) };
+    let media = MediaType::parse(value.as_bytes()).map_err(|_| refused())?;
+    let listed = wanted.media_types.is_empty() || wanted.media_types.iter().any(|pattern| media.matches(pattern));
+    let readable = wanted.schema.is_none() || media.is_json();
+    if listed && readable { Ok(()) } else { Err(refused()) }
+}
+
+#[cfg(test)]
+mod tests;

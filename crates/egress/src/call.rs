@@ -1,0 +1,152 @@
+//! STORY: one governed outbound call.
+//!
+//! The order of the stages is the security argument, so it stands on one screen: who may, how much, what
+//! (read whole), whether it was asked before, whether the far side is well, where to, the record, and only
+//! then the wire; there a line to the vetted address, a last look at whether the grant still holds, the
+//! credential, the request. A retry comes in again at `admit`, a redirect at `vet`, both under the same
+//! record. What ends before the record is open is an error, which the door records; what ends after it is
+//! a reply, which the run has recorded.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lockgate_access::{Caller, Grant};
+use lockgate_traffic::{Health, Passage, Permit};
+use lockgate_vocabulary::limit::{BULK_CALL_TIME, CALL_TIME};
+use lockgate_vocabulary::{Fault, Stop};
+
+use crate::alarm::Alarm;
+use crate::answer::{self, Setback};
+use crate::clearance::Clearance;
+use crate::destination::PinnedTarget;
+use crate::egress::{Egress, Inner};
+use crate::ending::{deliver, give_up, refused};
+use crate::idempotency::{self, Claimed};
+use crate::leg::{Leg, Trace, unanswered, unreached};
+use crate::order::Order;
+use crate::reply::Reply;
+use crate::retry::Verdict;
+use crate::run::{Granted, Run};
+use crate::wire::Exchange;
+use crate::{dry_run, operation, order, replay};
+
+/// What an attempt leaves the house with; had anew for every retry.
+pub(crate) struct Proofs {
+    pub(crate) permit: Permit,
+    pub(crate) passage: Passage,
+    pub(crate) target: PinnedTarget,
+}
+
+impl Egress {
+    /// One governed outbound call. An error was refused before a run was opened, and is the door's to
+    /// record; whatever happens after that is told, and recorded, by the reply.
+    pub async fn call(&self, caller: Caller, order: Order) -> Result<Reply, Stop> {
+        let (inner, parts) = (&self.inner, &self.inner.parts);
+        let mut alarm = Alarm::new(Arc::clone(&parts.clock));
+        let grant = parts.access.authorize(&caller, &order.ask)?;
+        let end = alarm.now().saturating_add(call_time(&grant));
+        let permit = parts.traffic.admit(&grant).await?;
+        let order = order::gather(inner, &grant, order, &mut alarm, end).await?;
+        let claim = match idempotency::claim(inner, &grant, &order).await? {
+            Claimed::Kept(run, kept) => return replay::reply(inner, &grant, &order, permit, (run, kept)).await,
+            Claimed::Ours(claim) => Some(claim),
+            Claimed::Unkeyed => None,
+        };
+        let passage = parts.traffic.enter(&grant)?;
+        let target = parts.destination.vet(&grant).await?;
+        let opened = parts.audit.open_run(inner.facts(&grant, &order)).await?;
+
+        let proofs = Proofs { permit, passage, target };
+        let run = Run::begin(Arc::clone(inner), Granted { grant, order, claim, end }, opened, alarm);
+        if run.order.dry_run {
+            return Ok(dry_run::reply(run, proofs));
+        }
+        if run.claim.is_none() {
+            return Ok(pursue(run, proofs).await);
+        }
+        // Whoever comes back with the key wants what came of it, so the call goes on without its caller.
+        let id = run.id();
+        let broken = |error| Reply::stopped(id, permit, Fault::broken("carrying a call out", error).into());
+        Ok(tokio::spawn(pursue(run, proofs)).await.unwrap_or_else(broken))
+    }
+}
+
+/// Attempts until there is an answer, or none is to be had.
+pub(crate) async fn pursue(mut run: Box<Run>, mut proofs: Proofs) -> Reply {
+    loop {
+        let judged = match attempt(&mut run, &proofs).await {
+            Ok(exchange) => answer::judge(&mut run, exchange).await,
+            Err(setback) => Err(setback),
+        };
+        proofs.passage.report(judged.as_ref().map_or_else(Setback::health, |_| Health::Good));
+        let setback = match judged {
+            Ok(content) => return deliver(run, proofs, content, true).await,
+            Err(setback) => setback,
+        };
+        let wait = match run.retry(setback.trouble, setback.said) {
+            Verdict::Again(wait) => wait,
+            verdict => return give_up(run, proofs, setback, verdict).await,
+        };
+        let Proofs { permit, passage, .. } = proofs;
+        drop(passage);
+        if let Some(exchange) = setback.exchange {
+            answer::discard(&mut run, *exchange).await;
+        }
+        run.pause(wait).await;
+        proofs = match readmit(&run.inner, &run.grant).await {
+            Ok(proofs) => proofs,
+            Err(stop) => return refused(run, permit, stop).await,
+        };
+    }
+}
+
+/// Lets the next attempt of a run in and out again.
+pub(crate) async fn readmit(inner: &Inner, grant: &Grant) -> Result<Proofs, Stop> {
+    let parts = &inner.parts;
+    let permit = parts.traffic.admit(grant).await?;
+    let passage = parts.traffic.enter(grant)?;
+    let target = parts.destination.vet(grant).await?;
+    Ok(Proofs { permit, passage, target })
+}
+
+/// One attempt, with the redirects that it is led along.
+async fn attempt(run: &mut Run, proofs: &Proofs) -> Result<Exchange, Setback> {
+    let (inner, connection) = (Arc::clone(&run.inner), Arc::clone(run.grant.connection()));
+    let mut leg = Leg::first(&proofs.target);
+    let mut trace = Trace::new(&connection, &proofs.passage);
+    operation::attempting(&inner, run.held_write(), run.retries()).await;
+    run.attempting();
+    loop {
+        let end = run.end;
+        let (grant, opened, alarm) = run.split()?;
+        let clearance = Clearance::new(grant, &proofs.permit, &proofs.passage, &leg.target, opened)?;
+        let reached = inner.wire.reach(&clearance, leg.fresh, alarm, end).await;
+        let line = reached.map_err(|failure| unreached(run, failure))?;
+        inner.parts.access.still_holds(&run.grant)?;
+        let request = leg.equip(run)?;
+        let (peer, until) = (line.peer().ip(), run.head_until());
+        run.sending();
+        let exchange = match line.send(request, &mut run.alarm, until).await {
+            Ok(exchange) => exchange,
+            // The vendor had closed a line that was kept: nothing was sent, and a new one is made at once.
+            Err(lost) if !lost.sent && lost.reused && !leg.fresh => {
+                run.unsent();
+                leg.fresh = true;
+                continue;
+            }
+            Err(lost) => return Err(unanswered(run, lost, peer)),
+        };
+        let Some(hop) = trace.follow(run, &exchange, peer)? else { return Ok(exchange) };
+        answer::discard(run, exchange).await;
+        let target = inner.parts.destination.vet_hop(&hop, &connection.settings).await?;
+        leg = leg.next(hop, target);
+    }
+}
+
+/// How long the whole of a call may take.
+pub(crate) fn call_time(grant: &Grant) -> Duration {
+    if grant.endpoint().bulk { BULK_CALL_TIME } else { CALL_TIME }
+}
+
+#[cfg(test)]
+mod tests;

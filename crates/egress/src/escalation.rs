@@ -1,0 +1,47 @@
+//! What nobody knows the outcome of is kept and told to the owner.
+
+use lockgate_access::registry::{Event, EventKind};
+use lockgate_store::{Change, Store, values};
+use lockgate_vocabulary::{Actor, Clock, ConnectionId, Entropy, Fault, RunId, TenantId, TraceId};
+
+use crate::rows;
+
+/// A run of which nobody knows whether the vendor did it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Doubt<'a> {
+    pub(crate) tenant: TenantId,
+    pub(crate) run: RunId,
+    pub(crate) connection: ConnectionId,
+    /// The connection's name.
+    pub(crate) name: &'a str,
+    /// Why nobody knows: a code.
+    pub(crate) reason: &'static str,
+    /// Who called, and in which trace, where that is known.
+    pub(crate) by: Option<(&'a Actor, TraceId)>,
+}
+
+/// Keeps it for operators, blocks its idempotency key, and tells the governance side; all of it or nothing.
+pub(crate) async fn escalate(
+    store: &Store,
+    clock: &dyn Clock,
+    entropy: &dyn Entropy,
+    doubt: Doubt<'_>,
+) -> Result<(), Fault> {
+    let now = clock.now();
+    let mut event = Event::new(EventKind::IntegrationFailed, doubt.tenant, doubt.run)
+        .with("run", doubt.run.to_string())
+        .with("connection", doubt.connection.to_string())
+        .with("connection_name", doubt.name)
+        .with("outcome", "unknown")
+        .with("code", doubt.reason);
+    if let Some((actor, trace)) = doubt.by {
+        event = event.by(actor, trace);
+    }
+    let (statement, values) = event.step(clock, entropy);
+    let change = Change::of(doubt.tenant)
+        .step(&rows::ESCALATION_INSERT, values![doubt.run, doubt.connection, doubt.reason, now])
+        .step(&rows::KEPT_OF_RUN_DOUBT, values![doubt.run])
+        .step(statement, values);
+    store.apply(change).await.map_err(|failure| failure.into_fault("escalating an unknown outcome"))?;
+    Ok(())
+}

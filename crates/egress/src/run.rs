@@ -1,0 +1,314 @@
+//! One run: its record, and the promise that it ends honestly.
+//!
+//! From the moment the record is open there is exactly one [`Run`], which is handed from stage to stage
+//! and at last to the body of the answer. Whoever drops it early (a caller that goes away, a task that
+//! dies) ends it all the same: as failed where nothing can have been done, as unknown where a write may
+//! have been.
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+use lockgate_access::Grant;
+use lockgate_access::spec::Operation;
+use lockgate_audit::{AttemptFacts, Closing, Opened, Outcome};
+use lockgate_vocabulary::{Fault, RunId};
+
+use crate::alarm::Alarm;
+use crate::call::call_time;
+use crate::egress::Inner;
+use crate::escalation::{Doubt, escalate};
+use crate::idempotency::Claim;
+use crate::operation::Held;
+use crate::order::{Body, Order};
+use crate::refusal::EgressRefusal;
+use crate::retry::{self, Progress, Repeatable, Trouble, Verdict};
+
+/// A call whose record is open.
+pub(crate) struct Run {
+    pub(crate) inner: Arc<Inner>,
+    pub(crate) grant: Grant,
+    pub(crate) order: Order,
+    pub(crate) alarm: Alarm,
+    /// When the call is over, on the clock's count.
+    pub(crate) end: Duration,
+    /// The caller's idempotency key, where it gave one.
+    pub(crate) claim: Option<Claim>,
+    /// The operation behind which it goes on, where it does.
+    pub(crate) operation: Option<Held>,
+    opened: Option<Opened>,
+    started: Duration,
+    attempt_started: Duration,
+    retries: u8,
+    in_flight: bool,
+    doubtful: bool,
+    status: Option<u16>,
+    answer_bytes: u64,
+}
+
+/// What a run begins with.
+pub(crate) struct Granted {
+    pub(crate) grant: Grant,
+    pub(crate) order: Order,
+    pub(crate) claim: Option<Claim>,
+    /// When the call is over, on the clock's count.
+    pub(crate) end: Duration,
+}
+
+/// How an exchange ended, for the record.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Attempted {
+    pub(crate) address: Option<IpAddr>,
+    pub(crate) status: Option<u16>,
+    pub(crate) outcome: &'static str,
+    pub(crate) sent: bool,
+}
+
+impl Run {
+    /// Takes the open record in charge.
+    pub(crate) fn begin(inner: Arc<Inner>, granted: Granted, opened: Opened, alarm: Alarm) -> Box<Self> {
+        let Granted { grant, order, claim, end } = granted;
+        let started = alarm.now();
+        Box::new(Self {
+            inner,
+            grant,
+            order,
+            alarm,
+            end,
+            claim,
+            operation: None,
+            opened: Some(opened),
+            started,
+            attempt_started: started,
+            retries: 0,
+            in_flight: false,
+            doubtful: false,
+            status: None,
+            answer_bytes: 0,
+        })
+    }
+
+    pub(crate) fn id(&self) -> RunId {
+        self.order.run
+    }
+
+    /// What the clearance of an attempt needs of the run, and the alarm beside it.
+    pub(crate) fn split(&mut self) -> Result<(&Grant, &Opened, &mut Alarm), Fault> {
+        let opened = self.opened.as_ref().ok_or(Fault::violated("a run that goes on is open"))?;
+        Ok((&self.grant, opened, &mut self.alarm))
+    }
+
+    /// Whether a vendor that did it has changed something.
+    pub(crate) fn is_write(&self) -> bool {
+        self.grant.operation() != Operation::Read
+    }
+
+    /// Whether the outcome of a write is in doubt.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        self.doubtful
+    }
+
+    /// What the vendor recognises the call by, where it does.
+    pub(crate) fn vendor_key(&self) -> Option<&HeaderValue> {
+        self.claim.as_ref().and_then(Claim::vendor_key)
+    }
+
+    /// An attempt begins. In the background each has the time of a whole call.
+    pub(crate) fn attempting(&mut self) {
+        self.attempt_started = self.alarm.now();
+        if self.operation.is_some() {
+            self.end = self.attempt_started.saturating_add(call_time(&self.grant));
+        }
+    }
+
+    /// Until when the head of an answer may come.
+    pub(crate) fn head_until(&self) -> Duration {
+        let most = self.inner.times.answer_head;
+        most.map_or(self.end, |most| self.alarm.now().saturating_add(most).min(self.end))
+    }
+
+    /// From here on the vendor may get it.
+    pub(crate) fn sending(&mut self) {
+        self.in_flight = true;
+    }
+
+    /// Provably nothing of it reached the vendor.
+    pub(crate) fn unsent(&mut self) {
+        self.in_flight = false;
+    }
+
+    /// Nobody knows whether it reached the vendor.
+    pub(crate) fn lost(&mut self) {
+        self.in_flight = false;
+        self.doubtful |= self.is_write();
+    }
+
+    /// The vendor has said what came of it, so earlier doubts are settled too.
+    pub(crate) fn answered(&mut self, status: u16) {
+        self.in_flight = false;
+        self.status = Some(status);
+    }
+
+    /// The vendor's answer is what the caller gets; the doubts of earlier attempts are over.
+    pub(crate) fn settled(&mut self) {
+        self.doubtful = false;
+    }
+
+    /// So many bytes of the answer went on.
+    pub(crate) fn passed_on(&mut self, bytes: usize) {
+        self.answer_bytes = self.answer_bytes.saturating_add(bytes as u64);
+    }
+
+    /// The answer's body is still coming, so that a write is not certain yet.
+    pub(crate) fn streaming(&mut self) {
+        self.in_flight = true;
+    }
+
+    /// Records one exchange.
+    pub(crate) fn attempted(&self, attempted: Attempted) {
+        let Attempted { address, status, outcome, sent } = attempted;
+        if let Some(opened) = &self.opened {
+            let number = self.retries.saturating_add(1);
+            opened.attempt(AttemptFacts { number, address, status, outcome, took: self.took(), sent });
+        }
+    }
+
+    fn took(&self) -> Duration {
+        self.alarm.now().saturating_sub(self.attempt_started)
+    }
+
+    /// Whether it is tried again. Counts the retry where it is.
+    pub(crate) fn retry(&mut self, trouble: Trouble, said: Option<Duration>) -> Verdict {
+        let left = self.end.saturating_sub(self.alarm.now());
+        let progress = Progress {
+            made: self.retries,
+            allowed: self.grant.connection().settings.retries,
+            said,
+            left: self.operation.is_none().then_some(left),
+            took: self.took(),
+        };
+        let keyed = self.order.idempotency_key.is_some();
+        let repeatable = Repeatable {
+            by_nature: self.grant.endpoint().idempotent,
+            by_key: self.vendor_key().is_some(),
+            body: keyed || !matches!(self.order.body, Body::Spooled(_) | Body::Streaming(_)),
+        };
+        let mut chance = [0; 2];
+        self.inner.parts.entropy.fill(&mut chance);
+        let verdict = retry::judge(trouble, repeatable, progress, u16::from_be_bytes(chance));
+        if matches!(verdict, Verdict::Again(_)) {
+            self.retries = self.retries.saturating_add(1);
+        }
+        verdict
+    }
+
+    /// The operation behind which it goes on, where it is a write.
+    pub(crate) fn held_write(&self) -> Option<Held> {
+        self.operation.filter(|_| self.is_write())
+    }
+
+    /// Waits before the next attempt, and says so where an operation is polled.
+    pub(crate) async fn pause(&mut self, wait: Duration) {
+        if let Some(held) = &self.operation {
+            held.renew(&self.inner, "waiting", self.retries, wait).await;
+        }
+        self.inner.parts.clock.sleep(wait).await;
+    }
+
+    /// Retries made so far.
+    pub(crate) fn retries(&self) -> u8 {
+        self.retries
+    }
+
+    /// Writes the end of the run; only the first end counts.
+    pub(crate) fn close(&mut self, outcome: Outcome, status: Option<u16>, code: Option<&'static str>) {
+        if let Some(opened) = self.opened.take() {
+            opened.close(Closing {
+                outcome,
+                status,
+                code,
+                request_bytes: self.order.body.length().unwrap_or(0),
+                answer_bytes: self.answer_bytes,
+                took: self.alarm.now().saturating_sub(self.started),
+            });
+        }
+    }
+
+    /// Ends the run as one of which nobody knows the outcome. What comes back keeps it for operators and
+    /// tells the governance side; it is awaited where somebody can wait, and spawned elsewhere.
+    pub(crate) fn doubt(&mut self, reason: &'static str) -> impl Future<Output = Result<(), Fault>> + Send + 'static {
+        self.in_flight = false;
+        let unknown = EgressRefusal::OutcomeUnknown.info();
+        self.close(Outcome::Unknown, Some(unknown.status), Some(unknown.code));
+        if let Some(claim) = self.claim.take() {
+            claim.block();
+        }
+        let inner = Arc::clone(&self.inner);
+        let (connection, run) = (Arc::clone(self.grant.connection()), self.id());
+        let (actor, trace) = (self.grant.caller().actor().clone(), self.order.arrival.trace.trace);
+        async move {
+            let doubt = Doubt {
+                tenant: connection.tenant,
+                run,
+                connection: connection.id,
+                name: connection.name.as_str(),
+                reason,
+                by: Some((&actor, trace)),
+            };
+            let parts = &inner.parts;
+            escalate(&parts.store, &*parts.clock, &*parts.entropy, doubt).await
+        }
+    }
+
+    /// The same where nobody can wait.
+    pub(crate) fn doubt_later(&mut self, reason: &'static str) {
+        let run = self.id();
+        let telling = self.doubt(reason);
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(async move {
+                if let Err(fault) = telling.await {
+                    tracing::error!(%fault, %run, "an unknown outcome could not be escalated; the trail has it");
+                }
+            })),
+            Err(_) => tracing::error!(%run, "an unknown outcome was not escalated; the trail has it"),
+        }
+    }
+
+    /// Ends the run in the middle of an answer's body.
+    pub(crate) fn broke_off(&mut self, refusal: EgressRefusal) {
+        if self.in_flight && self.is_write() {
+            self.doubt_later(refusal.info().code);
+        } else {
+            self.close(Outcome::Failed, self.status, Some(refusal.info().code));
+        }
+    }
+
+    /// Ends the run with the last byte of an answer.
+    pub(crate) fn complete(&mut self) {
+        self.in_flight = false;
+        if self.status.is_some_and(|status| status >= 400) {
+            self.close(Outcome::Failed, self.status, Some(EgressRefusal::VendorDeclined.info().code));
+        } else {
+            self.close(Outcome::Succeeded, self.status, None);
+        }
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        if self.opened.is_none() {
+            return;
+        }
+        let gone = EgressRefusal::CallerGone.info().code;
+        if (self.in_flight || self.doubtful) && self.is_write() {
+            self.doubt_later(gone);
+        } else {
+            // The vendor may have answered it whole; then it is done, whoever hears of it.
+            let done = !self.in_flight && self.status.is_some_and(|status| status < 400);
+            let outcome = if done { Outcome::Succeeded } else { Outcome::Failed };
+            self.close(outcome, self.status, Some(gone));
+        }
+    }
+}
