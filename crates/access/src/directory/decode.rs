@@ -89,10 +89,8 @@ pub(super) fn key(row: &Row, tenant: TenantId) -> Result<Key, Fault> {
     let mut wrong = Violations::default();
     let verifier = verifier(row)?;
     wrong.check(verifier.is_some(), "/verifier", "not what its kind of key is verified by");
-    let scopes = match row.opt_text(6)? {
-        None => None,
-        Some(text) => Some(wrong.take(serde_json::from_str(text), "/scopes").unwrap_or_default()),
-    };
+    // INVARIANT: scopes that were written down and cannot be read are none, not all of the principal's.
+    let scopes = row.opt_text(6)?.map(|text| wrong.take(serde_json::from_str(text), "/scopes").unwrap_or_default());
     let uses = declared(row.opt_text(7)?, &mut wrong);
     let addresses = addresses(row.opt_text(8)?, &mut wrong);
     let sound = wrong.is_empty();
