@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue};
-use http::{Method, Request, StatusCode, Uri};
+use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use ipnet::IpNet;
 use lockgate_vocabulary::{Clock, Secret, Stop};
 
@@ -41,6 +41,8 @@ pub struct OperatorClient {
 pub struct OperatorAnswer {
     /// The status.
     pub status: StatusCode,
+    /// Its fields.
+    pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
 }
@@ -74,6 +76,17 @@ impl OperatorClient {
 
     /// Sends one request and reads the answer whole, at most 64 MiB. `path` starts with a slash.
     pub async fn send(&self, method: Method, path: &str, json: Option<Bytes>) -> Result<OperatorAnswer, OperatorFailure> {
+        self.send_with(method, path, &[], json).await
+    }
+
+    /// Sends one request with fields of its own, such as `X-DryRun`.
+    pub async fn send_with(
+        &self,
+        method: Method,
+        path: &str,
+        fields: &[(&'static str, &str)],
+        json: Option<Bytes>,
+    ) -> Result<OperatorAnswer, OperatorFailure> {
         let refused = |stop: Stop| OperatorFailure::Address(stop.to_string());
         let destination = Destination::new(&local_names(), Arc::new(SystemResolver::new()), Arc::clone(&self.clock));
         let destination = destination.map_err(|fault| OperatorFailure::Address(fault.to_string()))?;
@@ -91,13 +104,19 @@ impl OperatorClient {
         let mut alarm = Alarm::new(Arc::clone(&self.clock));
         let until = alarm.now().saturating_add(TIME);
         let once = Once { target: &target, tls, most_bytes: MOST_BYTES, until };
-        let request = self.request(method, url.path(), json)?;
+        let mut request = self.request(method, url.path(), json)?;
+        for (name, value) in fields {
+            let value = HeaderValue::from_str(value)
+                .map_err(|_| OperatorFailure::Address(format!("the value of {name} is malformed")))?;
+            request.headers_mut().insert(HeaderName::from_static(name), value);
+        }
         let Whole { head, body } = once.send(request, &mut alarm).await.map_err(told)?;
-        Ok(OperatorAnswer { status: head.status, body })
+        Ok(OperatorAnswer { status: head.status, headers: head.headers, body })
     }
 
     fn request(&self, method: Method, path: &str, json: Option<Bytes>) -> Result<Request<Outgoing>, OperatorFailure> {
         let invalid = |what: &str| OperatorFailure::Address(format!("{what} is malformed"));
+        let has_body = json.is_some();
         let mut request = Request::new(json.map_or(Outgoing::Empty, Outgoing::Full));
         *request.method_mut() = method;
         *request.uri_mut() = Uri::try_from(path).map_err(|_| invalid("the path"))?;
@@ -107,7 +126,9 @@ impl OperatorClient {
         let headers = request.headers_mut();
         headers.insert(API_KEY, credential);
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if has_body {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
         headers.insert(http::header::USER_AGENT, crate::request::AGENT);
         Ok(request)
