@@ -133,8 +133,11 @@ fn epoch(row: &Row, column: usize) -> Result<u64, Fault> {
     u64::try_from(row.int(column)?).map_err(|_| Fault::violated("an epoch is no negative number"))
 }
 
-/// `providers`: none where the row makes no sense, so that its connections find none and run nothing.
+/// `providers`: none where the row makes no sense or was retired, so that connections find none.
 pub(super) fn provider(row: &Row, tenant: TenantId) -> Result<Option<ResolvedProvider>, Fault> {
+    if row.text(4)? != ACTIVE {
+        return Ok(None);
+    }
     let mut wrong = Violations::default();
     let spec: Option<ProviderSpec> = wrong.take(serde_json::from_str(row.text(3)?), "");
     let resolved = spec.and_then(|spec| resolve::provider(spec, &mut wrong));
@@ -167,11 +170,10 @@ impl Workshop<'_> {
         };
         let resolved = match (resolved, status) {
             (Ok(resolved), Some(_)) => Some(resolved),
-            (Ok(_), None) => {
-                degraded(view.tenant, "connection", row.text(2)?, &"not a status");
-                None
-            }
-            (Err(why), _) => {
+            // What was retired may have outlived its provider.
+            (Err(_), Some(ConnectionStatus::Retired)) => None,
+            (resolved, _) => {
+                let why = resolved.err().unwrap_or_else(|| "not a status".to_owned());
                 degraded(view.tenant, "connection", row.text(2)?, &why);
                 None
             }

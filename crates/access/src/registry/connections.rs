@@ -141,10 +141,10 @@ impl Registry<'_> {
 
     /// A tenant's own provider is held while the change is made, so that it is not retired meanwhile.
     fn holding_provider(&self, change: Change, provider: &ResolvedProvider) -> Change {
-        if self.access.catalog().vendor(provider.provider.name.as_str()).is_some() {
-            return change;
+        match provider.provider.id {
+            Some(_) => change.step(&providers::HOLD, values![&provider.provider.name]).expecting(1),
+            None => change,
         }
-        change.step(&providers::HOLD, values![&provider.provider.name]).expecting(1)
     }
 
     fn telling(&self, change: Change, kind: EventKind, id: ConnectionId, name: &Name) -> Change {
@@ -203,8 +203,8 @@ impl Registry<'_> {
         if let (Some(spec), Some(provider)) = (&change.spec, &provider) {
             self.check_spec(spec, provider, &mut wrong);
         }
+        wrong.check(change.spec.is_none() || provider.is_some(), "/spec", "its provider is not there any more");
         let open = provider.as_ref().is_some_and(|provider| provider.provider.auth == AuthPlacement::None);
-        let set = if let Patch::Set(credential) = change.credential { Some(credential) } else { None };
         let after = after(&old, before, &change, open, &mut wrong)?;
         wrong.done()?;
         let spec = change.spec.as_ref().unwrap_or(&old.spec);
@@ -212,7 +212,10 @@ impl Registry<'_> {
         let status = after.status.as_str();
         let row = values![id, column(spec)?, after.credential, status, after.reason, old.changed];
         let mut step = Change::of(self.tenant()).step(&rows::UPDATE, row).expecting(1);
-        if let Some(credential) = set {
+        // A credential that is given, or that a connection becomes active by, must be one that may be used.
+        let given = matches!(change.credential, Patch::Set(_));
+        let revived = after.status == ConnectionStatus::Active && before != ConnectionStatus::Active;
+        if let Some(credential) = after.credential.filter(|_| given || revived) {
             self.check_credential(credential).await?;
             step = step.step(&rows::HOLD_CREDENTIAL, values![credential]).expecting(1);
         }

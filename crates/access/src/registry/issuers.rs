@@ -86,7 +86,28 @@ impl Registry<'_> {
         let check = TrustedIssuer::resolve(url, Some(self.tenant()), spec, Arc::from(written.as_str()), audience);
         // Its pointers start at the settings, which stand below `/spec` here; the URL stands beside them.
         check.map_err(|refusal| below_spec(&refusal))?;
+        self.check_clients(spec)?;
         Ok(written)
+    }
+
+    /// A client that is written down as a principal is that principal. So the principal must be there, and
+    /// where it is an operator, whoever writes this holds what the operator holds: an issuer of one's own
+    /// would otherwise be a way to become anybody.
+    fn check_clients(&self, spec: &IssuerSpec) -> Result<(), Refusal> {
+        let mut wrong = Violations::default();
+        let directory = self.access.directory();
+        let view = directory.tenants.get(&self.tenant());
+        for (client, name) in &spec.clients {
+            let at = format!("/spec/clients/{}", client.replace('~', "~0").replace('/', "~1"));
+            match view.and_then(|view| view.principal(name)) {
+                Some(principal) => {
+                    let held = principal.scopes.elevated().is_within(self.caller.scopes());
+                    wrong.check(held, at, "an operator is lent by those alone who hold the operator's scopes");
+                }
+                None => wrong.add(at, "no principal of yours"),
+            }
+        }
+        wrong.done()
     }
 
     /// Trusts an issuer.

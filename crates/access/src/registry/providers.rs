@@ -1,11 +1,13 @@
 //! Providers: the catalogue's, which every tenant may use, and a tenant's own.
 
+use std::sync::Arc;
+
 use lockgate_store::{Change, Row, values};
 use lockgate_vocabulary::{Fault, ProviderId, Stop, Timestamp};
 use serde::Serialize;
 
 use super::{Page, PageAsk, Registry, column, rfc3339, stored};
-use crate::directory::{ResolvedProvider, resolve};
+use crate::directory::{Provider, ResolvedProvider, resolve};
 use crate::refusal::AccessRefusal;
 use crate::rows::{connections, providers as rows};
 use crate::scope::Scope;
@@ -86,9 +88,11 @@ impl Registry<'_> {
     /// Shows a provider: the tenant's own by id or name, or the catalogue's by name.
     pub async fn provider(&self, id_or_name: &str) -> Result<ListedProvider, Stop> {
         self.demand(Scope::ConnectionsRead)?;
-        match self.access.catalog().vendor(id_or_name) {
-            Some(vendor) => Ok(ListedProvider::Catalog { spec: ProviderSpec::clone(&vendor.spec) }),
-            None => self.provider_of(id_or_name).await.map(ListedProvider::Own),
+        match (self.provider_of(id_or_name).await, self.access.catalog().vendor(id_or_name)) {
+            (Err(Stop::Refused(_)), Some(vendor)) => {
+                Ok(ListedProvider::Catalog { spec: ProviderSpec::clone(&vendor.spec) })
+            }
+            (own, _) => own.map(ListedProvider::Own),
         }
     }
 
@@ -101,19 +105,21 @@ impl Registry<'_> {
         Ok(read(&row)?)
     }
 
-    /// The provider that a connection names: the tenant's own, or the catalogue's.
-    pub(super) async fn usable_provider(&self, name: &str) -> Result<Option<std::sync::Arc<ResolvedProvider>>, Stop> {
-        if let Some(vendor) = self.access.catalog().vendor(name) {
-            return Ok(Some(std::sync::Arc::clone(&vendor.resolved)));
-        }
-        match self.provider_of(name).await {
-            // Stored specs were checked when they came in; one that no longer holds is as good as none.
-            Ok(own) if own.status == "active" && own.spec.name.as_str() == name => {
-                Ok(checked(&own.spec).ok().map(std::sync::Arc::new))
-            }
-            Ok(_) | Err(Stop::Refused(_)) => Ok(None),
-            Err(fault) => Err(fault),
-        }
+    /// The provider that a connection names: the tenant's own, which has its id, or the catalogue's. The
+    /// snapshot looks in the same order.
+    pub(super) async fn usable_provider(&self, name: &str) -> Result<Option<Arc<ResolvedProvider>>, Stop> {
+        let own = match self.provider_of(name).await {
+            Ok(own) => Some(own).filter(|own| own.status == "active" && own.spec.name.as_str() == name),
+            Err(Stop::Refused(_)) => None,
+            Err(fault) => return Err(fault),
+        };
+        let Some(own) = own else {
+            return Ok(self.access.catalog().vendor(name).map(|vendor| Arc::clone(&vendor.resolved)));
+        };
+        // What is stored was checked when it came in; where it no longer holds, it is as good as none.
+        let Ok(resolved) = checked(&own.spec) else { return Ok(None) };
+        let provider = Provider { id: Some(own.provider), ..Provider::clone(&resolved.provider) };
+        Ok(Some(Arc::new(ResolvedProvider { provider: Arc::new(provider), ..resolved })))
     }
 
     /// Changes a provider, by id or name; its name stays. Refused where a connection would break by it.

@@ -5,6 +5,7 @@ mod feed;
 mod keys;
 mod principals;
 mod providers;
+mod records;
 mod separation;
 mod tenants;
 

@@ -113,6 +113,25 @@ async fn a_credential_must_be_the_tenants_and_usable() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_connection_is_not_revived_by_a_credential_that_was_revoked() {
+    static REVOKE: Statement = Statement::tenant(
+        "test.revoke",
+        "UPDATE credentials SET status = 'revoked' WHERE tenant = $1 AND credential = $2",
+    );
+    let world = World::new().await;
+    let operator = world.operator().await;
+    let registry = world.registry(&operator);
+    stripe(&world, &operator, "billing").await;
+    let held = credential(&world, 1, "active").await;
+    registry.change_connection("billing", input(json!({"credential": held, "status": "active"}))).await.unwrap();
+    registry.change_connection("billing", input(json!({"status": "degraded"}))).await.unwrap();
+    world.store.apply(Change::of(world.acme.tenant).step(&REVOKE, values![held])).await.unwrap();
+    let revived = registry.change_connection("billing", input(json!({"status": "active"}))).await;
+    assert_eq!(pointers(revived), ["/credential"]);
+    assert_eq!(registry.connection("billing").await.unwrap().status, "degraded");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_with_a_connection_is_named() {
     let world = World::new().await;
     let operator = world.operator().await;

@@ -117,3 +117,29 @@ async fn an_issuer_is_trusted_changed_and_suspended() {
     listed.sort();
     assert_eq!(listed, ["https://idp-0.example", "https://idp-1.example", "https://idp-2.example", url]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issuer_of_ones_own_lends_nobody_more_than_one_holds() {
+    let world = World::new().await;
+    let operator = world.operator().await;
+    let registry = world.registry(&operator);
+    registry
+        .create_principal(input(json!({"name": "clerk", "kind": "operator", "roles": ["administrator"]})))
+        .await
+        .unwrap();
+    registry.create_principal(input(json!({"name": "worker", "kind": "service", "roles": ["caller"]}))).await.unwrap();
+    let clerk = registry.create_key(crate::access::tests::world::key("clerk")).await.unwrap();
+    let clerk = world.caller(&crate::access::tests::world::shown(&clerk)).await;
+    let issuer = |number: u8, principal: &str| json!({"issuer": format!("https://idp-{number}.example"), "spec": {"clients": {"a/b": principal}}});
+    let clerks = world.registry(&clerk);
+    assert_eq!(pointers(clerks.create_issuer(input(issuer(1, "operator"))).await), ["/spec/clients/a~1b"]);
+    assert_eq!(pointers(clerks.create_issuer(input(issuer(1, "nobody"))).await), ["/spec/clients/a~1b"]);
+    clerks.create_issuer(input(issuer(1, "clerk"))).await.unwrap();
+    clerks.create_issuer(input(issuer(2, "worker"))).await.unwrap();
+    let raise = json!({"spec": {"clients": {"a/b": "operator"}}});
+    assert_eq!(
+        pointers(clerks.change_issuer("https://idp-2.example", input(raise.clone())).await),
+        ["/spec/clients/a~1b"]
+    );
+    registry.change_issuer("https://idp-2.example", input(raise)).await.unwrap();
+}
