@@ -77,9 +77,6 @@ refusals! {
         InputInvalid = 422, "access.input.invalid",
             "The input breaks the rules that the violations name.",
             "Correct what the violations point at.";
-        IssuerSpecInvalid = 422, "access.issuer.invalid",
-            "The issuer's description makes no sense.",
-            "Correct the member that is named.";
         IssuerUnavailable = 503, "access.issuer.unavailable",
             "The keys of the token's issuer cannot be fetched at the moment.",
             "Try again shortly; if it lasts, check that the issuer can be reached from the gateway.";

@@ -114,6 +114,11 @@ impl Tokens {
         judge_token(token, ring.keys(), &self.policy, now).map(|claims| (claims, ring.generation()))
     }
 
+    /// Demands that this key of ours still verifies.
+    pub(crate) fn demand_key(&self, kid: &str) -> Result<(), AccessRefusal> {
+        self.ring.load().keys().find(kid).map(drop)
+    }
+
     pub(crate) fn generation(&self) -> u64 {
         self.ring.load().generation()
     }

@@ -49,6 +49,8 @@ impl fmt::Display for TenantClaim {
 /// The claims of a token that was accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims {
+    /// The `kid` of the key that signed it.
+    pub signed_by: Box<str>,
     /// The subject.
     pub subject: Box<str>,
     /// The client.

@@ -183,8 +183,23 @@ impl Identity {
         Ok((claims, Arc::clone(view), Voucher::Issuer(issuer, held.generation)))
     }
 
+    /// Demands that the key that signed the token is still its issuer's. A rotation leaves it there until
+    /// its last token has expired; a withdrawal does not.
+    fn demand_key(&self, seen: &Seen) -> Result<(), AccessRefusal> {
+        if self.is_vouched(seen) {
+            return Ok(());
+        }
+        match &seen.voucher {
+            Voucher::Own(_) => self.tokens.demand_key(&seen.claims.signed_by),
+            Voucher::Issuer(issuer, _) => issuer.keys.demand_key(&seen.claims.signed_by, &*self.clock),
+        }
+    }
+
     /// Whether a caller who was identified before still is one: nothing of theirs was revoked since.
     pub(crate) fn still_stands(&self, directory: &Directory, caller: &Caller) -> Result<(), AccessRefusal> {
+        if let Some(seen) = caller.token() {
+            self.demand_key(seen)?;
+        }
         let view = directory.tenants.get(&caller.tenant()).ok_or(AccessRefusal::TenantInactive)?;
         if Arc::ptr_eq(view, caller.view()) {
             return Ok(());

@@ -27,10 +27,15 @@ pub fn judge_token(token: &str, keys: &KeySet, policy: &TokenPolicy, now: Timest
     let compact = Compact::parse(token, &policy.header)?;
     jose::verify(&compact, keys.find(&compact.kid)?)?;
     let claims = Json::object(&compact.payload).map_err(|_| AccessRefusal::TokenPayload)?;
-    judge_claims(&claims, policy, now)
+    judge_claims(&claims, compact.kid.into(), policy, now)
 }
 
-fn judge_claims(claims: &Object, policy: &TokenPolicy, now: Timestamp) -> Result<Claims, AccessRefusal> {
+fn judge_claims(
+    claims: &Object,
+    signed_by: Box<str>,
+    policy: &TokenPolicy,
+    now: Timestamp,
+) -> Result<Claims, AccessRefusal> {
     demand_access_kind(claims)?;
     if claims.text("iss") != Some(&*policy.issuer) {
         return Err(AccessRefusal::TokenIssuer);
@@ -48,6 +53,7 @@ fn judge_claims(claims: &Object, policy: &TokenPolicy, now: Timestamp) -> Result
         return Err(AccessRefusal::TokenBound);
     }
     let accepted = Claims {
+        signed_by,
         subject: subject.into(),
         client: client.into(),
         id: id.into(),

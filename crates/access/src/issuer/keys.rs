@@ -64,6 +64,16 @@ impl IssuerKeys {
         held.generation == generation && age <= STALE_MOST && (age <= held.fresh_for || !self.may_fetch(clock))
     }
 
+    /// Demands that this key still verifies.
+    pub(crate) fn demand_key(&self, kid: &str, clock: &dyn Clock) -> Result<(), AccessRefusal> {
+        let held = self.held.load();
+        let held = held.as_ref().ok_or(AccessRefusal::IssuerUnavailable)?;
+        if clock.elapsed().saturating_sub(held.fetched) > STALE_MOST {
+            return Err(AccessRefusal::IssuerUnavailable);
+        }
+        held.set.find(kid).map(drop)
+    }
+
     fn may_fetch(&self, clock: &dyn Clock) -> bool {
         let begun = self.begun.load(Ordering::Acquire);
         begun == 0 || micros(clock.elapsed()).saturating_sub(begun - 1) >= micros(FETCH_GAP)

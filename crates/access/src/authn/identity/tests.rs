@@ -194,6 +194,17 @@ async fn whoever_was_identified_may_have_been_revoked_since() {
 }
 
 #[tokio::test]
+async fn a_withdrawn_key_stops_whoever_was_identified_by_it() {
+    let house = House::new().await;
+    let token = house.token(CLIENT).await;
+    let caller = house.bearer(&token).await.expect("a caller");
+    house.identity.tokens.rotate().await.expect("rotates");
+    assert_eq!(house.identity.still_stands(&house.directory, &caller), Ok(()), "rotation stops nobody");
+    house.identity.tokens.withdraw(&caller.token().expect("a token").claims.signed_by).await.expect("withdraws");
+    assert_eq!(house.identity.still_stands(&house.directory, &caller), Err(AccessRefusal::TokenKeyUnknown));
+}
+
+#[tokio::test]
 async fn tokens_of_the_same_key_from_another_house_are_worth_nothing() {
     let (ours, theirs) = (House::new().await, House::new().await);
     // Both houses have the same seed here, so another one is asked for a key of its own.

@@ -17,6 +17,7 @@ fn seen(tenant: u128) -> Arc<Seen> {
     view.principals.insert(SERVICE, Arc::new(principal(SERVICE, "s", PrincipalKind::Service, "")));
     let standing = Standing::resolve(&Arc::new(view), SERVICE, None, None).expect("stands");
     let claims = Claims {
+        signed_by: "k".into(),
         subject: "s".into(),
         client: "s".into(),
         id: "1".into(),

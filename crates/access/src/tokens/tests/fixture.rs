@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use lockgate_store::{Config as StoreConfig, Store};
+use lockgate_store::Store;
 use lockgate_testkit::{ManualClock, SeededEntropy};
 use lockgate_vocabulary::{
     Arrival, BoxFuture, Clock, Errand, ErrandAnswer, ErrandFailure, ErrandOrder, KeyId, Listener, PrincipalId,
@@ -14,6 +14,7 @@ use lockgate_vocabulary::{
 };
 use tempfile::TempDir;
 
+use crate::access::tests::world::store_config;
 use crate::authn::Presented;
 use crate::authn::identity::Identity;
 use crate::authn::text_key::fingerprint;
@@ -81,8 +82,7 @@ impl House {
         config.tokens.issuer = ISSUER.into();
         let folder = tempfile::tempdir().expect("a folder");
         let clock = ManualClock::new();
-        let config_of_store = StoreConfig::sqlite(folder.path().join("store.db"));
-        let store = Store::open(&config_of_store, Arc::new(clock.clone())).await.expect("a store");
+        let store = Store::open(&store_config(&folder), Arc::new(clock.clone())).await.expect("a store");
         let net = Arc::new(Net::default());
         let identity = open(&config, &store, &clock, &net, 1).await;
         Self { clock, store, identity, directory: directory(), net, folder }

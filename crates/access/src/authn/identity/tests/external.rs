@@ -184,10 +184,15 @@ async fn keys_that_the_issuer_dropped_verify_nothing_any_more() {
     assert!(house.bearer(&token).await.is_ok());
     house.net.answer(JWKS, Mint::new("idp-2", 21).jwks());
     assert!(house.bearer(&token).await.is_ok(), "still fresh");
+    let caller = house.bearer(&token).await.expect("a caller");
+    assert_eq!(house.identity.still_stands(&house.directory, &caller), Ok(()));
     house.clock.advance(Duration::from_secs(301));
     let caught = with(&house, "exp", json!(house.clock.now().as_secs() + 100));
     assert_eq!(why_token(&house, &token).await, AccessRefusal::TokenKeyUnknown, "although it was seen");
     assert_eq!(why_token(&house, &idp().token(&caught)).await, AccessRefusal::TokenKeyUnknown);
+    assert_eq!(house.identity.still_stands(&house.directory, &caller), Err(AccessRefusal::TokenKeyUnknown));
+    house.clock.advance(Duration::from_secs(3601));
+    assert_eq!(house.identity.still_stands(&house.directory, &caller), Err(AccessRefusal::IssuerUnavailable));
 }
 
 #[tokio::test]
