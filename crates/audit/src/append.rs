@@ -74,8 +74,10 @@ pub(crate) struct Shared {
     /// When the write that is under way began, on the clock's own count, in microseconds and never 0;
     /// 0 if none is.
     writing_since: AtomicU64,
+    #[cfg(test)]
+    pub(crate) trouble: Arc<segment::tests::Trouble>,
     /// Held as long as the log is open, so that no second process writes it.
-    _lock: File,
+    lock: Mutex<Option<File>>,
 }
 
 /// Locks, whatever became of who held it before: nothing here is left half-changed by a panic.
@@ -100,7 +102,9 @@ impl Shared {
             sound: AtomicBool::new(true),
             stalled: AtomicBool::new(false),
             writing_since: AtomicU64::new(0),
-            _lock: parts.lock,
+            #[cfg(test)]
+            trouble: Arc::default(),
+            lock: Mutex::new(Some(parts.lock)),
         }
     }
 
@@ -152,6 +156,16 @@ impl Shared {
 
     fn clock_micros(&self) -> u64 {
         u64::try_from(self.clock.elapsed().as_micros()).unwrap_or(u64::MAX).max(1)
+    }
+
+    /// Lets another process have the log, once nothing of this one writes it any more.
+    pub(crate) fn release(&self) {
+        drop(locked(&self.lock).take());
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_writing(&self) -> bool {
+        self.writing_since.load(Ordering::Acquire) != 0
     }
 
     pub(crate) fn writing(&self, under_way: bool) {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use lockgate_store::{Statement, Value};
 use lockgate_vocabulary::{AuditId, Clock, ConnectionId, Entropy, Fault, RunId, Stop, TenantId, Timestamp};
 
-use crate::append::aside::Aside;
+use crate::append::aside::{Aside, Job};
 use crate::append::queue::{Queue, Urgency};
 use crate::append::writer::{Begin, Writer};
 use crate::append::{Core, Durable, Parts, Shared, locked};
@@ -20,7 +20,6 @@ use crate::disk::LogDir;
 use crate::entry::{Started, emit};
 use crate::facts::{AttemptFacts, Closing, Deed, Outcome, RefusedFacts, RunFacts};
 use crate::ledger::Mark;
-use crate::notes::Notes;
 use crate::read::{Cursor, Filter, Page, Reader, Record, Run};
 use crate::recover::{self, Found};
 use crate::refusal::AuditRefusal;
@@ -122,29 +121,35 @@ impl Audit {
         config.checked()?;
         let key = Arc::new(signer.verifier().clone());
         let (found, lock) = read_log(config, &key).await?;
-        let (signed, latest) = match found.last_note {
-            Some(noted) => (noted.checkpoint.size, Some(Arc::from(noted.note))),
-            None => (0, None),
-        };
+        let signed = found.last_note.as_ref().map_or(0, |noted| noted.checkpoint.size);
+        let latest = found.last_note.as_ref().map(|noted| Arc::from(noted.note.as_str()));
         let entries = found.ledger.size();
-        let active = found.segment.number();
-        let visible = found.segment.offset();
-        let core = Core { ledger: found.ledger, active, visible, index: found.index, recent: Vec::new() };
+        let core = Core {
+            ledger: found.ledger.clone(),
+            active: found.segment.number(),
+            visible: found.segment.offset(),
+            index: found.index.clone(),
+            recent: Vec::new(),
+        };
         let dir = LogDir::at(&config.dir);
         let node = config.node.as_str().into();
         let queue = Queue::new(config.queue_entries, config.linger());
         let shared = Arc::new(Shared::new(Parts { dir, node, clock, entropy, core, queue, latest, lock }));
-        let begin =
-            |jobs| Begin {
-                shared: Arc::clone(&shared),
-                origin: key.name().to_owned(),
-                segment_bytes: config.segment_bytes,
-                segment: found.segment,
-                tiles: found.tiles,
-                jobs,
-                signed,
-            };
-        let threads = start(begin, &shared, signer, witness, config.segment_bytes)?;
+        #[cfg(test)]
+        let found = Found { segment: found.segment.with_trouble(&shared.trouble), ..found };
+        let (jobs, asked) = channel();
+        let segment_bytes = config.segment_bytes;
+        let aside = Aside { shared: Arc::clone(&shared), signer, notes: found.notes, witness, segment_bytes };
+        let writer = Writer::new(Begin {
+            shared: Arc::clone(&shared),
+            origin: key.name().to_owned(),
+            segment_bytes,
+            segment: found.segment,
+            tiles: found.tiles,
+            jobs,
+            signed,
+        });
+        let threads = start(writer, aside, asked)?;
         let reader = Arc::new(Reader::new(Arc::clone(&shared)));
         let handle = Arc::new(Handle { shared });
         let audit = Self { handle, key, threads: Arc::new(Mutex::new(Some(threads))), reader };
@@ -241,6 +246,16 @@ impl Audit {
         self.shared().is_sound()
     }
 
+    /// How many entries wait for the disk.
+    pub fn waiting(&self) -> usize {
+        self.shared().queue.len()
+    }
+
+    /// How many runs are open.
+    pub fn open_runs(&self) -> usize {
+        locked(&self.shared().core).ledger.open.len()
+    }
+
     /// What the log's checkpoints are verified with.
     pub fn verifier(&self) -> &VerifierKey {
         &self.key
@@ -287,14 +302,16 @@ impl Audit {
 
     /// Writes what is waiting, signs a last checkpoint and ends the writer. Everything after it is refused.
     pub async fn shutdown(&self) -> Result<(), Fault> {
+        const DOING: &str = "ending the audit log";
         self.shared().queue.close();
-        let threads = locked(&self.threads).take();
+        let (threads, shared) = (locked(&self.threads).take(), Arc::clone(self.shared()));
         let ended = tokio::task::spawn_blocking(move || {
             let Some(threads) = threads else { return true };
             let writer = threads.writer.join().is_ok();
-            threads.aside.join().is_ok() && writer
+            let aside = threads.aside.join().is_ok();
+            shared.release();
+            writer && aside
         });
-        const DOING: &str = "ending the audit log";
         let whole = ended.await.map_err(|error| Fault::broken(DOING, error))?;
         if whole && !self.shared().has_failed() { Ok(()) } else { Err(Fault::broken(DOING, "a write had failed")) }
     }
@@ -332,18 +349,8 @@ async fn read_log(config: &Config, key: &Arc<VerifierKey>) -> Result<(Found, std
     read.await.map_err(|error| Fault::broken("opening the audit log", error))?
 }
 
-fn start(
-    begin: impl FnOnce(std::sync::mpsc::Sender<crate::append::aside::Job>) -> Begin,
-    shared: &Arc<Shared>,
-    signer: Signer,
-    witness: Option<Arc<dyn Witness>>,
-    segment_bytes: u64,
-) -> Result<Threads, Fault> {
+fn start(writer: Writer, aside: Aside, asked: Receiver<Job>) -> Result<Threads, Fault> {
     let fault = |error: io::Error| Fault::broken("starting the audit log", error);
-    let notes = Notes::open(&shared.dir).map_err(fault)?;
-    let (jobs, asked) = channel();
-    let aside = Aside { shared: Arc::clone(shared), signer, notes, witness, segment_bytes };
-    let writer = Writer::new(begin(jobs));
     let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
     let aside = thread("audit-aside").spawn(move || aside.run(&asked)).map_err(fault)?;
     let writer = thread("audit-writer").spawn(move || writer.run()).map_err(fault)?;

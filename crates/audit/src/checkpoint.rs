@@ -39,11 +39,8 @@ impl Signer {
         }
         let pair = Ed25519KeyPair::from_seed_unchecked(seed)
             .map_err(|_| Fault::broken(DOING, "the seed makes no Ed25519 key"))?;
-        let public = pair
-            .public_key()
-            .as_ref()
-            .try_into()
-            .map_err(|_| Fault::violated("an Ed25519 public key has 32 bytes"))?;
+        let public =
+            pair.public_key().as_ref().try_into().map_err(|_| Fault::violated("an Ed25519 public key has 32 bytes"))?;
         Ok(Self { pair, key: VerifierKey::new(name, public) })
     }
 

@@ -10,9 +10,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use lockgate_vocabulary::{
-    AuditId, ConnectionId, KeyId, PrincipalId, PrincipalKind, RunId, TenantId, Timestamp,
-};
+use lockgate_vocabulary::{AuditId, ConnectionId, KeyId, PrincipalId, PrincipalKind, RunId, TenantId, Timestamp};
 use serde::Serialize;
 
 use crate::chain::Hash;

@@ -142,11 +142,7 @@ fn write_line(out: &mut dyn Write, line: &impl Serialize) -> Result<(), Failure>
 
 /// Checks an export with the public key alone. `listed` is shown each entry, in order, as it is proven;
 /// the whole is only proven complete when this returns.
-pub fn check(
-    mut export: impl BufRead,
-    key: &VerifierKey,
-    mut listed: impl FnMut(&Entry),
-) -> Result<Exported, Failure> {
+pub fn check(mut export: impl BufRead, key: &VerifierKey, mut listed: impl FnMut(&Entry)) -> Result<Exported, Failure> {
     let mut line = String::new();
     read_line(&mut export, &mut line)?;
     let beginning: Beginning<'_> = parsed(&line)?;

@@ -48,3 +48,6 @@ pub use read::{Attempt, Cursor, CursorParse, Ended, Filter, Order, Page, Record,
 pub use refusal::AuditRefusal;
 pub use relay::Relay;
 pub use witness::{FileWitness, Witness};
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use crate::checkpoint::{Checkpoint, NOTE_BYTES, Signer, VerifierKey};
 use crate::disk::{LogDir, owner_only};
 
 /// How much of the file's end recovery looks at.
-const TAIL_BYTES: u64 = 1024 * 1024;
+const TAIL_BYTES: u64 = 64 * 1024;
 
 /// The file, open for appending.
 pub(crate) struct Notes {
@@ -25,9 +25,11 @@ impl Notes {
             return Err(io::Error::other("the file of checkpoints does not end with a checkpoint"));
         }
         if cut > 0 {
+            tracing::warn!(bytes = cut, "half a checkpoint at the end of the file was cut off");
             file.set_len(length - cut as u64)?;
-            file.sync_all()?;
         }
+        file.sync_all()?;
+        dir.sync()?;
         Ok(Self { file })
     }
 
@@ -77,8 +79,9 @@ pub(crate) enum BadNotes {
     Note(u64, String),
 }
 
-/// The notes at the end of the file, oldest first, each verified.
-pub(crate) fn recent(dir: &LogDir, key: &VerifierKey) -> Result<Vec<Noted>, BadNotes> {
+/// The last notes of the file, oldest first, each verified: the last one, and those before it that cover
+/// at least so many entries, as far as the end of the file reaches.
+pub(crate) fn recent(dir: &LogDir, key: &VerifierKey, since: u64) -> Result<Vec<Noted>, BadNotes> {
     let file = match File::open(dir.checkpoints()) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         other => other.map_err(BadNotes::Unreadable)?,
@@ -92,7 +95,28 @@ pub(crate) fn recent(dir: &LogDir, key: &VerifierKey) -> Result<Vec<Noted>, BadN
         let at = bytes.windows(start.len()).position(|window| window == start.as_bytes());
         rest = at.and_then(|at| bytes.get(at + 2..)).unwrap_or_default();
     }
-    Reader { reader: rest, key, number: 0 }.collect()
+    let mut raw = Vec::new();
+    while let Some(note) = next_note(&mut rest, raw.len() as u64 + 1)? {
+        raw.push(note);
+    }
+    let mut notes = Vec::new();
+    for (place, note) in raw.into_iter().enumerate().rev() {
+        let noted = noted(key, place as u64 + 1, note)?;
+        let covers = noted.checkpoint.size >= since;
+        if covers || notes.is_empty() {
+            notes.push(noted);
+        }
+        if !covers {
+            break;
+        }
+    }
+    notes.reverse();
+    Ok(notes)
+}
+
+/// The last note of the file, verified.
+pub(crate) fn last(dir: &LogDir, key: &VerifierKey) -> Result<Option<Noted>, BadNotes> {
+    recent(dir, key, u64::MAX).map(|mut notes| notes.pop())
 }
 
 /// All notes of the file, oldest first, each verified as it is read.
@@ -118,35 +142,34 @@ impl<R: BufRead> Iterator for Reader<'_, R> {
 
     fn next(&mut self) -> Option<Self::Item> {
         self.number += 1;
-        match self.note() {
-            Ok(None) => None,
-            Ok(Some(note)) => Some(match self.key.checkpoint(&note) {
-                Ok(checkpoint) => Ok(Noted { number: self.number, checkpoint, note }),
-                Err(flaw) => Err(BadNotes::Note(self.number, flaw.to_string())),
-            }),
-            Err(error) => Some(Err(error)),
-        }
+        let note = next_note(&mut self.reader, self.number).transpose()?;
+        Some(note.and_then(|note| noted(self.key, self.number, note)))
     }
 }
 
-impl<R: BufRead> Reader<'_, R> {
-    /// The next note: lines up to the second empty one.
-    fn note(&mut self) -> Result<Option<String>, BadNotes> {
-        let bad = |what: &str| BadNotes::Note(self.number, what.to_owned());
-        let mut note = Vec::new();
-        let mut empty_lines = 0;
-        while empty_lines < 2 {
-            let before = note.len();
-            let room = NOTE_BYTES.saturating_sub(before) as u64;
-            let read = self.reader.by_ref().take(room).read_until(b'\n', &mut note);
-            if read.map_err(BadNotes::Unreadable)? == 0 {
-                return if note.is_empty() { Ok(None) } else { Err(bad("it breaks off")) };
-            }
-            empty_lines += usize::from(note.get(before..) == Some(b"\n".as_slice()));
-        }
-        note.pop();
-        String::from_utf8(note).map(Some).map_err(|_| bad("it is not text"))
+fn noted(key: &VerifierKey, number: u64, note: String) -> Result<Noted, BadNotes> {
+    match key.checkpoint(&note) {
+        Ok(checkpoint) => Ok(Noted { number, checkpoint, note }),
+        Err(flaw) => Err(BadNotes::Note(number, flaw.to_string())),
     }
+}
+
+/// The next note: lines up to the second empty one.
+fn next_note(reader: &mut impl BufRead, number: u64) -> Result<Option<String>, BadNotes> {
+    let bad = |what: &str| BadNotes::Note(number, what.to_owned());
+    let mut note = Vec::new();
+    let mut empty_lines = 0;
+    while empty_lines < 2 {
+        let before = note.len();
+        let room = NOTE_BYTES.saturating_sub(before) as u64;
+        let read = reader.by_ref().take(room).read_until(b'\n', &mut note);
+        if read.map_err(BadNotes::Unreadable)? == 0 {
+            return if note.is_empty() { Ok(None) } else { Err(bad("it breaks off")) };
+        }
+        empty_lines += usize::from(note.get(before..) == Some(b"\n".as_slice()));
+    }
+    note.pop();
+    String::from_utf8(note).map(Some).map_err(|_| bad("it is not text"))
 }
 
 #[cfg(test)]

@@ -139,11 +139,11 @@ pub fn check(proof: &str, key: &VerifierKey) -> Result<Proven, Failure> {
 
 /// The newest checkpoint of the log, verified.
 pub(crate) fn last_checkpoint(dir: &LogDir, key: &VerifierKey) -> Result<(Checkpoint, String), Failure> {
-    let notes = notes::recent(dir, key).map_err(|bad| match bad {
+    let last = notes::last(dir, key).map_err(|bad| match bad {
         BadNotes::Unreadable(error) => Failure::from(error),
         BadNotes::Note(_, what) => Failure::Unreadable(format!("checkpoints: {what}")),
     })?;
-    notes.into_iter().next_back().map(|noted| (noted.checkpoint, noted.note)).ok_or(Failure::Unsigned)
+    last.map(|noted| (noted.checkpoint, noted.note)).ok_or(Failure::Unsigned)
 }
 
 /// A line as it stands, to be put into another JSON text.

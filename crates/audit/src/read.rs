@@ -218,9 +218,7 @@ impl Reader {
 }
 
 /// Files are read where blocking is allowed.
-async fn off_the_runtime<T: Send + 'static>(
-    read: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> Result<T, Fault> {
+async fn off_the_runtime<T: Send + 'static>(read: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, Fault> {
     let read = tokio::task::spawn_blocking(read).await.map_err(|error| Fault::broken(DOING, error))?;
     read.map_err(|error| Fault::broken(DOING, error))
 }

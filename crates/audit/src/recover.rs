@@ -24,7 +24,7 @@ use crate::entry::{Entry, Facts, run_context_of};
 use crate::index::SegmentIndex;
 use crate::ledger::{Ledger, Mark, Misplaced};
 use crate::locate::Locator;
-use crate::notes::{self, BadNotes, Noted};
+use crate::notes::{self, BadNotes, Noted, Notes};
 use crate::state::{self, Place};
 use crate::tiles::Tiles;
 
@@ -39,6 +39,7 @@ pub(crate) struct Found {
     pub(crate) index: SegmentIndex,
     pub(crate) segment: Segment,
     pub(crate) tiles: Tiles,
+    pub(crate) notes: Notes,
     pub(crate) last_note: Option<Noted>,
     pub(crate) torn_bytes: u64,
     pub(crate) unfinished: Vec<Unfinished>,
@@ -64,12 +65,14 @@ pub(crate) fn lock(dir: &LogDir) -> Result<File, Fault> {
 /// Reads the log and makes it ready.
 pub(crate) fn recover(dir: &LogDir, key: &VerifierKey, node: &str, segment_bytes: u64) -> Result<Found, Fault> {
     let fault = |error: io::Error| Fault::broken(DOING, error);
-    let notes = notes::recent(dir, key).map_err(|bad| Fault::broken(DOING, told(bad)))?;
+    // Half a note at the end is cut off before the notes are read.
+    let file = Notes::open(dir).map_err(fault)?;
     let segments = dir.segments().map_err(fault)?;
-    let Some(last) = segments.checked_sub(1) else {
-        return empty(dir, notes, segment_bytes);
-    };
     let (place, ledger) = begin(dir, key, segments);
+    let notes = notes::recent(dir, key, ledger.size()).map_err(|bad| Fault::broken(DOING, told(bad)))?;
+    let Some(last) = segments.checked_sub(1) else {
+        return empty(dir, file, notes.last(), segment_bytes);
+    };
     let tiles = Tiles::open(dir, ledger.size()).map_err(fault)?;
     let mut scan = Scan { dir, node, ledger, tiles, notes: &notes, index: SegmentIndex::default() };
     scan.heads_agree(&segment_name(place.segment), place.lines)?;
@@ -89,12 +92,13 @@ pub(crate) fn recover(dir: &LogDir, key: &VerifierKey, node: &str, segment_bytes
     let last_note = notes.last().cloned();
     if let Some(noted) = last_note.as_ref().filter(|noted| noted.checkpoint.size > ledger.size()) {
         let (signed, there) = (noted.checkpoint.size, ledger.size());
-        let said = format!("the log has {there} entries, but a checkpoint over {signed} was signed: its end is missing");
+        let said =
+            format!("the log has {there} entries, but a checkpoint over {signed} was signed: its end is missing");
         return Err(Fault::broken(DOING, said));
     }
     let unfinished = unfinished(dir, segments, &ledger)?;
     let segment = Segment::reopen(dir, last, end.offset, end.lines, segment_bytes).map_err(fault)?;
-    Ok(Found { ledger, index, segment, tiles, last_note, torn_bytes, unfinished })
+    Ok(Found { ledger, index, segment, tiles, notes: file, last_note, torn_bytes, unfinished })
 }
 
 fn told(bad: BadNotes) -> String {
@@ -104,8 +108,8 @@ fn told(bad: BadNotes) -> String {
     }
 }
 
-fn empty(dir: &LogDir, notes: Vec<Noted>, segment_bytes: u64) -> Result<Found, Fault> {
-    if let Some(noted) = notes.last() {
+fn empty(dir: &LogDir, notes: Notes, last: Option<&Noted>, segment_bytes: u64) -> Result<Found, Fault> {
+    if let Some(noted) = last {
         let said = format!("a checkpoint over {} entries was signed, but there is no segment", noted.checkpoint.size);
         return Err(Fault::broken(DOING, said));
     }
@@ -115,6 +119,7 @@ fn empty(dir: &LogDir, notes: Vec<Noted>, segment_bytes: u64) -> Result<Found, F
         index: SegmentIndex::default(),
         tiles: Tiles::open(dir, 0).map_err(fault)?,
         segment: Segment::first(dir, segment_bytes).map_err(fault)?,
+        notes,
         last_note: None,
         torn_bytes: 0,
         unfinished: Vec::new(),
@@ -244,8 +249,8 @@ fn index_before(dir: &LogDir, place: Place) -> io::Result<SegmentIndex> {
     }
     let mut lines = Lines::open(&dir.segment(place.segment), 0, 0)?;
     while lines.end() < place.offset && lines.advance()? == Piece::Line {
-        let entry = Entry::parse(lines.line())
-            .map_err(|bad| io::Error::other(format!("line {}: {bad}", lines.number())))?;
+        let entry =
+            Entry::parse(lines.line()).map_err(|bad| io::Error::other(format!("line {}: {bad}", lines.number())))?;
         index.note(lines.start(), lines.end() - lines.start(), entry.index, entry.tenant);
     }
     if lines.end() == place.offset { Ok(index) } else { Err(io::Error::other("its lines are not where they were")) }

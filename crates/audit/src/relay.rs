@@ -71,14 +71,7 @@ impl Relay {
         let waiting = self.store.survey(&rows::WAITING, values).await?;
         let appended = self.append(&waiting).await?;
         self.mark(&appended).await?;
-        let mut core = locked(&self.audit.shared().core);
-        if waiting.len() < ROWS {
-            // No other row of ours is unmarked, so nothing else needs to be remembered.
-            core.ledger.relayed.clear();
-        } else {
-            appended.iter().for_each(|(_, entry)| _ = core.ledger.relayed.remove(entry));
-        }
-        drop(core);
+        self.settle(&appended, waiting.len() < ROWS);
         let now = self.clock.elapsed();
         if forgot.is_none_or(|last| now.saturating_sub(last) >= FORGET_EVERY) {
             self.forget().await?;
@@ -122,6 +115,16 @@ impl Relay {
             change.step(&rows::MARK, vec![owner.as_str().into(), (*entry).into(), now.into()])
         });
         self.store.apply(change).await.map(|_| ()).map_err(|failure| failure.into_fault(DOING))
+    }
+
+    /// Marked rows need not be remembered; and where there were no others, nothing need be.
+    fn settle(&self, marked: &[(String, AuditId)], were_all: bool) {
+        let mut core = locked(&self.audit.shared().core);
+        if were_all {
+            core.ledger.relayed.clear();
+        } else {
+            marked.iter().for_each(|(_, entry)| _ = core.ledger.relayed.remove(entry));
+        }
     }
 
     async fn forget(&self) -> Result<(), Fault> {

@@ -3,10 +3,8 @@
 use lockgate_store::Statement;
 
 /// Keeps an act in a tenant's change.
-pub static PUT: Statement = Statement::tenant(
-    "outbox.put",
-    "INSERT INTO outbox (tenant, entry, body, created_at) VALUES ($1, $2, $3, $4)",
-);
+pub static PUT: Statement =
+    Statement::tenant("outbox.put", "INSERT INTO outbox (tenant, entry, body, created_at) VALUES ($1, $2, $3, $4)");
 
 /// Keeps an act in a change that is not one tenant's.
 pub static PUT_FOR_HOUSE: Statement = Statement::house(

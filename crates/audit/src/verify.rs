@@ -292,7 +292,7 @@ fn known(key: &VerifierKey, options: &Options) -> Result<BTreeMap<u64, Hash>, Ba
 
 /// The leaves of the side file, if they are what the last checkpoint was signed over.
 fn recorded_leaves(dir: &LogDir, key: &VerifierKey) -> Option<(TileReader, u64)> {
-    let last = notes::recent(dir, key).ok()?.pop()?.checkpoint;
+    let last = notes::last(dir, key).ok()??.checkpoint;
     let leaves = TileReader::open(dir).ok().filter(|leaves| leaves.leaves() >= last.size)?;
     let mut tree = Frontier::new();
     for index in 0..last.size {

@@ -127,6 +127,11 @@ impl Queue {
         !(into.is_empty() && inner.closed)
     }
 
+    /// How many commands wait for the writer.
+    pub(crate) fn len(&self) -> usize {
+        locked(&self.inner).waiting.len()
+    }
+
     /// Takes nothing more; what is there will still be written.
     pub(crate) fn close(&self) {
         locked(&self.inner).closed = true;

@@ -29,7 +29,7 @@ pub(crate) struct Segment {
     /// Beyond this a new segment is begun.
     capacity: u64,
     #[cfg(test)]
-    pub(crate) failing: std::sync::Arc<std::sync::atomic::AtomicBool>,
+    pub(crate) trouble: std::sync::Arc<tests::Trouble>,
 }
 
 impl Segment {
@@ -67,12 +67,9 @@ impl Segment {
             None => (owner_only().write(true).create_new(true).open(&path)?, segment_bytes),
         };
         dir.sync()?;
-        #[cfg_attr(not(test), expect(unused_mut, reason = "tests hand the broken disk on"))]
-        let mut next = Self::with(file, number, 0, 0, capacity);
+        let next = Self::with(file, number, 0, 0, capacity);
         #[cfg(test)]
-        {
-            next.failing = self.failing.clone();
-        }
+        let next = Self { trouble: self.trouble.clone(), ..next };
         Ok(next)
     }
 
@@ -84,7 +81,7 @@ impl Segment {
             lines,
             capacity,
             #[cfg(test)]
-            failing: std::sync::Arc::default(),
+            trouble: std::sync::Arc::default(),
         }
     }
 
@@ -122,9 +119,7 @@ impl Segment {
     /// dropped the pages and would then report success.
     pub(crate) fn sync(&self) -> io::Result<()> {
         #[cfg(test)]
-        if self.failing.load(std::sync::atomic::Ordering::Acquire) {
-            return Err(io::Error::other("the disk is broken, says the test"));
-        }
+        self.trouble.strike()?;
         self.file.sync_data()
     }
 }
@@ -135,3 +130,6 @@ pub(crate) fn fill(file: &mut File, most: u64) -> io::Result<u64> {
     file.write_all(&zeros)?;
     Ok(zeros.len() as u64)
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

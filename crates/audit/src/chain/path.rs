@@ -11,11 +11,7 @@ const fn split(size: u64) -> u64 {
 
 /// The root over the leaves `begin..end`, which must be a range that RFC 6962 splits a tree into.
 /// `node` gives the root of the complete subtree at a level and place.
-pub fn subtree_root<E>(
-    begin: u64,
-    end: u64,
-    node: &mut impl FnMut(u32, u64) -> Result<Hash, E>,
-) -> Result<Hash, E> {
+pub fn subtree_root<E>(begin: u64, end: u64, node: &mut impl FnMut(u32, u64) -> Result<Hash, E>) -> Result<Hash, E> {
     let size = end.saturating_sub(begin);
     if size.is_power_of_two() {
         let level = size.trailing_zeros();

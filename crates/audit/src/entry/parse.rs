@@ -264,19 +264,7 @@ impl<'a> Cursor<'a> {
         let target = if self.is_at(",\"target\":") { Some(self.digits(64)?) } else { None };
         self.expect(",\"peer\":")?;
         let peer = self.address()?;
-        Ok(RefusedRequest {
-            run,
-            key,
-            door,
-            code,
-            status,
-            method,
-            connection,
-            connection_name,
-            endpoint,
-            target,
-            peer,
-        })
+        Ok(RefusedRequest { run, key, door, code, status, method, connection, connection_name, endpoint, target, peer })
     }
 
     fn deed(&mut self) -> Parsed<DeedDone> {

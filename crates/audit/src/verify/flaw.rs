@@ -133,7 +133,10 @@ impl fmt::Display for Flaw {
             }
             Self::Torn { bytes } => write!(f, "{bytes} bytes behind the last entry are no entry"),
             Self::Truncated { entries, signed } => {
-                write!(f, "the log has {entries} entries, but a checkpoint over {signed} was signed: its end is missing")
+                write!(
+                    f,
+                    "the log has {entries} entries, but a checkpoint over {signed} was signed: its end is missing"
+                )
             }
         }
     }
