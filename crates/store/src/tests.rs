@@ -12,6 +12,7 @@ pub(crate) mod place;
 mod statements;
 mod storage;
 mod tenancy;
+mod together;
 
 pub(crate) use hand::HandClock;
 pub(crate) use place::{Place, redis};

@@ -98,13 +98,13 @@ async fn wakes_whoever_waits(place: Place) {
 async fn never_becomes_visible_out_of_order(place: Place) {
     static EPOCH: Statement = Statement::house("test.epoch", "SELECT value FROM house WHERE name = 'epoch'");
     let (one, two) = (place.open().await, place.open().await);
+    let mut known = one.survey(&EPOCH, values![]).await.unwrap()[0].int(0).unwrap();
     let writing: Vec<_> = (0..40)
         .map(|number| {
             let store = if number % 2 == 0 { one.clone() } else { two.clone() };
             tokio::spawn(async move { store.apply(insert(tenant(1), &format!("n{number}")).raising_epoch()).await })
         })
         .collect();
-    let mut known = one.survey(&EPOCH, values![]).await.unwrap()[0].int(0).unwrap();
     let mut found = 0;
     for task in writing {
         task.await.unwrap().unwrap();
