@@ -236,3 +236,6 @@ pub struct DeclaredUse {
     /// A path template as in [`EndpointSpec::path`].
     pub path: String,
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! The room as its users see it: callers, grants, revocation across nodes, and what is refused while the
 //! snapshot cannot be relied upon.
 
+mod tokens;
 pub(crate) mod world;
 
 use std::time::Duration;

@@ -3,8 +3,10 @@
 mod connections;
 mod feed;
 mod keys;
+mod paging;
 mod principals;
 mod providers;
+mod races;
 mod records;
 mod separation;
 mod tenants;

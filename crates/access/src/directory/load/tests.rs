@@ -230,6 +230,54 @@ async fn more_rows_than_a_page_are_all_there() {
     assert_eq!(directory.tenants[&tenant(2)].connections.len(), 3);
 }
 
+/// One random act on the store, as a change of one tenant.
+fn act(kind: u8, tenant_number: u128, connection: u128, exists: bool) -> Change {
+    let change = Change::of(tenant(tenant_number));
+    let id = ConnectionId::from_u128(tenant_number * 1_000 + connection);
+    match kind {
+        0 if !exists => {
+            let row = values![id, format!("n-{connection}"), "shopify", spec(connection), "pending", 1i64];
+            change.step(&rows::connections::INSERT, row)
+        }
+        1 => change.step(&ACTIVATE, values![id]),
+        2 => change.step(&MEDDLE_CONNECTION, values![id, spec(connection + 1)]),
+        3 => change.step(&MEDDLE_CONNECTION, values![id, "broken"]),
+        4 => change
+            .step(&MEDDLE_PRINCIPAL, values![PrincipalId::from_u128(tenant_number), "[\"audit.read\"]", "service"]),
+        _ => change.step(&MEDDLE_KEY, values![KeyId::from_u128(tenant_number), "[]"]),
+    }
+}
+
+/// Whatever happens in whatever order, and whenever the snapshot is brought up to date: it shows what one
+/// shows that is made from nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn any_history_shows_what_a_fresh_start_shows() {
+    use lockgate_vocabulary::Entropy;
+    for seed in 0..6 {
+        let (ground, chance) = (Ground::new().await, lockgate_testkit::SeededEntropy::new(seed));
+        let roll = |below: u8| {
+            let mut byte = [0];
+            chance.fill(&mut byte);
+            byte[0] % below
+        };
+        let keeper = ground.keeper().await;
+        for number in 1..4 {
+            ground.apply(founding(number, 0..0)).await;
+        }
+        let mut made = std::collections::HashSet::new();
+        for _ in 0..40 {
+            let (kind, tenant_number, connection) = (roll(6), u128::from(roll(3)) + 1, u128::from(roll(6)));
+            let exists = !(kind == 0 && made.insert((tenant_number, connection)));
+            ground.apply(act(kind, tenant_number, connection, exists)).await;
+            if roll(3) == 0 {
+                keeper.refresh().await.unwrap();
+            }
+        }
+        keeper.refresh().await.unwrap();
+        assert_eq!(shown(&keeper.current()), shown(&ground.keeper().await.current()), "seed {seed}");
+    }
+}
+
 /// Resident memory of this process, in bytes.
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/statm").unwrap();

@@ -1,0 +1,119 @@
+//! Both halves of the room together: a client that the registry made gets a token, calls with it, and
+//! loses it again.
+
+use lockgate_vocabulary::{Arrival, Clock, Listener, TraceContext};
+use serde_json::{Value, json};
+
+use super::world::{World, code, shown, text};
+use super::{ask, change, connect};
+use crate::authn::Presented;
+use crate::caller::Caller;
+use crate::registry::{KeyRecord, MadeKey};
+use crate::scope::Scope;
+use crate::tokens::Posted;
+
+fn arrival(world: &World) -> Arrival {
+    Arrival {
+        peer: "192.0.2.1:1".parse().unwrap(),
+        listener: Listener::Door,
+        at: world.clock.now(),
+        trace: TraceContext::start(&lockgate_testkit::SeededEntropy::new(3)),
+    }
+}
+
+/// A client of acme's whose principal holds these scopes.
+async fn client(world: &World, scopes: &[&str]) -> MadeKey {
+    let operator = world.operator().await;
+    let registry = world.registry(&operator);
+    let new = json!({"name": "client", "kind": "service", "scopes": scopes});
+    registry.create_principal(serde_json::from_value(new).unwrap()).await.unwrap();
+    let key = json!({"principal": "client", "kind": "client-secret"});
+    registry.create_key(serde_json::from_value(key).unwrap()).await.unwrap()
+}
+
+fn form(key: &KeyRecord, secret: &str, more: &str) -> String {
+    format!("grant_type=client_credentials&client_id={}&client_secret={secret}{more}", key.key)
+}
+
+async fn token(world: &World, client: &MadeKey, more: &str) -> Value {
+    let form = form(&client.key, &shown(client), more);
+    let posted = Posted { authorization: None, form: form.as_bytes() };
+    let directory = world.access.directory();
+    let issued = world.access.tokens().issue(&directory, &posted, &arrival(world)).await;
+    serde_json::from_str(&issued.unwrap_or_else(|stop| panic!("{stop}")).body).unwrap()
+}
+
+async fn bearer(world: &World, token: &Value) -> Result<Caller, lockgate_vocabulary::Stop> {
+    let header = format!("Bearer {}", token["access_token"].as_str().unwrap());
+    let presented = Presented { authorization: Some(header.as_bytes()), api_key: None };
+    world.access.identify(presented, &arrival(world)).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_calls_with_its_token_within_the_tokens_scope() {
+    let world = World::new().await;
+    let operator = world.operator().await;
+    connect(&world, &operator, "crm").await;
+    connect(&world, &operator, "mail").await;
+    let client = client(&world, &["integration.connections.call", "integration.runs.read"]).await;
+    let whole = bearer(&world, &token(&world, &client, "").await).await.unwrap();
+    assert!(whole.scopes().has(Scope::RunsRead));
+    assert!(world.access.authorize(&whole, &ask("mail", "POST", "/v1/things")).is_ok());
+    let narrow = token(&world, &client, "&scope=integration.connections.call:crm:read").await;
+    let narrow = bearer(&world, &narrow).await.unwrap();
+    assert!(world.access.authorize(&narrow, &ask("crm", "GET", "/v1/things/1")).is_ok());
+    assert_eq!(code(world.access.authorize(&narrow, &ask("crm", "POST", "/v1/things"))), "access.scope.missing");
+    assert_eq!(code(world.access.authorize(&narrow, &ask("mail", "GET", "/v1/things/1"))), "access.scope.missing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_revoked_withdraws_the_call_under_way() {
+    let world = World::new().await;
+    let operator = world.operator().await;
+    connect(&world, &operator, "crm").await;
+    let client = client(&world, &["integration.connections.call"]).await;
+    let token = token(&world, &client, "").await;
+    let caller = bearer(&world, &token).await.unwrap();
+    let grant = world.access.authorize(&caller, &ask("crm", "GET", "/v1/things/1")).unwrap();
+    world.access.still_holds(&grant).unwrap();
+    let form = form(&client.key, &shown(&client), &format!("&token={}", token["access_token"].as_str().unwrap()));
+    let form = form.replace("grant_type=client_credentials&", "");
+    let posted = Posted { authorization: None, form: form.as_bytes() };
+    let directory = world.access.directory();
+    world.access.tokens().revoke(&directory, &posted, &arrival(&world)).await.unwrap();
+    world.access.refresh().await.unwrap();
+    assert_eq!(code(world.access.still_holds(&grant)), "access.call.withdrawn");
+    assert_eq!(code(bearer(&world, &token).await), "access.token.invalid");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_principal_loses_its_tokens_lose() {
+    let world = World::new().await;
+    let operator = world.operator().await;
+    connect(&world, &operator, "crm").await;
+    let client = client(&world, &["integration.connections.call"]).await;
+    let token = token(&world, &client, "").await;
+    let caller = bearer(&world, &token).await.unwrap();
+    let grant = world.access.authorize(&caller, &ask("crm", "POST", "/v1/things")).unwrap();
+    let registry = world.registry(&operator);
+    let less = json!({"scopes": ["integration.connections.call:crm:read"]});
+    registry.change_principal("client", change(less)).await.unwrap();
+    assert_eq!(code(world.access.still_holds(&grant)), "access.call.withdrawn");
+    let caller = bearer(&world, &token).await.unwrap();
+    assert_eq!(caller.scopes().to_string(), "integration.connections.call:crm:read");
+    registry.change_principal("client", change(json!({"status": "retired"}))).await.unwrap();
+    assert_eq!(code(bearer(&world, &token).await), "access.token.invalid");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_is_no_api_key_and_an_api_key_no_secret() {
+    let world = World::new().await;
+    let client = client(&world, &["audit.read"]).await;
+    assert_eq!(code(world.identify(&shown(&client)).await), "access.key.invalid");
+    let form = form(&client.key, &world.acme.operator, "");
+    let posted = Posted { authorization: None, form: form.as_bytes() };
+    let directory = world.access.directory();
+    let refused = world.access.tokens().issue(&directory, &posted, &arrival(&world)).await;
+    assert_eq!(code(refused), "access.client.invalid");
+    assert!(text(client.secret.as_ref().unwrap()).starts_with("lgs_"));
+}
