@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
-use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::combinators::BoxBody;
 
 use super::spool::Spool;
 
@@ -23,17 +23,17 @@ pub enum Body {
     /// It is on disk, sealed under the tenant's key.
     Spooled(Spool),
     /// It is still to be read from the caller.
-    Streaming(UnsyncBoxBody<Bytes, BoxError>),
+    Streaming(BoxBody<Bytes, BoxError>),
 }
 
 impl Body {
     /// A body that is still to be read.
     pub fn streaming<B>(body: B) -> Self
     where
-        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B: http_body::Body<Data = Bytes> + Send + Sync + 'static,
         B::Error: Into<BoxError>,
     {
-        if body.is_end_stream() { Self::Empty } else { Self::Streaming(body.map_err(Into::into).boxed_unsync()) }
+        if body.is_end_stream() { Self::Empty } else { Self::Streaming(body.map_err(Into::into).boxed()) }
     }
 
     /// How long it is, where that is known already.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use aws_lc_rs::digest;
 use bytes::{Bytes, BytesMut};
 use http_body::Body as _;
-use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::combinators::BoxBody;
 use lockgate_vocabulary::limit::BODY_IN_MEMORY;
 use lockgate_vocabulary::{Refusal, Stop};
 
@@ -45,7 +45,7 @@ impl Body {
 }
 
 struct Gathering<'a> {
-    source: UnsyncBoxBody<Bytes, BoxError>,
+    source: BoxBody<Bytes, BoxError>,
     limits: Limits,
     alarm: &'a mut Alarm,
     read: u64,
@@ -99,7 +99,7 @@ impl Gathering<'_> {
 
 /// The next data of a body. Trailers are not passed on, so they end it.
 fn poll_data(
-    source: &mut UnsyncBoxBody<Bytes, BoxError>,
+    source: &mut BoxBody<Bytes, BoxError>,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<Bytes, BoxError>>> {
     let frame = std::task::ready!(Pin::new(source).poll_frame(cx));
