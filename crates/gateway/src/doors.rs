@@ -1,3 +1,131 @@
 //! The doors: they turn bytes into words and refusals into answers, and decide nothing.
+//!
+//! A request comes out of the strict reader ([`http1`]) and hyper, finds its row in `routes`, and is read
+//! into an order by one of [`outbound`], [`tokens`], [`operations`], [`health`]. Whatever a room refuses
+//! comes back to [`refuse`], the one place that writes it into the trail and shows it.
 
+mod answer;
+mod form;
+mod headers;
+mod health;
 pub mod http1;
+mod operations;
+mod outbound;
+mod refuse;
+mod tokens;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use http::header::{CONNECTION, HeaderValue, UPGRADE};
+use http::{Request, Response, Version};
+use hyper::body::Incoming;
+use lockgate_access::Access;
+use lockgate_audit::Audit;
+use lockgate_egress::Egress;
+use lockgate_store::Store;
+use lockgate_traffic::Traffic;
+use lockgate_vault::Vault;
+use lockgate_vocabulary::{Arrival, Clock, Entropy, Listener, TraceContext};
+
+use crate::refusal::GatewayRefusal;
+use crate::routes::{self, Found, Nowhere, Serves};
+use crate::telemetry::Metrics;
+
+pub use answer::DoorBody;
+
+/// What the callers' door needs of the house.
+pub struct Door {
+    /// Who are you, and may you.
+    pub access: Arc<Access>,
+    /// The way out.
+    pub egress: Egress,
+    /// The trail.
+    pub audit: Audit,
+    /// For keyed digests in records.
+    pub vault: Vault,
+    /// What a refused caller has left.
+    pub traffic: Traffic,
+    /// Whether the store is confirmed.
+    pub store: Store,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub entropy: Arc<dyn Entropy>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Whether the process was told to stop.
+    pub draining: AtomicBool,
+}
+
+/// A request on its way through the door.
+pub(crate) struct Visit {
+    pub(crate) parts: http::request::Parts,
+    pub(crate) body: Incoming,
+    pub(crate) arrival: Arrival,
+}
+
+impl Door {
+    /// Answers one request.
+    pub async fn serve(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<DoorBody> {
+        let begun = self.clock.elapsed();
+        let last = request.version() != Version::HTTP_11 || request.headers().contains_key(UPGRADE);
+        let (parts, body) = request.into_parts();
+        let arrival = self.arrive(&parts, peer);
+        let path = parts.uri.path().to_owned();
+        let (serves, mut response) = match routes::find(&parts.method, &path) {
+            Ok(found) => {
+                let visit = Visit { parts, body, arrival };
+                (Some(found.serves()), self.lead(found, visit).await)
+            }
+            Err(nowhere) => (None, self.lost(nowhere, &arrival)),
+        };
+        if last {
+            // The strict reader reads nothing after such a message, so the peer is told not to send it.
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        let took = self.clock.elapsed().saturating_sub(begun);
+        self.metrics.answered(serves, response.status().as_u16(), took);
+        response
+    }
+
+    /// Says that no new work should be sent here.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+    }
+
+    fn arrive(&self, parts: &http::request::Parts, peer: SocketAddr) -> Arrival {
+        let told = parts.headers.get(headers::TRACEPARENT).and_then(|value| value.to_str().ok());
+        let trace = told
+            .and_then(|text| TraceContext::join(text, &*self.entropy))
+            .unwrap_or_else(|| TraceContext::start(&*self.entropy));
+        Arrival { peer, listener: Listener::Door, at: self.clock.now(), trace }
+    }
+
+    async fn lead(&self, found: Found<'_>, visit: Visit) -> Response<DoorBody> {
+        match found {
+            Found::Call { connection, path } => self.call(connection, path, visit).await,
+            Found::Operation(operation) => self.operation(operation, &visit).await,
+            Found::Fixed(Serves::Token | Serves::Revoke | Serves::Introspect) => {
+                self.tokens(found.serves(), visit).await
+            }
+            Found::Fixed(Serves::Metadata) => self.metadata(),
+            Found::Fixed(Serves::Keys) => self.keys(),
+            Found::Fixed(Serves::Ready) => self.ready(),
+            Found::Fixed(Serves::Health | Serves::Call | Serves::Operation) => self.healthy(),
+        }
+    }
+
+    /// What is not served leads to nobody's object, so it goes into no trail; it is counted.
+    fn lost(&self, nowhere: Nowhere, arrival: &Arrival) -> Response<DoorBody> {
+        match nowhere {
+            Nowhere::Path => self.show(&GatewayRefusal::PathUnknown.refuse().into(), arrival),
+            Nowhere::Method(allowed) => {
+                let mut response = self.show(&GatewayRefusal::MethodNotAllowed.refuse().into(), arrival);
+                response.headers_mut().insert(http::header::ALLOW, HeaderValue::from_static(allowed));
+                response
+            }
+        }
+    }
+}

@@ -15,6 +15,9 @@ lockgate_vocabulary::refusals! {
         /// Too many or too long header fields.
         HeadTooLarge = 431, "gateway.head.too_large", "The request head is too large.",
             "Send at most 100 header fields and 32 KiB in all.";
+        /// A field of the gateway's own does not say what it may say.
+        HeaderInvalid = 400, "gateway.header.invalid", "A header field does not have one of its values.",
+            "Correct the field that the violations name.";
         /// The path is served, but not with this method.
         MethodNotAllowed = 405, "gateway.method.not_allowed", "This path is not served with this method.",
             "Use a method that the Allow header names.";
@@ -24,9 +27,6 @@ lockgate_vocabulary::refusals! {
         /// Nothing is served there.
         PathUnknown = 404, "gateway.path.unknown", "Nothing is served at this path.",
             "Check the path; a call starts with /call/ and the connection's name.";
-        /// The house is being stopped or has not started yet.
-        Unready = 503, "gateway.service.unready", "The gateway is not ready.",
-            "Try again after the time that Retry-After gives.";
         /// The target is too long.
         TargetTooLong = 414, "gateway.target.too_long", "The request target is too long.",
             "Send at most 8 KiB of path and query.";

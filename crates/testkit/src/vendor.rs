@@ -117,7 +117,7 @@ impl Vendor {
     }
 
     /// What to do with the next request for this method and path, such as `GET /v1/things`. The last
-    /// behaviour of a path stays; a path without one answers 404.
+    /// behaviour of a path stays; a path without one does what `*` does, or answers 404.
     pub fn on(&self, line: &str, behaviour: Behaviour) {
         lock(&self.state.script).entry(line.to_owned()).or_default().push_back(behaviour);
     }
@@ -223,7 +223,7 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, state: &State) 
 
 fn next_behaviour(state: &State, line: &str) -> Behaviour {
     let mut script = lock(&state.script);
-    let path = line.split('?').next().unwrap_or(line);
+    let path = line.split('?').next().filter(|path| script.contains_key(*path)).unwrap_or("*");
     let found =
         script.get_mut(path).and_then(|queue| if queue.len() > 1 { queue.pop_front() } else { queue.front().cloned() });
     found.unwrap_or_else(|| Behaviour::Answer(Canned::json(404, r#"{"error":"no_such_resource"}"#)))

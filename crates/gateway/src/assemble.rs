@@ -1,0 +1,167 @@
+//! The bill of materials: every room, in the order in which each needs the ones before it.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use lockgate_access::{Access, Foundation, SealKeys};
+use lockgate_admin::Admin;
+use lockgate_audit::{Audit, Recovered, Relay};
+use lockgate_egress::destination::Destination;
+use lockgate_egress::destination::resolve::{Resolver, SystemResolver};
+use lockgate_egress::{Egress, Errands};
+use lockgate_store::Store;
+use lockgate_traffic::Traffic;
+use lockgate_vault::{Custodian, HOUSE, Vault};
+use lockgate_vocabulary::{Clock, Entropy, Fault, SystemClock, SystemEntropy};
+
+use crate::config::Config;
+use crate::doors::Door;
+use crate::keys;
+use crate::telemetry::Metrics;
+
+/// What our own signing keys are sealed for.
+const SIGNING_KEYS: &str = "signing-keys";
+
+/// Where the outside world plugs in.
+#[derive(Clone)]
+pub struct Seams {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub entropy: Arc<dyn Entropy>,
+    /// Names.
+    pub resolver: Arc<dyn Resolver>,
+}
+
+impl Seams {
+    /// The machine's own.
+    pub fn system() -> Self {
+        Self {
+            clock: Arc::new(SystemClock::new()),
+            entropy: Arc::new(SystemEntropy),
+            resolver: Arc::new(SystemResolver::new()),
+        }
+    }
+}
+
+/// What has to be there before anybody is served: the store, the trail, the vault.
+pub struct Ground {
+    /// The store.
+    pub store: Store,
+    /// The trail.
+    pub audit: Audit,
+    /// What the trail was found to lack.
+    pub recovered: Recovered,
+    /// Secrets.
+    pub vault: Vault,
+}
+
+/// Every room, put together.
+pub struct Rooms {
+    /// The store.
+    pub store: Store,
+    /// The trail.
+    pub audit: Audit,
+    /// Identity and the registry.
+    pub access: Arc<Access>,
+    /// Secrets.
+    pub vault: Vault,
+    /// The way out.
+    pub egress: Egress,
+    /// Appends acts that were recorded inside changes of the store.
+    pub relay: Arc<Relay>,
+    /// The callers' door.
+    pub door: Arc<Door>,
+    /// The operators' side.
+    pub admin: Admin,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// Opens what everything stands on.
+pub async fn lay_ground(config: &Config, seams: &Seams) -> Result<Ground, Fault> {
+    let Seams { clock, entropy, .. } = seams;
+    for folder in [&config.data_dir, &config.spool_dir()] {
+        make_private(folder)?;
+    }
+    let store = Store::open(&config.store, clock.clone()).await?;
+    let signer = keys::checkpoint_signer(&config.checkpoint_key_file, &config.audit.origin())?;
+    let (audit, recovered) = Audit::open(&config.audit, signer, clock.clone(), entropy.clone()).await?;
+    let vault = Vault::open(&config.vault, store.clone(), clock.clone(), entropy.clone()).await?;
+    Ok(Ground { store, audit, recovered, vault })
+}
+
+/// Opens the house.
+pub async fn assemble(config: &Config, seams: &Seams) -> Result<Rooms, Fault> {
+    let Ground { store, audit, recovered, vault } = lay_ground(config, seams).await?;
+    let Seams { clock, entropy, resolver } = seams.clone();
+
+    let destination = Destination::new(&config.egress.destination, resolver, clock.clone())?;
+    let errands = Errands::new(&config.egress, destination.clone(), clock.clone(), None);
+    let foundation = Foundation {
+        store: store.clone(),
+        audit: audit.clone(),
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        seal: seal_keys(&vault),
+        errand: Arc::new(errands),
+    };
+    let access = Arc::new(Access::open(&config.access, foundation).await?);
+    let shared = config.store.redis.is_some().then(|| store.counters());
+    let traffic = Traffic::new(config.traffic.clone(), shared, clock.clone())?;
+    let parts = lockgate_egress::Parts {
+        access: access.clone(),
+        traffic: traffic.clone(),
+        audit: audit.clone(),
+        vault: vault.clone(),
+        store: store.clone(),
+        destination,
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        spool_dir: config.spool_dir(),
+    };
+    let egress = Egress::new(&config.egress, parts);
+    egress.recover(&recovered.unfinished).await?;
+
+    let metrics = Arc::new(Metrics::default());
+    let door = Door {
+        access: access.clone(),
+        egress: egress.clone(),
+        audit: audit.clone(),
+        vault: vault.clone(),
+        traffic,
+        store: store.clone(),
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        metrics: metrics.clone(),
+        draining: AtomicBool::new(false),
+    };
+    let admin = Admin::new(lockgate_admin::Parts {
+        access: access.clone(),
+        custodian: Custodian::new(vault.clone(), access.clone(), audit.clone()),
+        audit: audit.clone(),
+        store: store.clone(),
+        clock,
+        entropy,
+    });
+    let relay = Arc::new(Relay::new(audit.clone(), store.clone()));
+    Ok(Rooms { store, audit, access, vault, egress, relay, door: Arc::new(door), admin, metrics })
+}
+
+/// Our own signing keys are sealed under the house's key.
+fn seal_keys(vault: &Vault) -> SealKeys {
+    let (sealing, opening) = (vault.clone(), vault.clone());
+    SealKeys::new(
+        move |context, plain| sealing.seal(HOUSE, SIGNING_KEYS, context, plain),
+        move |context, sealed| opening.unseal(HOUSE, SIGNING_KEYS, context, sealed),
+    )
+}
+
+/// A folder that only its owner may look into.
+fn make_private(folder: &Path) -> Result<(), Fault> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|error| Fault::broken("make the data folder", error))
+}

@@ -1,0 +1,240 @@
+//! The resource verbs: `lockgate tenant|principal|api-key|provider|connection|credential|run|event …`.
+//!
+//! Each verb becomes one request to the admin API of a running gateway; nothing is decided here. A file
+//! of `resource/` has one resource's verbs and what each sends. Not here: commands that work offline.
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use clap::{Args, Subcommand};
+use http::Method;
+use lockgate_egress::{OperatorAnswer, OperatorClient};
+use lockgate_vocabulary::{Secret, SystemClock};
+use serde_json::{Map, Value};
+
+use super::{Console, Failure};
+
+mod api_key;
+mod connection;
+mod credential;
+mod principal;
+mod print;
+mod provider;
+mod run;
+mod tenant;
+
+/// How the resource verbs reach the gateway.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "For the resource verbs")]
+pub struct Connect {
+    /// Print JSON.
+    #[arg(long = "as-json", global = true)]
+    pub as_json: bool,
+    /// The admin listener of the gateway.
+    #[arg(long, global = true, env = "LOCKGATE_ADMIN", default_value = "http://127.0.0.1:8444", value_name = "URL")]
+    pub admin: String,
+    /// A file whose first line is the operator's API key.
+    #[arg(long, global = true, env = "LOCKGATE_API_KEY_FILE", value_name = "FILE")]
+    pub api_key_file: Option<PathBuf>,
+    /// The operator's API key. Prefer the file: other processes may see the environment.
+    #[arg(long, global = true, env = "LOCKGATE_API_KEY", hide = true, hide_env_values = true, value_name = "KEY")]
+    pub api_key: Option<String>,
+    /// A certificate (PEM) to trust instead of the system's authorities.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub authority: Option<PathBuf>,
+}
+
+/// A resource of the admin API.
+#[derive(Debug, Subcommand)]
+pub enum Resource {
+    /// Tenants and their first operators.
+    #[command(subcommand)]
+    Tenant(tenant::Verb),
+    /// Services, partners, people, agents and operators.
+    #[command(subcommand)]
+    Principal(principal::Verb),
+    /// API keys and client credentials.
+    #[command(subcommand, name = "api-key")]
+    ApiKey(api_key::Verb),
+    /// Vendors: the catalogue's and the tenant's own.
+    #[command(subcommand)]
+    Provider(provider::Verb),
+    /// Accounts at vendors.
+    #[command(subcommand)]
+    Connection(connection::Verb),
+    /// What vendors accept from us.
+    #[command(subcommand)]
+    Credential(credential::Verb),
+    /// Calls that were made.
+    #[command(subcommand)]
+    Run(run::Verb),
+}
+
+/// One request to the admin API.
+#[derive(Debug, PartialEq)]
+struct Order {
+    method: Method,
+    path: String,
+    body: Option<Value>,
+}
+
+/// Why a verb could not be turned into a request, or the gateway not be asked.
+#[derive(Debug)]
+pub struct Usage(pub String);
+
+impl From<Usage> for Failure {
+    fn from(usage: Usage) -> Self {
+        Self::Usage(usage.0)
+    }
+}
+
+/// Carries out one verb and prints what came back.
+pub async fn run(resource: &Resource, connect: &Connect, console: &mut Console) -> Result<(), Failure> {
+    let order = order(resource, &mut console.input)?;
+    let client = client(connect)?;
+    let body = order.body.map(|value| Bytes::from(value.to_string()));
+    let answer = client.send(order.method, &order.path, body).await.map_err(|failure| {
+        Usage(format!("{failure}; is `lockgate serve` running, and is --admin ({}) its admin listener?", connect.admin))
+    })?;
+    print(&answer, connect.as_json, console)
+}
+
+fn order(resource: &Resource, input: &mut dyn Read) -> Result<Order, Usage> {
+    match resource {
+        Resource::Tenant(verb) => Ok(verb.order()),
+        Resource::Principal(verb) => verb.order(),
+        Resource::ApiKey(verb) => verb.order(),
+        Resource::Provider(verb) => verb.order(),
+        Resource::Connection(verb) => verb.order(),
+        Resource::Credential(verb) => verb.order(input),
+        Resource::Run(verb) => Ok(verb.order()),
+    }
+}
+
+fn client(connect: &Connect) -> Result<OperatorClient, Usage> {
+    let key = match (&connect.api_key_file, &connect.api_key) {
+        (Some(path), _) => {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| Usage(format!("--api-key-file {}: {error}", path.display())))?;
+            text.lines().next().unwrap_or_default().trim().to_owned()
+        }
+        (None, Some(key)) => key.clone(),
+        (None, None) => {
+            return Err(Usage(
+                "no API key: set LOCKGATE_API_KEY_FILE, or --api-key-file, to a file that has it".into(),
+            ));
+        }
+    };
+    let authority = match &connect.authority {
+        Some(path) => Some(
+            std::fs::read_to_string(path).map_err(|error| Usage(format!("--authority {}: {error}", path.display())))?,
+        ),
+        None => None,
+    };
+    Ok(OperatorClient::new(&connect.admin, Secret::from(key), authority, Arc::new(SystemClock::new())))
+}
+
+fn print(answer: &OperatorAnswer, json: bool, console: &mut Console) -> Result<(), Failure> {
+    let value: Value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
+    let shown = |text: fn(&Value) -> String| if json { value.to_string() } else { text(&value) };
+    if answer.status.is_success() {
+        let text = shown(print::shown);
+        return if answer.body.is_empty() { Ok(()) } else { console.say(text.trim_end()) };
+    }
+    Err(Failure::Refused(if json { value.to_string() } else { print::refused(answer.status.as_u16(), &value) }))
+}
+
+impl Order {
+    fn read(path: impl Into<String>) -> Self {
+        Self { method: Method::GET, path: path.into(), body: None }
+    }
+
+    fn remove(path: impl Into<String>) -> Self {
+        Self { method: Method::DELETE, path: path.into(), body: None }
+    }
+
+    fn send(method: Method, path: impl Into<String>, body: Map<String, Value>) -> Self {
+        Self { method, path: path.into(), body: Some(Value::Object(body)) }
+    }
+}
+
+/// A page of a list.
+#[derive(Debug, Clone, Args)]
+struct Page {
+    /// Rows at the most, 1 to 1000.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    limit: Option<u32>,
+    /// Where the page before ended.
+    #[arg(long)]
+    cursor: Option<String>,
+}
+
+impl Page {
+    fn of(&self, path: &str) -> Order {
+        let limit = self.limit.map(|limit| ("limit", limit.to_string()));
+        let cursor = self.cursor.as_ref().map(|cursor| ("cursor", cursor.clone()));
+        Order::read(query(path, limit.into_iter().chain(cursor)))
+    }
+}
+
+/// A path with a query; every value is percent-encoded.
+fn query(path: &str, pairs: impl Iterator<Item = (&'static str, String)>) -> String {
+    let pairs: Vec<String> = pairs.map(|(name, value)| format!("{name}={}", segment(&value))).collect();
+    if pairs.is_empty() { path.to_owned() } else { format!("{path}?{}", pairs.join("&")) }
+}
+
+/// A value as one path segment: whatever is not unreserved (RFC 3986) is percent-encoded.
+fn segment(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+/// A length of time as seconds: a number with `s`, `m`, `h` or `d` behind it.
+fn seconds(text: &str) -> Result<u64, String> {
+    let units = [('s', 1), ('m', 60), ('h', 3_600), ('d', 86_400)];
+    let split = units.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(*unit)?, *seconds)));
+    let parsed = split.and_then(|(number, seconds): (&str, u64)| number.parse::<u64>().ok()?.checked_mul(seconds));
+    parsed.ok_or_else(|| "write a number and s, m, h or d, such as 12h or 90d".to_owned())
+}
+
+/// Puts a member in where there is a value.
+fn put(body: &mut Map<String, Value>, name: &str, value: Option<impl Into<Value>>) {
+    if let Some(value) = value {
+        body.insert(name.to_owned(), value.into());
+    }
+}
+
+/// A JSON or TOML file as an object.
+fn object(argument: &str, path: &std::path::Path) -> Result<Map<String, Value>, Usage> {
+    let text =
+        std::fs::read_to_string(path).map_err(|error| Usage(format!("{argument} {}: {error}", path.display())))?;
+    let parsed = if path.extension().is_some_and(|extension| extension == "toml") {
+        toml::from_str(&text).map_err(|error| error.to_string())
+    } else {
+        serde_json::from_str(&text).map_err(|error| error.to_string())
+    };
+    parsed.map_err(|error| Usage(format!("{argument} {}: {error}", path.display())))
+}
+
+/// `CONNECTION METHOD PATH`, such as `stripe GET /v1/customers/{id}`.
+fn declared_use(text: &str) -> Result<Value, Usage> {
+    let parts: Vec<&str> = text.split_whitespace().collect();
+    let [connection, method, path] = parts.as_slice() else {
+        return Err(Usage(format!(
+            "--use {text:?}: write CONNECTION METHOD PATH, such as \"stripe GET /v1/customers/{{id}}\""
+        )));
+    };
+    Ok(serde_json::json!({ "connection": connection, "method": method, "path": path }))
+}
+
+#[cfg(test)]
+mod tests;

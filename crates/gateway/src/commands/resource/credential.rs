@@ -1,0 +1,111 @@
+//! `lockgate credential`: what vendors accept from us. A secret goes in once and never comes out.
+
+use std::io::Read;
+
+use clap::Subcommand;
+use http::Method;
+use serde_json::{Map, json};
+
+use super::{Order, Page, Usage, put, segment};
+
+/// A secret's bytes at the most.
+const SECRET_BYTES: u64 = 64 * 1024;
+
+/// What may be done with credentials.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Takes a credential in, with which its connection becomes active. The secret is read from standard input, so that it is in no argument list.
+    Create {
+        /// Its name.
+        #[arg(long)]
+        name: String,
+        /// The one connection that it is for: id or name.
+        #[arg(long)]
+        connection: String,
+        /// Who answers for it.
+        #[arg(long)]
+        owner: String,
+        /// low, medium, high or critical.
+        #[arg(long, default_value = "high")]
+        sensitivity: String,
+        /// Days after which it should be rotated.
+        #[arg(long)]
+        cadence_days: Option<u32>,
+        /// How long the vendor accepts it, such as 90d.
+        #[arg(long, value_parser = super::seconds)]
+        expires_in: Option<u64>,
+        /// Says that the secret comes on standard input; one line end behind it is dropped.
+        #[arg(long, required = true)]
+        secret_stdin: bool,
+    },
+    /// Takes in a new version, which is used from then on.
+    Rotate {
+        /// Its id or name.
+        id: String,
+        /// Says that the secret comes on standard input; one line end behind it is dropped.
+        #[arg(long, required = true)]
+        secret_stdin: bool,
+    },
+    /// Lists credentials: metadata and fingerprints.
+    List {
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Shows one's metadata.
+    Show {
+        /// Its id or name.
+        id: String,
+    },
+    /// Makes it unusable; connections that use it become degraded at once.
+    Revoke {
+        /// Its id or name.
+        id: String,
+        /// Why, for the record.
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+impl Verb {
+    pub(super) fn order(&self, input: &mut dyn Read) -> Result<Order, Usage> {
+        Ok(match self {
+            Self::Create { name, connection, owner, sensitivity, cadence_days, expires_in, secret_stdin: _ } => {
+                let mut body = Map::from_iter([
+                    ("name".to_owned(), json!(name)),
+                    ("connection".to_owned(), json!(connection)),
+                    ("owner".to_owned(), json!(owner)),
+                    ("sensitivity".to_owned(), json!(sensitivity)),
+                    ("secret".to_owned(), json!(secret(input)?)),
+                ]);
+                put(&mut body, "cadence_days", *cadence_days);
+                put(&mut body, "expires_in", *expires_in);
+                Order::send(Method::POST, "/v1/credentials", body)
+            }
+            Self::Rotate { id, secret_stdin: _ } => {
+                let body = Map::from_iter([("secret".to_owned(), json!(secret(input)?))]);
+                Order::send(Method::POST, format!("/v1/credentials/{}/versions", segment(id)), body)
+            }
+            Self::List { page } => page.of("/v1/credentials"),
+            Self::Show { id } => Order::read(format!("/v1/credentials/{}", segment(id))),
+            Self::Revoke { id, reason } => {
+                let body = Map::from_iter([("reason".to_owned(), json!(reason))]);
+                Order::send(Method::POST, format!("/v1/credentials/{}/revoke", segment(id)), body)
+            }
+        })
+    }
+}
+
+fn secret(input: &mut dyn Read) -> Result<String, Usage> {
+    let mut text = String::new();
+    let read = input.take(SECRET_BYTES + 1).read_to_string(&mut text);
+    read.map_err(|error| Usage(format!("--secret-stdin: standard input is not text: {error}")))?;
+    if text.len() as u64 > SECRET_BYTES {
+        return Err(Usage("--secret-stdin: a secret has 64 KiB at the most".into()));
+    }
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    let text = text.strip_suffix('\r').unwrap_or(text);
+    if text.is_empty() {
+        return Err(Usage("--secret-stdin: nothing came on standard input".into()));
+    }
+    Ok(text.to_owned())
+}

@@ -1,0 +1,101 @@
+//! What each verb sends, and how answers read. The gateway's side is tested over HTTP.
+
+use clap::Parser;
+use http::Method;
+use serde_json::json;
+
+use super::{Order, Resource, order, print, segment};
+
+#[derive(Parser)]
+struct Line {
+    #[command(subcommand)]
+    resource: Resource,
+}
+
+fn sent(line: &str, input: &str) -> Order {
+    let line = Line::try_parse_from(shell(line)).unwrap_or_else(|error| panic!("{error}"));
+    order(&line.resource, &mut input.as_bytes()).unwrap_or_else(|usage| panic!("{}", usage.0))
+}
+
+/// Splits at spaces, but for what stands in single quotes.
+fn shell(line: &str) -> Vec<String> {
+    let parts = line.split('\'').enumerate();
+    let words = parts.flat_map(|(index, part)| match index % 2 {
+        0 => part.split_whitespace().map(str::to_owned).collect(),
+        _ => vec![part.to_owned()],
+    });
+    std::iter::once("lockgate".to_owned()).chain(words).collect()
+}
+
+#[test]
+fn a_secret_comes_from_standard_input_and_loses_one_line_end() {
+    let order = sent("credential create --name s --connection c --owner me --secret-stdin", "sk_live_1\r\n");
+    assert_eq!((order.method, order.path.as_str()), (Method::POST, "/v1/credentials"));
+    let body = json!({ "name": "s", "connection": "c", "owner": "me", "sensitivity": "high", "secret": "sk_live_1" });
+    assert_eq!(order.body, Some(body));
+}
+
+#[test]
+fn an_empty_secret_is_refused_before_anything_is_sent() {
+    let line = Line::try_parse_from(shell("credential rotate s --secret-stdin")).ok().map(|line| line.resource);
+    let usage = order(&line.expect("it parses"), &mut "\n".as_bytes()).expect_err("nothing came");
+    assert!(usage.0.contains("--secret-stdin"), "{}", usage.0);
+}
+
+#[test]
+fn a_declared_use_names_connection_method_and_path() {
+    let order = sent(
+        "principal create --name billing --kind service --scope integration.connections.call --use 'stripe GET /v1/{id}'",
+        "",
+    );
+    let uses = order.body.as_ref().and_then(|body| body.get("endpoints")).cloned();
+    assert_eq!(uses, Some(json!([{ "connection": "stripe", "method": "GET", "path": "/v1/{id}" }])));
+    let bad = Line::try_parse_from(shell("principal create --name b --kind service --scope x --use stripe"));
+    let usage =
+        super::order(&bad.ok().expect("it parses").resource, &mut "".as_bytes()).expect_err("two words are missing");
+    assert!(usage.0.contains("CONNECTION METHOD PATH"));
+}
+
+#[test]
+fn names_are_encoded_into_one_segment() {
+    assert_eq!(segment("../v1/tenants?x"), "..%2Fv1%2Ftenants%3Fx");
+    assert_eq!(sent("connection show a/b", "").path, "/v1/connections/a%2Fb");
+    assert_eq!(sent("run list --outcome unknown --limit 5", "").path, "/v1/runs?outcome=unknown&limit=5");
+}
+
+#[test]
+fn a_refusal_reads_as_code_reason_and_place() {
+    let answer = lockgate_egress::OperatorAnswer {
+        status: http::StatusCode::UNPROCESSABLE_ENTITY,
+        headers: http::HeaderMap::new(),
+        body: json!({ "code": "access.input.invalid", "title": "Not valid.", "trace_id": "00ff",
+            "violations": [{ "pointer": "/name", "reason": "too long" }] })
+        .to_string()
+        .into(),
+    };
+    let mut console = crate::commands::Console::new(std::io::empty(), std::io::sink(), std::io::sink());
+    let failure = print(&answer, false, &mut console).expect_err("it was refused");
+    let text = failure.to_string();
+    assert!(matches!(failure, crate::commands::Failure::Refused(_)));
+    assert!(
+        text.contains("access.input.invalid") && text.contains("/name: too long") && text.contains("00ff"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_list_reads_as_lines_and_says_how_to_go_on() {
+    let list = json!({ "items": [{ "id": "conn_1", "name": "stripe", "status": "active", "spec": {} }], "next": "c2" });
+    assert_eq!(super::print::shown(&list), "conn_1  stripe  active\n(more: --cursor c2)\n");
+    assert_eq!(super::print::shown(&json!({ "items": [], "next": null })), "(none)\n");
+    assert_eq!(super::print::shown(&json!({ "id": "x", "spec": { "a": 1 }, "gone": null })), "id: x\nspec:\n  a: 1\n");
+}
+
+#[test]
+fn a_length_of_time_has_a_unit() {
+    assert_eq!(super::seconds("90d"), Ok(90 * 86_400));
+    assert_eq!(super::seconds("15m"), Ok(900));
+    for bad in ["90", "d", "1w", "-1d", "99999999999999999999d", ""] {
+        assert!(super::seconds(bad).is_err(), "{bad}");
+    }
+}

@@ -1,0 +1,96 @@
+//! What the file says becomes what the house uses, or is refused by key and with a cure.
+
+use std::path::Path;
+
+use super::*;
+
+fn parse(text: &str) -> Result<Config, ConfigProblem> {
+    Config::parse(text, Path::new("/gate"))
+}
+
+fn problem(text: &str) -> ConfigProblem {
+    let problem = parse(text).err().unwrap_or_else(|| panic!("{text:?} is refused"));
+    assert!(!problem.cure.is_empty() && !problem.what.is_empty(), "{problem}");
+    problem
+}
+
+#[test]
+fn an_empty_file_is_a_whole_gateway_on_loopback() {
+    let config = parse("").expect("defaults suffice");
+    assert_eq!(config.door.address.to_string(), "127.0.0.1:8443");
+    assert_eq!(config.admin.address.to_string(), "127.0.0.1:8444");
+    assert_eq!(config.data_dir, Path::new("/gate/data"));
+    assert_eq!(config.audit.dir, Path::new("/gate/data/audit"));
+    assert_eq!(config.audit.node.as_str(), "node-1");
+    assert_eq!(config.checkpoint_key_file, Path::new("/gate/checkpoint.key"));
+    assert_eq!(config.vault, lockgate_vault::Config::with_file("/gate/root.key"));
+    assert_eq!(config.access.tokens.issuer, "http://127.0.0.1:8443");
+    assert!([Role::Door, Role::Worker, Role::Admin].iter().all(|role| config.has(*role)));
+    assert!(config.dangers.is_empty());
+}
+
+#[test]
+fn relative_paths_start_where_the_file_is() {
+    let config =
+        parse("data_dir = \"var\"\n[vault]\nroot_key_file = \"keys/root\"\n[audit]\ndir = \"/trail\"").expect("sound");
+    assert_eq!(config.data_dir, Path::new("/gate/var"));
+    assert_eq!(config.audit.dir, Path::new("/trail"));
+    assert_eq!(config.vault, lockgate_vault::Config::with_file("/gate/keys/root"));
+    assert_eq!(config.spool_dir(), Path::new("/gate/var/spool"));
+}
+
+#[test]
+fn only_loopback_goes_without_a_certificate() {
+    for address in ["0.0.0.0:8443", "192.0.2.1:443", "[::]:8443"] {
+        let refused = problem(&format!("[door]\nlisten = \"{address}\""));
+        assert_eq!(refused.key, "door.listen");
+        assert!(refused.cure.contains("certificate_file"), "{refused}");
+    }
+    let with =
+        parse("[door]\nlisten = \"0.0.0.0:8443\"\ncertificate_file = \"c.pem\"\nkey_file = \"k.pem\"").expect("sound");
+    assert_eq!(with.door.tls.expect("a certificate").certificate, Path::new("/gate/c.pem"));
+    assert_eq!(with.access.tokens.issuer, "https://0.0.0.0:8443");
+    assert_eq!(problem("[admin]\ncertificate_file = \"c.pem\"").key, "admin.key_file");
+    assert_eq!(problem("[admin]\nkey_file = \"k.pem\"").key, "admin.certificate_file");
+}
+
+#[test]
+fn names_the_key_that_makes_no_sense() {
+    let cases = [
+        ("[door]\nlisten = \"localhost\"", "door.listen"),
+        ("[door]\nmost_connections = 0", "door.most_connections"),
+        ("node = \"Node 1\"", "node"),
+        ("roles = []", "roles"),
+        ("[audit]\ncheckpoint_key_file = 1", "audit.checkpoint_key_file"),
+    ];
+    for (text, key) in cases {
+        assert_eq!(problem(text).key, key, "{text:?}");
+    }
+}
+
+#[test]
+fn unknown_keys_are_refused_in_every_section() {
+    for section in
+        ["", "door", "admin", "telemetry", "store", "audit", "access", "access.tokens", "vault", "traffic", "egress"]
+    {
+        let text = if section.is_empty() { "surprise = 1".to_owned() } else { format!("[{section}]\nsurprise = 1") };
+        let refused = problem(&text);
+        assert!(refused.to_string().contains("surprise"), "{refused}");
+        assert!(refused.to_string().contains(section), "{refused}");
+    }
+    assert_eq!(problem("door = [").key, "syntax");
+}
+
+#[test]
+fn what_weakens_something_is_listed() {
+    let config = parse("[egress]\ndanger_allow_http_errands = true\n[traffic]\ndanger_fail_open_to_local = false")
+        .expect("sound");
+    assert_eq!(config.dangers, ["egress.danger_allow_http_errands"]);
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let refused = Config::load(Path::new("/nowhere/lockgate.toml")).expect_err("not there");
+    assert_eq!(refused.key, "/nowhere/lockgate.toml");
+    assert!(refused.cure.contains("lockgate init"));
+}

@@ -1,0 +1,30 @@
+//! Whether the process lives, and whether it can serve. Neither tells anything but that.
+
+use std::sync::atomic::Ordering;
+
+use http::{Response, StatusCode};
+use serde_json::json;
+
+use super::answer::json as answer;
+use super::{Door, DoorBody};
+
+impl Door {
+    /// The process answers.
+    pub(super) fn healthy(&self) -> Response<DoorBody> {
+        answer(StatusCode::OK, json!({ "status": "ok" }).to_string(), "no-store")
+    }
+
+    /// It can serve: the trail can be written, the store's epoch is confirmed, nobody told it to stop.
+    pub(super) fn ready(&self) -> Response<DoorBody> {
+        let checks = [
+            ("audit", self.audit.is_sound()),
+            ("store", self.store.epoch().is_confirmed()),
+            ("running", !self.draining.load(Ordering::Acquire)),
+        ];
+        let ready = checks.iter().all(|(_, sound)| *sound);
+        let (status, word) =
+            if ready { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "unready") };
+        let checks: serde_json::Map<_, _> = checks.iter().map(|(name, sound)| ((*name).into(), json!(sound))).collect();
+        answer(status, json!({ "status": word, "checks": checks }).to_string(), "no-store")
+    }
+}

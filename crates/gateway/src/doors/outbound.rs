@@ -1,0 +1,141 @@
+//! `ANY /call/{connection}/{path...}`: bytes to an order, the story's reply to bytes.
+
+use std::borrow::Cow;
+use std::error::Error;
+
+use http::Response;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use lockgate_access::authn::Presented;
+use lockgate_access::template::canonical_path;
+use lockgate_access::{AccessRefusal, Ask};
+use lockgate_egress::{Answer, Body, BoxError, Order, Reply};
+use lockgate_vocabulary::{Arrival, RunId, Stop};
+
+use super::http1::Violation;
+use super::refuse::Refused;
+use super::{Door, DoorBody, Visit, headers};
+use crate::refusal::GatewayRefusal;
+
+impl Door {
+    /// Serves a call.
+    pub(super) async fn call(&self, connection: &str, path: &str, visit: Visit) -> Response<DoorBody> {
+        let Visit { parts, body, arrival } = visit;
+        let run = RunId::generate(&*self.clock, &*self.entropy);
+        let method = parts.method.clone();
+        let target = parts.uri.path_and_query().map(|target| target.as_str().to_owned());
+        let mut refused = Refused {
+            door: "call",
+            arrival: &arrival,
+            method: &method,
+            caller: None,
+            run: Some(run),
+            connection: Some(connection),
+            target: target.as_deref(),
+        };
+        let caller = match self.access.identify(presented(&parts.headers), &arrival).await {
+            Ok(caller) => caller,
+            Err(stop) => return self.refuse(refused, stop).await,
+        };
+        refused.caller = Some(&caller);
+        let order = match order(run, connection, path, parts, body, arrival.clone()) {
+            Ok(order) => order,
+            Err(stop) => return self.refuse(refused, stop).await,
+        };
+        match self.egress.call(caller.clone(), order).await {
+            Ok(reply) => self.reply(reply, &arrival),
+            Err(stop) => self.refuse(refused, stop).await,
+        }
+    }
+
+    fn reply(&self, reply: Reply, arrival: &Arrival) -> Response<DoorBody> {
+        let (run, permit, replayed) = (reply.run(), *reply.permit(), reply.replayed());
+        let mut response = match reply.into_outcome() {
+            Ok(answer) => answered(answer),
+            Err(stop) => self.show(&stop, arrival),
+        };
+        let fields = response.headers_mut();
+        headers::mark(fields, Some(run), arrival);
+        headers::tell_rate(fields, &permit);
+        if replayed {
+            fields.insert(headers::IDEMPOTENT_REPLAYED, http::HeaderValue::from_static("true"));
+        }
+        response
+    }
+}
+
+/// What a request presents.
+pub(super) fn presented(headers: &http::HeaderMap) -> Presented<'_> {
+    let value = |name: http::HeaderName| headers.get(name).map(http::HeaderValue::as_bytes);
+    Presented { authorization: value(http::header::AUTHORIZATION), api_key: value(headers::API_KEY) }
+}
+
+fn order(
+    run: RunId,
+    connection: &str,
+    path: &str,
+    parts: http::request::Parts,
+    body: Incoming,
+    arrival: Arrival,
+) -> Result<Order, Stop> {
+    let spelled = ascii(path);
+    let path =
+        canonical_path(&spelled).map_err(|parse| AccessRefusal::PathAmbiguous.refuse().detail(parse.to_string()))?;
+    Ok(Order {
+        run,
+        ask: Ask { connection: connection.into(), method: parts.method, path: path.into() },
+        query: parts.uri.query().map(|query| ascii(query).into()),
+        dry_run: headers::dry_run(&parts.headers)?,
+        idempotency_key: headers::idempotency_key(&parts.headers)?,
+        respond_async: headers::respond_async(&parts.headers),
+        headers: headers::onward(parts.headers),
+        body: Body::streaming(body.map_err(told)),
+        arrival,
+    })
+}
+
+/// The text with letters beyond ASCII percent-encoded (RFC 3987 section 3.1).
+fn ascii(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() * 3);
+    for letter in text.chars() {
+        if letter.is_ascii() {
+            out.push(letter);
+            continue;
+        }
+        let mut bytes = [0u8; 4];
+        for byte in letter.encode_utf8(&mut bytes).bytes() {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Why a body broke, in the words of the manual where the strict reader found it out.
+fn told(error: hyper::Error) -> BoxError {
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let violation = inner.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if let Some(violation) = violation.and_then(|inner| inner.downcast_ref::<Violation>()) {
+            return Box::new(violation.refusal().refuse().detail(violation.told()));
+        }
+        cause = inner.source();
+    }
+    Box::new(GatewayRefusal::BodyMalformed.refuse().detail("the body ended too early or came too slowly"))
+}
+
+/// A vendor's answer, or an operation to poll.
+fn answered(answer: Answer) -> Response<DoorBody> {
+    let mut response = Response::new(DoorBody::Reply(answer.body));
+    *response.status_mut() = answer.status;
+    *response.headers_mut() = answer.headers;
+    if let Some(operation) = answer.operation {
+        headers::insert(response.headers_mut(), http::header::LOCATION, &format!("/operations/{operation}"));
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,140 @@
+//! A running gateway: sockets and tasks around the rooms, from start to end.
+
+mod operators;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lockgate_vocabulary::Fault;
+use tokio::task::JoinHandle;
+
+use crate::assemble::{self, Rooms, Seams};
+use crate::config::{Config, ConfigProblem, Role};
+use crate::doors::Door;
+use crate::doors::http1::Manners;
+use crate::serve::{House, Socket};
+use crate::shutdown::{self, Stopper};
+use operators::OperatorSide;
+
+/// How often the worker looks for what falls due.
+const TENDING: Duration = Duration::from_secs(60);
+
+/// Why a gateway did not start.
+#[derive(Debug)]
+pub enum StartFailure {
+    /// The configuration makes no sense on this machine.
+    Config(ConfigProblem),
+    /// A room could not be opened.
+    Fault(Fault),
+}
+
+impl From<ConfigProblem> for StartFailure {
+    fn from(problem: ConfigProblem) -> Self {
+        Self::Config(problem)
+    }
+}
+
+impl From<Fault> for StartFailure {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// A gateway that serves.
+pub struct Running {
+    /// Its rooms.
+    pub rooms: Rooms,
+    /// Where callers reach it.
+    pub door: Option<SocketAddr>,
+    /// Where operators reach it.
+    pub admin: Option<SocketAddr>,
+    stopper: Stopper,
+    sockets: Vec<JoinHandle<()>>,
+    chores: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Opens every room and every socket that the configuration's roles call for.
+    pub async fn start(config: &Config, seams: &Seams) -> Result<Self, StartFailure> {
+        // Sockets first: a port that is taken is found before anything is written.
+        let door = bind(config, Role::Door, "door").await?;
+        let admin = bind(config, Role::Admin, "admin").await?;
+        let rooms = assemble::assemble(config, seams).await?;
+        let (stopper, stopping) = shutdown::channel();
+        let house = House {
+            manners: Arc::new(Manners::new(seams.clock.clone(), seams.entropy.clone())),
+            metrics: rooms.metrics.clone(),
+            stopping,
+            drain: config.drain,
+        };
+        let mut sockets = Vec::new();
+        let door = door.map(|(socket, address)| {
+            let door = rooms.door.clone();
+            let answer = move |request, peer| {
+                let door = door.clone();
+                async move { Door::serve(&door, request, peer).await }
+            };
+            sockets.push(tokio::spawn(socket.run(house.clone(), answer)));
+            address
+        });
+        let admin = admin.map(|(socket, address)| {
+            let side = OperatorSide::of(&rooms, seams);
+            let answer = move |request, peer| {
+                let side = side.clone();
+                async move { side.answer(request, peer).await }
+            };
+            sockets.push(tokio::spawn(socket.run(house.clone(), answer)));
+            address
+        });
+        let chores = chores(config, &rooms, seams);
+        Ok(Self { rooms, door, admin, stopper, sockets, chores })
+    }
+
+    /// Stops accepting, lets what is under way end, closes the trail.
+    pub async fn stop(self) -> Result<(), Fault> {
+        self.rooms.door.drain();
+        self.stopper.stop();
+        for socket in self.sockets {
+            // A socket's task does not panic, and nobody aborts it.
+            drop(socket.await);
+        }
+        for chore in &self.chores {
+            chore.abort();
+        }
+        // What the last requests recorded inside changes of the store belongs into the trail before it ends.
+        self.rooms.relay.pass().await?;
+        self.rooms.audit.shutdown().await
+    }
+}
+
+async fn bind(config: &Config, role: Role, name: &'static str) -> Result<Option<(Socket, SocketAddr)>, ConfigProblem> {
+    if !config.has(role) {
+        return Ok(None);
+    }
+    let listen = if role == Role::Admin { &config.admin } else { &config.door };
+    let socket = Socket::bind(name, listen).await?;
+    let address = socket
+        .address()
+        .map_err(|error| ConfigProblem::new(format!("{name}.listen"), error, "Choose another address"))?;
+    Ok(Some((socket, address)))
+}
+
+/// What goes on beside the requests.
+fn chores(config: &Config, rooms: &Rooms, seams: &Seams) -> Vec<JoinHandle<()>> {
+    let relay = rooms.relay.clone();
+    let mut chores = vec![tokio::spawn(async move { relay.run().await })];
+    rooms.egress.start();
+    if config.has(Role::Worker) {
+        let (access, clock) = (rooms.access.clone(), seams.clock.clone());
+        chores.push(tokio::spawn(async move {
+            loop {
+                clock.sleep(TENDING).await;
+                if let Err(stop) = access.tokens().tend().await {
+                    tracing::warn!(%stop, "keys and revocations were not tended");
+                }
+            }
+        }));
+    }
+    chores
+}

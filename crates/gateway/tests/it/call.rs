@@ -1,0 +1,147 @@
+//! `ANY /call/{connection}/{path...}`: the main job, and everything that refuses it.
+
+use lockgate_testkit::Canned;
+
+use crate::world::{VENDOR_SECRET, World};
+
+#[tokio::test]
+async fn a_call_reaches_the_vendor_with_its_credential_and_without_the_callers() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    world.connection(&acme, "pay").await;
+    world.vendor.answers("GET /v1/things/1", Canned::json(200, r#"{"id":1}"#).header("x-vendor", "yes"));
+
+    let more = "X-Forwarded-For: 192.0.2.1\r\nCookie: a=b\r\nX-Lockgate-Session: ses_1\r\nAccept: application/json\r\n";
+    let answer = world.call(&acme.service, "GET", "/call/pay/v1/things/1?a=b%20c", more, "").await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.text(), r#"{"id":1}"#);
+    assert_eq!(answer.header("x-vendor"), Some("yes"));
+    assert!(answer.header("x-lockgate-run").is_some_and(|run| run.starts_with("run_")));
+    for name in ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "traceparent"] {
+        assert!(answer.header(name).is_some(), "{name} is missing: {:?}", answer.headers);
+    }
+
+    let seen = world.vendor.seen().pop().expect("it arrived");
+    assert_eq!(seen.target, "/v1/things/1?a=b%20c");
+    assert_eq!(seen.header("authorization"), Some(format!("Bearer {VENDOR_SECRET}").as_str()));
+    for name in ["x-api-key", "x-forwarded-for", "cookie", "x-lockgate-session", "traceparent", "x-lockgate-run"] {
+        assert!(seen.all(name).is_empty(), "{name} reached the vendor");
+    }
+    assert!(!answer.text().contains(VENDOR_SECRET));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_body_arrives_whole_however_it_was_framed() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    world.connection(&acme, "pay").await;
+    world.vendor.answers("POST /v1/things", Canned::json(201, "{}"));
+    let typed = "Content-Type: application/json\r\n";
+    let answer = world.call(&acme.service, "POST", "/call/pay/v1/things", typed, r#"{"a":1}"#).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+
+    let big = format!("{{\"a\":\"{}\"}}", "x".repeat(200_000));
+    let answer = world.call(&acme.service, "POST", "/call/pay/v1/things", typed, &big).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+
+    let mut client = crate::client::Client::connect(world.door).await;
+    client.send(format!("POST /call/pay/v1/things HTTP/1.1\r\nHost: gate\r\nX-Api-Key: {}\r\n", acme.service)).await;
+    client.send(format!("{typed}Transfer-Encoding: chunked\r\n\r\n3\r\n[1,\r\n2;x=y\r\n2]\r\n0\r\n\r\n")).await;
+    assert_eq!(client.answer().await.expect("an answer").status, 201);
+    let bodies: Vec<Vec<u8>> = world.vendor.seen().into_iter().map(|seen| seen.body).collect();
+    assert_eq!(bodies, [br#"{"a":1}"#.to_vec(), big.into_bytes(), b"[1,2]".to_vec()]);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_reaches_nobody() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    world.connection(&acme, "pay").await;
+    world.vendor.answers("POST /v1/things", Canned::json(201, "{}"));
+    let head = format!("POST /call/pay/v1/things HTTP/1.1\r\nHost: gate\r\nX-Api-Key: {}\r\n", acme.service);
+    for rest in ["Transfer-Encoding: chunked\r\n\r\n3\r\nabcX", "Content-Length: 9\r\n\r\nabc"] {
+        let mut client = crate::client::Client::connect(world.door).await;
+        client.send(format!("{head}{rest}")).await;
+        client.finish().await;
+        let answers = client.answers().await;
+        assert_eq!(answers.len(), 1, "{rest:?}");
+        assert_eq!(answers[0].status, 400, "{rest:?}: {}", answers[0].text());
+    }
+    assert_eq!(world.vendor.count("POST /v1/things"), 0);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_is_not_declared_is_refused_and_recorded() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    world.connection(&acme, "pay").await;
+    for (method, path) in [("GET", "/call/pay/v1/other"), ("PUT", "/call/pay/v1/things/1"), ("GET", "/call/pay/")] {
+        let answer = world.call(&acme.service, method, path, "", "").await;
+        assert_eq!(answer.status, 403, "{method} {path}: {}", answer.text());
+        assert!(answer.header("x-lockgate-run").is_some() && answer.header("x-ratelimit-limit").is_some());
+    }
+    assert!(world.vendor.seen().is_empty());
+    let trail = world.trail(&acme).await;
+    let refused = trail.iter().filter(|entry| entry.to_string().contains("\"call\"")).count();
+    assert!(refused >= 3, "{trail:?}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn anothers_connection_and_one_that_is_not_there_are_equal() {
+    let world = World::start().await;
+    let (acme, globex) = (world.tenant("acme").await, world.tenant("globex").await);
+    let foreign = world.connection(&acme, "pay").await;
+    let by_name = world.read(&globex.service, "/call/pay/v1/things/1").await;
+    let by_id = world.read(&globex.service, &format!("/call/{foreign}/v1/things/1")).await;
+    let missing = world.read(&globex.service, "/call/nope/v1/things/1").await;
+    let made_up = world.read(&globex.service, "/call/conn_01hzzzzzzzzzzzzzzzzzzzzzzz/v1/things/1").await;
+    assert_eq!(missing.status, 403, "{}", missing.text());
+    for other in [by_name, by_id, made_up] {
+        assert_eq!(other.blanked(), missing.blanked());
+    }
+    assert!(world.vendor.seen().is_empty());
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_path_with_two_readings_is_refused() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    world.connection(&acme, "pay").await;
+    for path in [
+        "/v1/things/%2e%2e/x",
+        "/v1/things/../x",
+        "/v1//things/1",
+        "/v1/things/a%2fb",
+        "/v1/things/%00",
+        "/v1/things/%ff",
+    ] {
+        let answer = world.read(&acme.service, &format!("/call/pay{path}")).await;
+        assert_eq!((answer.status, answer.code().as_str()), (400, "access.path.ambiguous"), "{path}");
+    }
+    assert!(world.vendor.seen().is_empty());
+    world.vendor.answers("GET /v1/things/caf%C3%A9", Canned::json(200, "{}"));
+    let answer = world.read(&acme.service, "/call/pay/v1/things/caf\u{e9}").await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(world.vendor.count("GET /v1/things/caf%C3%A9"), 1);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_dry_run_sends_nothing_and_an_unclear_one_is_refused() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    world.connection(&acme, "pay").await;
+    let dry = world.call(&acme.service, "POST", "/call/pay/v1/things", "X-DryRun: true\r\n", "").await;
+    assert!(dry.status < 300, "{}", dry.text());
+    let unclear = world.call(&acme.service, "POST", "/call/pay/v1/things", "X-DryRun: yes\r\n", "").await;
+    assert_eq!((unclear.status, unclear.code().as_str()), (400, "gateway.header.invalid"));
+    let key = world.call(&acme.service, "POST", "/call/pay/v1/things", "Idempotency-Key: \r\n", "").await;
+    assert_eq!((key.status, key.code().as_str()), (400, "gateway.header.invalid"));
+    assert!(world.vendor.seen().is_empty());
+    world.end().await;
+}

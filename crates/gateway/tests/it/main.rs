@@ -1,0 +1,18 @@
+//! The gateway from outside its process boundary: real sockets, real TLS to a vendor, a real store, and a
+//! clock that the tests move. Each module is one subject; [`world`] is what they all stand on.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "in a test, what cannot be done is a failure"
+)]
+#![expect(clippy::string_slice, reason = "answers are cut where their lines end")]
+
+mod call;
+mod client;
+mod http1;
+mod lifecycle;
+mod surface;
+mod tokens;
+mod world;

@@ -1,0 +1,94 @@
+//! The whole surface: for each row of the table a request without a credential, one of a foreign tenant's,
+//! and a wrong method; none of them reaches anybody, and what was refused is in a trail.
+
+use lockgate_gateway::routes::{ROUTES, Serves};
+
+use crate::client::Client;
+use crate::world::World;
+
+fn path_of(row: &str) -> String {
+    row.replace("{connection}", "pay")
+        .replace("{path...}", "v1/things/1")
+        .replace("{operation}", "op_01hzzzzzzzzzzzzzzzzzzzzzzz")
+}
+
+async fn request(world: &World, head: String) -> crate::client::Answer {
+    let mut client = Client::connect(world.door).await;
+    client.send(head).await;
+    client.answer().await.expect("an answer")
+}
+
+#[tokio::test]
+async fn nothing_guarded_is_served_without_a_credential() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    world.connection(&acme, "pay").await;
+    for row in ROUTES {
+        let method = row.methods.split(", ").next().expect("a method");
+        let typed = if method == "POST" { "Content-Type: application/x-www-form-urlencoded\r\n" } else { "" };
+        let path = path_of(row.path);
+        let answer =
+            request(&world, format!("{method} {path} HTTP/1.1\r\nHost: gate\r\n{typed}Content-Length: 0\r\n\r\n"))
+                .await;
+        let refused = matches!(answer.status, 400 | 401);
+        assert_eq!(refused, row.guarded, "{}: {} {}", row.path, answer.status, answer.text());
+        assert!(answer.header("traceparent").is_some() || !row.guarded, "{}", row.path);
+    }
+    assert!(world.vendor.seen().is_empty());
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_foreign_tenants_objects_are_not_there() {
+    let world = World::start().await;
+    let (acme, globex) = (world.tenant("acme").await, world.tenant("globex").await);
+    world.connection(&acme, "pay").await;
+    for row in ROUTES.iter().filter(|row| matches!(row.serves, Serves::Call | Serves::Operation)) {
+        let path = path_of(row.path);
+        let answer = world.read(&globex.service, &path).await;
+        assert_eq!(answer.status, 403, "{path}: {}", answer.text());
+        assert!(!answer.text().contains("acme") && !answer.text().contains(&acme.id));
+        let trail = world.trail(&globex).await;
+        let recorded = trail.iter().any(|entry| entry.to_string().contains(&answer.code()));
+        assert!(recorded, "{path}: the refusal is in the trail");
+        let other = world.trail(&acme).await;
+        assert!(
+            other.iter().all(|entry| !entry.to_string().contains(&globex.id)),
+            "nothing of it is in the other's trail"
+        );
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_wrong_method_and_a_path_that_is_not_served_are_told_apart() {
+    let world = World::start().await;
+    for row in ROUTES.iter().filter(|row| row.serves != Serves::Call) {
+        let wrong = if row.methods.contains("POST") { "GET" } else { "POST" };
+        let head = format!("{wrong} {} HTTP/1.1\r\nHost: gate\r\nContent-Length: 0\r\n\r\n", path_of(row.path));
+        let answer = request(&world, head).await;
+        assert_eq!((answer.status, answer.code().as_str()), (405, "gateway.method.not_allowed"), "{}", row.path);
+        assert_eq!(answer.header("allow"), Some(row.methods));
+    }
+    for path in ["/", "/nope", "/call/pay", "/oauth", "/operations/", "/metrics", "/v1/tenants"] {
+        let answer = request(&world, format!("GET {path} HTTP/1.1\r\nHost: gate\r\n\r\n")).await;
+        assert_eq!((answer.status, answer.code().as_str()), (404, "gateway.path.unknown"), "{path}");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn metrics_are_the_operators_and_tell_no_tenant() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    world.read(&acme.service, "/call/nope/x").await;
+    let mut client = Client::connect(world.admin).await;
+    client.send("GET /metrics HTTP/1.1\r\nHost: gate\r\n\r\n").await;
+    let text = client.answer().await.expect("an answer").text();
+    assert!(
+        text.contains("lockgate_requests_total{route=\"/call/{connection}/{path...}\",status=\"4xx\"} 1"),
+        "{text}"
+    );
+    assert!(!text.contains("acme") && !text.contains(&acme.id));
+    world.end().await;
+}

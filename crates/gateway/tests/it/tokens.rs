@@ -1,0 +1,108 @@
+//! The issuer's endpoints over the wire.
+
+use serde_json::json;
+
+use crate::client::Client;
+use crate::world::{Tenant, World};
+
+struct Registered {
+    id: String,
+    secret: String,
+}
+
+async fn registered(world: &World, tenant: &Tenant) -> Registered {
+    let body = json!({ "principal": tenant.principal, "kind": "client-secret" });
+    let made = world.make(&tenant.operator, "/v1/api-keys", body).await;
+    let text = |value: &serde_json::Value| value.as_str().expect("text").to_owned();
+    let id = made["key"].get("key").unwrap_or(&made["key"]);
+    Registered { id: text(id), secret: text(&made["secret"]) }
+}
+
+async fn post(world: &World, path: &str, more: &str, form: &str) -> crate::client::Answer {
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: gate\r\nContent-Type: application/x-www-form-urlencoded\r\n{more}\
+         Content-Length: {}\r\n\r\n{form}",
+        form.len()
+    );
+    let mut client = Client::connect(world.door).await;
+    client.send(request).await;
+    client.answer().await.expect("an answer")
+}
+
+fn credentials(client: &Registered) -> String {
+    format!("client_id={}&client_secret={}", client.id, client.secret)
+}
+
+#[tokio::test]
+async fn a_token_is_issued_used_looked_into_and_revoked() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    world.connection(&acme, "pay").await;
+    world.vendor.answers("GET /v1/things/1", lockgate_testkit::Canned::json(200, "{}"));
+    let client = registered(&world, &acme).await;
+    let issued =
+        post(&world, "/oauth/token", "", &format!("grant_type=client_credentials&{}", credentials(&client))).await;
+    assert_eq!(issued.status, 200, "{}", issued.text());
+    assert_eq!(issued.header("cache-control"), Some("no-store"));
+    let token = issued.json()["access_token"].as_str().expect("a token").to_owned();
+
+    let bearer = format!("GET /call/pay/v1/things/1 HTTP/1.1\r\nHost: gate\r\nAuthorization: Bearer {token}\r\n\r\n");
+    let mut caller = Client::connect(world.door).await;
+    caller.send(&bearer).await;
+    assert_eq!(caller.answer().await.expect("an answer").status, 200);
+
+    let form = format!("token={token}&{}", credentials(&client));
+    assert_eq!(post(&world, "/oauth/introspect", "", &form).await.json()["active"], true);
+    assert_eq!(post(&world, "/oauth/revoke", "", &form).await.status, 200);
+    assert_eq!(post(&world, "/oauth/introspect", "", &form).await.json()["active"], false);
+    world.running.rooms.access.refresh().await.expect("the directory");
+    caller.send(&bearer).await;
+    let refused = caller.answer().await.expect("an answer");
+    assert_eq!((refused.status, refused.code().as_str()), (401, "access.token.invalid"));
+    assert!(refused.header("www-authenticate").is_some_and(|told| told.contains("invalid_token")));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn errors_have_the_form_that_clients_know() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let client = registered(&world, &acme).await;
+    let wrong = Registered { id: client.id.clone(), secret: "wrong".into() };
+    let cases = [
+        (format!("grant_type=client_credentials&{}", credentials(&wrong)), 401, "invalid_client"),
+        (format!("grant_type=password&{}", credentials(&client)), 400, "unsupported_grant_type"),
+        (credentials(&client), 400, "invalid_request"),
+        (format!("grant_type=client_credentials&scope=tenants.admin&{}", credentials(&client)), 400, "invalid_scope"),
+    ];
+    for (form, status, error) in cases {
+        let answer = post(&world, "/oauth/token", "", &form).await;
+        assert_eq!((answer.status, answer.json()["error"].as_str()), (status, Some(error)), "{form}");
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+    }
+    let mut other = Client::connect(world.door).await;
+    other
+        .send(
+            "POST /oauth/token HTTP/1.1\r\nHost: gate\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
+        )
+        .await;
+    assert_eq!(other.answer().await.expect("an answer").json()["error"], "invalid_request");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn the_metadata_names_the_keys_and_the_keys_are_public() {
+    let world = World::start().await;
+    let read = async |path: &str| {
+        let mut client = Client::connect(world.door).await;
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: gate\r\n\r\n")).await;
+        client.answer().await.expect("an answer").json()
+    };
+    let metadata = read("/.well-known/oauth-authorization-server").await;
+    assert!(metadata["jwks_uri"].as_str().is_some_and(|uri| uri.ends_with("/.well-known/jwks.json")), "{metadata}");
+    let keys = read("/.well-known/jwks.json").await;
+    let keys = keys["keys"].as_array().expect("keys");
+    assert!(!keys.is_empty());
+    assert!(keys.iter().all(|key| key.get("d").is_none()), "a private key is published");
+    world.end().await;
+}
