@@ -47,3 +47,6 @@ pub use order::{Body, BoxError, Order, Spool};
 pub use refusal::EgressRefusal;
 pub use reply::{Answer, Reply, ReplyBody, ReplyBroken};
 pub use rows::STATEMENTS;
+
+#[cfg(test)]
+mod tests;

@@ -171,7 +171,7 @@ fn accepted(operation: OperationId, run: RunId, wait: Duration) -> Result<Answer
     Ok(Answer { status: StatusCode::ACCEPTED, headers, body, operation: Some(operation) })
 }
 
-fn told(operation: OperationId, run: RunId) -> String {
+pub(crate) fn told(operation: OperationId, run: RunId) -> String {
     json!({ "operation": operation, "run": run, "state": "running", "status": format!("{PATH}{operation}") }).to_string()
 }
 

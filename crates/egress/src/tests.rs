@@ -1,0 +1,14 @@
+//! The story against real vendors on loopback: every way of going well, of failing, and of being attacked.
+
+mod bodies;
+mod errands;
+mod hostile;
+mod idempotency;
+mod lines;
+mod operations;
+mod plain;
+mod redirects;
+mod retries;
+mod two;
+mod unknown;
+mod world;

@@ -1,0 +1,102 @@
+//! The house's own errands, and the operator's way in.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Method;
+use lockgate_testkit::{Behaviour, Canned, Vendor};
+use lockgate_vocabulary::{Clock, Errand, ErrandFailure, ErrandOrder, ErrandPurpose, Secret, SystemClock};
+
+use crate::destination::resolve::StaticResolver;
+use crate::destination::Destination;
+use crate::{Config, Errands, OperatorClient, OperatorFailure};
+
+fn errands(vendor: &Vendor, change: impl FnOnce(&mut Config)) -> Errands {
+    let mut config = Config { danger_errand_networks: vec!["127.0.0.0/8".parse().expect("a network")], ..Config::default() };
+    change(&mut config);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let names = [("issuer.test".to_owned(), vec!["127.0.0.1".parse().expect("an address")])];
+    let names = StaticResolver::new(&names.into_iter().collect()).expect("a map");
+    let destination = Destination::new(&config.destination, Arc::new(names), clock.clone()).expect("a guard");
+    Errands::new(&config, destination, clock, Some(vendor.authority_pem.clone()))
+}
+
+fn order(url: String) -> ErrandOrder {
+    ErrandOrder { purpose: ErrandPurpose::IssuerKeys, url, most_bytes: 1_000, within: Duration::from_secs(5) }
+}
+
+#[tokio::test]
+async fn an_errand_brings_what_was_asked_for() {
+    let vendor = Vendor::start("issuer.test").await;
+    vendor.answers("GET /keys", Canned::json(200, r#"{"keys":[]}"#).header("cache-control", "public, max-age=300"));
+    let url = format!("https://issuer.test:{}/keys", vendor.address.port());
+    let answer = errands(&vendor, |_| ()).run(order(url)).await.expect("an answer");
+    assert_eq!((answer.status, answer.body.as_slice()), (200, br#"{"keys":[]}"#.as_slice()));
+    assert_eq!(answer.fresh_for, Some(Duration::from_secs(300)));
+    let seen = vendor.seen();
+    assert_eq!((seen.len(), seen[0].header("authorization")), (1, None));
+}
+
+#[tokio::test]
+async fn an_errand_is_under_the_same_guard() {
+    let vendor = Vendor::start("issuer.test").await;
+    let port = vendor.address.port();
+    let closed = errands(&vendor, |config| config.danger_errand_networks.clear());
+    for (url, wanted) in [
+        (format!("https://issuer.test:{port}/keys"), "egress.address.loopback"),
+        ("http://issuer.test/keys".into(), "egress.url.scheme"),
+        ("https://169.254.169.254/".into(), "egress.address.metadata"),
+        ("https://user@issuer.test/".into(), "egress.url.userinfo"),
+    ] {
+        let failed = closed.run(order(url.clone())).await.expect_err("refused");
+        assert_eq!(failed, ErrandFailure::Refused(wanted), "{url}");
+    }
+    assert_eq!(vendor.connections(), 0);
+}
+
+#[tokio::test]
+async fn an_errand_is_bounded() {
+    let vendor = Vendor::start("issuer.test").await;
+    let url = |path: &str| format!("https://issuer.test:{}{path}", vendor.address.port());
+    let errands = errands(&vendor, |_| ());
+    vendor.answers("GET /large", Canned::bytes(200, vec![b'x'; 1_001]));
+    vendor.answers("GET /moved", Canned::bytes(302, "").header("location", "/keys"));
+    vendor.answers("GET /packed", Canned::bytes(200, "x").header("content-encoding", "gzip"));
+    vendor.on("GET /gone", Behaviour::Hang);
+    for (path, wanted) in [
+        ("/large", ErrandFailure::Refused("egress.answer.too_large")),
+        ("/moved", ErrandFailure::Refused("egress.redirect.not_followed")),
+        ("/packed", ErrandFailure::Refused("egress.answer.encoding")),
+        ("/gone", ErrandFailure::Unreachable),
+    ] {
+        assert_eq!(errands.run(order(url(path))).await.expect_err("refused"), wanted, "{path}");
+    }
+}
+
+fn client(base: &str, pem: Option<String>) -> OperatorClient {
+    OperatorClient::new(base, Secret::from("key_x".to_owned()), pem, Arc::new(SystemClock::new()))
+}
+
+#[tokio::test]
+async fn the_operators_client_speaks_in_the_clear_to_this_machine_alone() {
+    let gateway = Vendor::start_plain().await;
+    gateway.answers("POST /v1/tenants", Canned::json(201, r#"{"tenant":"x"}"#));
+    let base = format!("http://127.0.0.1:{}", gateway.address.port());
+    let answer = client(&base, None).send(Method::POST, "/v1/tenants", Some(Bytes::from_static(b"{}"))).await;
+    assert_eq!(answer.expect("an answer").status, 201);
+    assert_eq!(gateway.seen()[0].header("x-api-key"), Some("key_x"));
+    let far = client("http://192.0.2.7:8444", None).send(Method::GET, "/v1/tenants", None).await;
+    assert!(matches!(far, Err(OperatorFailure::Address(_))), "{far:?}");
+}
+
+#[tokio::test]
+async fn the_operators_client_checks_whom_it_speaks_to() {
+    let gateway = Vendor::start("localhost").await;
+    gateway.answers("GET /v1/tenants", Canned::json(200, "[]"));
+    let base = format!("https://localhost:{}/", gateway.address.port());
+    let trusted = client(&base, Some(gateway.authority_pem.clone()));
+    assert_eq!(trusted.send(Method::GET, "/v1/tenants", None).await.expect("an answer").status, 200);
+    let strange = client(&base, None).send(Method::GET, "/v1/tenants", None).await;
+    assert!(matches!(strange, Err(OperatorFailure::Unreachable(_))), "{strange:?}");
+}

@@ -1,0 +1,167 @@
+//! Vendors that lie, drip, flood and break off: each is named, bounded and recorded, and none gets a
+//! second request that it should not.
+
+use std::time::Duration;
+
+use lockgate_audit::Outcome;
+use lockgate_testkit::{Behaviour, Canned};
+use serde_json::json;
+
+use super::world::{World, code};
+use crate::EgressRefusal;
+
+const LINE: &str = "GET /base/v1/things/1";
+
+async fn world() -> World {
+    World::with(|_, spec| spec["retries"] = json!(0)).await
+}
+
+fn raw(text: &str) -> Behaviour {
+    Behaviour::Raw(text.as_bytes().to_vec())
+}
+
+#[tokio::test]
+async fn answers_that_are_none_are_named() {
+    let world = world().await;
+    let long = "x".repeat(40_000);
+    let many: String = (0..101).map(|number| format!("x-{number}: 1\r\n")).collect();
+    let cases = [
+        (raw("HTTP/1.1 abc\r\n\r\n"), EgressRefusal::AnswerHead),
+        (raw("SSH-2.0-OpenSSH_9.2\r\n"), EgressRefusal::AnswerHead),
+        (raw("HTTP/1.1 200 OK\r\nbad name: 1\r\n\r\n"), EgressRefusal::AnswerHead),
+        (raw("HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nok"), EgressRefusal::AnswerHead),
+        (raw("HTTP/1.1 200 OK\r\nfolded: a\r\n b\r\n\r\n"), EgressRefusal::AnswerHead),
+        (Behaviour::Raw(format!("HTTP/1.1 200 OK\r\nx: {long}\r\n\r\n").into_bytes()), EgressRefusal::AnswerHeadTooLarge),
+        (Behaviour::Raw(format!("HTTP/1.1 200 OK\r\n{many}\r\n").into_bytes()), EgressRefusal::AnswerHeadTooLarge),
+        (Behaviour::Endless(b"HTTP/1.1 200 OK\r\n".to_vec(), b"x-more: 1\r\n".to_vec()), EgressRefusal::AnswerHeadTooLarge),
+        (Behaviour::Hang, EgressRefusal::VendorReset),
+        (raw("HTTP/1.1 200 O"), EgressRefusal::VendorReset),
+        (
+            raw("HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"),
+            EgressRefusal::AnswerFraming,
+        ),
+        (raw("HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n"), EgressRefusal::AnswerFraming),
+        (raw("HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n"), EgressRefusal::AnswerUpgrade),
+        (raw("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 2\r\n\r\nzz"), EgressRefusal::AnswerEncoding),
+        (raw("HTTP/1.1 200 OK\r\ncontent-length: 100000001\r\n\r\n"), EgressRefusal::AnswerTooLarge),
+    ];
+    for (number, (behaviour, wanted)) in cases.into_iter().enumerate() {
+        world.vendor.forget(LINE);
+        world.vendor.on(LINE, behaviour);
+        let order = world.order("GET /v1/things/1");
+        let run = order.run;
+        assert_eq!(code(world.send(order).await), wanted.info().code, "case {number}");
+        assert_eq!(world.vendor.count(LINE), number + 1, "case {number}");
+        let (outcome, recorded) = world.outcome(run).await;
+        assert_eq!((outcome, recorded.as_deref()), (Outcome::Failed, Some(wanted.info().code)), "case {number}");
+    }
+    assert_eq!(world.egress.idle_lines(), 0, "no line is used again after any of it");
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_resets_the_stream_and_is_recorded() {
+    let world = world().await;
+    let cases = [
+        ("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf", EgressRefusal::AnswerTruncated),
+        ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n", EgressRefusal::AnswerTruncated),
+        ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nhalf\r\n", EgressRefusal::AnswerTruncated),
+    ];
+    for (text, wanted) in cases {
+        world.vendor.forget(LINE);
+        world.vendor.on(LINE, raw(text));
+        let order = world.order("GET /v1/things/1");
+        let run = order.run;
+        let got = world.send(order).await.expect("a head");
+        assert_eq!(got.body, format!("broken: {}", wanted.info().code), "{text}");
+        assert_eq!(world.outcome(run).await, (Outcome::Failed, Some(wanted.info().code.to_owned())));
+    }
+}
+
+#[tokio::test]
+async fn a_flood_is_cut_at_the_limit() {
+    let world = world().await;
+    let flood = Behaviour::Endless(
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_vec(),
+        [b"1000\r\n".to_vec(), vec![b'x'; 4096], b"\r\n".to_vec()].concat(),
+    );
+    world.vendor.on("GET /base/v1/small", flood.clone());
+    let got = world.call("GET /v1/small").await.expect("a head");
+    assert_eq!(got.body, "broken: egress.answer.too_large");
+    world.vendor.on(LINE, flood);
+    let order = world.order("GET /v1/things/1");
+    let run = order.run;
+    assert_eq!(world.send(order).await.expect("a head").body, "broken: egress.answer.too_large");
+    let ended = world.run(run).await.ended.expect("it ended");
+    assert!(ended.answer_bytes.is_some_and(|bytes| bytes <= 10_000_000), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_vendor_that_stops_in_the_middle_is_given_up() {
+    let world = world().await;
+    world.vendor.on(LINE, Behaviour::Stall(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf".to_vec()));
+    let before = world.sleepers_at_rest().await;
+    let call = world.spawn(world.order("GET /v1/things/1")).await;
+    world.vendor.wait_for(LINE, 1).await;
+    world.until(|| world.clock.sleepers() > before).await;
+    // The body's own patience begins with its first pause.
+    while !call.is_finished() {
+        world.pass(Duration::from_secs(1)).await;
+    }
+    let got = call.await.expect("it ran").expect("a head");
+    assert!(got.body.starts_with("broken: egress.answer."), "{}", got.body);
+}
+
+#[tokio::test]
+async fn what_does_not_follow_its_declaration_is_refused() {
+    let world = world().await;
+    let cases = [
+        ("GET /v1/typed", Canned::bytes(200, "<p>").header("content-type", "text/html"), EgressRefusal::AnswerMediaType),
+        ("GET /v1/typed", Canned::bytes(200, "{}"), EgressRefusal::AnswerMediaType),
+        ("GET /v1/checked", Canned::json(200, "[]"), EgressRefusal::AnswerSchema),
+        ("GET /v1/checked", Canned::json(200, r#"{"id":1,"id":2}"#), EgressRefusal::AnswerSchema),
+        ("GET /v1/checked", Canned::json(200, r#"{"id":1"#), EgressRefusal::AnswerSchema),
+        ("GET /v1/checked", Canned::json(200, &format!(r#"{{"id":1,"name":"{}"}}"#, "x".repeat(5_000))), EgressRefusal::AnswerTooLarge),
+        ("GET /v1/checked", Canned::bytes(200, r#"{"id":1}"#).header("content-type", "text/plain"), EgressRefusal::AnswerMediaType),
+    ];
+    for (line, canned, wanted) in cases {
+        let at_vendor = line.replace("/v1", "/base/v1");
+        world.vendor.forget(&at_vendor);
+        world.vendor.answers(&at_vendor, canned);
+        assert_eq!(code(world.call(line).await), wanted.info().code, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_packed_answer_goes_on_only_to_who_asked_for_it() {
+    let world = world().await;
+    let packed = "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n\r\n\x1f\x08zz";
+    world.vendor.on(LINE, raw(packed));
+    let mut order = world.order("GET /v1/things/1");
+    order.headers.insert("accept-encoding", "gzip".parse().expect("a value"));
+    let got = world.send(order).await.expect("an answer");
+    assert_eq!((got.headers["content-encoding"].as_bytes(), got.body.len()), (b"gzip".as_slice(), 4));
+    assert_eq!(world.vendor.seen()[0].header("accept-encoding"), Some("gzip"));
+
+    world.vendor.on("GET /base/v1/checked", raw(packed));
+    let mut order = world.order("GET /v1/checked");
+    order.headers.insert("accept-encoding", "gzip".parse().expect("a value"));
+    assert_eq!(code(world.send(order).await), EgressRefusal::AnswerEncoding.info().code);
+    assert_eq!(world.vendor.seen()[1].header("accept-encoding"), Some("identity"));
+}
+
+#[tokio::test]
+async fn what_a_vendor_says_in_our_name_is_dropped() {
+    let world = world().await;
+    let canned = Canned::json(200, "{}")
+        .header("set-cookie", "a=1")
+        .header("x-lockgate-run", "run_x")
+        .header("x-ratelimit-limit", "1")
+        .header("strict-transport-security", "max-age=1")
+        .header("connection", "x-hop")
+        .header("x-hop", "1")
+        .header("x-kept", "1");
+    world.vendor.answers(LINE, canned);
+    let got = world.call("GET /v1/things/1").await.expect("an answer");
+    let names: Vec<&str> = got.headers.keys().map(http::HeaderName::as_str).collect();
+    assert_eq!(names, ["content-type", "x-kept"]);
+}

@@ -1,0 +1,181 @@
+//! Calls that are answered later.
+
+use std::time::Duration;
+
+use lockgate_audit::Outcome;
+use lockgate_store::{Change, Statement, values};
+use lockgate_testkit::{Behaviour, Canned};
+use lockgate_vocabulary::{Clock, OperationId};
+use serde_json::{Value, json};
+
+use super::world::{World, code, read, refusal};
+use crate::{EgressRefusal, OperationState, OperationStatus};
+
+const LINE: &str = "GET /base/v1/things/1";
+
+static LEASES: Statement = Statement::tenant(
+    "test.leases",
+    "UPDATE operations SET lease_until = 0 WHERE tenant = $1 AND state IN ('waiting', 'sending')",
+);
+
+static STATES: Statement =
+    Statement::tenant("test.states", "SELECT state, tries FROM operations WHERE tenant = $1 ORDER BY operation");
+
+async fn status(world: &World, operation: OperationId) -> OperationStatus {
+    world.egress.operation_status(&world.worker().await, operation).await.expect("its own")
+}
+
+/// Has it called with a preference for an operation; the operation, where it came to one.
+async fn accepted(world: &World, line: &str) -> OperationId {
+    let mut order = world.order(line);
+    order.respond_async = true;
+    let reply = world.egress.call(world.worker().await, order).await.expect("a reply");
+    let answer = reply.into_outcome().expect("an answer");
+    assert_eq!(answer.status, 202);
+    let operation = answer.operation.expect("an operation");
+    assert_eq!(answer.headers["location"], format!("/operations/{operation}"));
+    assert!(answer.headers.contains_key("retry-after"));
+    operation
+}
+
+/// Lets time go by until the operation is over.
+async fn over(world: &World, operation: OperationId) -> OperationStatus {
+    loop {
+        let status = status(world, operation).await;
+        if matches!(status.state, OperationState::Ended(_)) {
+            return status;
+        }
+        world.pass(Duration::from_secs(1)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_cannot_wait_goes_on_behind_an_operation() {
+    let world = World::new().await;
+    world.vendor.answers(LINE, Canned::json(429, "{}").header("retry-after", "60"));
+    world.vendor.answers(LINE, Canned::json(200, r#"{"id":1}"#));
+    let operation = accepted(&world, "GET /v1/things/1").await;
+    let running = status(&world, operation).await;
+    assert!(matches!(running.state, OperationState::Running { retry_after } if retry_after >= Duration::from_secs(60)));
+    let ended = over(&world, operation).await;
+    let OperationState::Ended(Ok(answer)) = ended.state else { panic!("{ended:?}") };
+    assert_eq!(answer.status, 200);
+    assert_eq!(world.vendor.count(LINE), 2);
+    let run = world.run(ended.run).await;
+    assert_eq!((run.outcome(), run.attempts.len()), (Some(Outcome::Succeeded), 2));
+    assert_eq!(world.entries("opened").await, 1);
+    assert_eq!(world.events("IntegrationRunCompleted").await.len(), 1);
+}
+
+#[tokio::test]
+async fn the_whole_schedule_is_gone_through() {
+    let world = World::new().await;
+    world.vendor.answers(LINE, Canned::json(429, "{}").header("retry-after", "40"));
+    let operation = accepted(&world, "GET /v1/things/1").await;
+    let ended = over(&world, operation).await;
+    let OperationState::Ended(Err(stop)) = ended.state else { panic!("{ended:?}") };
+    assert_eq!(refusal::<()>(Err(stop)).code(), EgressRefusal::VendorLimited.info().code);
+    assert_eq!(world.vendor.count(LINE), 6, "one attempt and five retries");
+    assert_eq!(world.events("IntegrationFailed").await.len(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_in_time_needs_no_operation() {
+    let world = World::new().await;
+    world.vendor.answers(LINE, Canned::json(200, "{}"));
+    let mut order = world.order("GET /v1/things/1");
+    order.respond_async = true;
+    let reply = world.egress.call(world.worker().await, order).await.expect("a reply");
+    assert_eq!(read(reply).await.expect("an answer").status, 200);
+}
+
+#[tokio::test]
+async fn an_operation_is_its_callers_alone() {
+    let world = World::new().await;
+    world.vendor.answers(LINE, Canned::json(429, "{}").header("retry-after", "60"));
+    let operation = accepted(&world, "GET /v1/things/1").await;
+    let other = world.principal("other", &["integration.connections.call"]).await;
+    let never = OperationId::from_u128(7);
+    for (caller, operation) in [(world.caller(&other).await, operation), (world.worker().await, never)] {
+        let stopped = world.egress.operation_status(&caller, operation).await;
+        assert_eq!(code(stopped), EgressRefusal::OperationUnknown.info().code);
+    }
+}
+
+#[tokio::test]
+async fn a_key_leads_to_its_operation_and_then_to_its_answer() {
+    let world = World::with(|provider, _| provider["idempotency_header"] = json!("idempotency-key")).await;
+    let line = "POST /base/v1/things";
+    world.vendor.answers(line, Canned::json(503, "{}").header("retry-after", "60"));
+    world.vendor.answers(line, Canned::json(201, r#"{"id":9}"#));
+    let keyed = || {
+        let mut order = world.order("POST /v1/things");
+        order.idempotency_key = Some("key-1".into());
+        order.respond_async = true;
+        order
+    };
+    let reply = world.egress.call(world.worker().await, keyed()).await.expect("a reply");
+    let operation = reply.into_outcome().expect("an answer").operation.expect("an operation");
+    let again = world.egress.call(world.worker().await, keyed()).await.expect("a reply");
+    assert!(again.replayed());
+    let again = again.into_outcome().expect("an answer");
+    assert_eq!((again.status.as_u16(), again.operation), (202, Some(operation)));
+    over(&world, operation).await;
+    let got = read(world.egress.call(world.worker().await, keyed()).await.expect("a reply")).await.expect("kept");
+    assert_eq!((got.status.as_u16(), got.body.as_str()), (201, r#"{"id":9}"#));
+    assert_eq!(world.vendor.count(line), 2);
+}
+
+#[tokio::test]
+async fn what_its_node_left_behind_is_ended_honestly() {
+    let world = World::new().await;
+    world.vendor.answers(LINE, Canned::json(429, "{}").header("retry-after", "60"));
+    let waiting = accepted(&world, "GET /v1/things/1").await;
+    expire(&world).await;
+    let ended = status(&world, waiting).await;
+    let OperationState::Ended(Err(stop)) = ended.state else { panic!("{ended:?}") };
+    assert_eq!(refusal::<()>(Err(stop)).code(), EgressRefusal::OperationInterrupted.info().code);
+
+    let line = "PUT /base/v1/things/1";
+    world.vendor.answers(line, Canned::json(503, "{}").header("retry-after", "40"));
+    world.vendor.on(line, Behaviour::Gated(Canned::json(200, "{}")));
+    world.pass(Duration::from_secs(60)).await;
+    let sending = accepted(&world, "PUT /v1/things/1").await;
+    while world.vendor.count(line) < 2 {
+        world.pass(Duration::from_secs(1)).await;
+    }
+    expire(&world).await;
+    let ended = status(&world, sending).await;
+    let OperationState::Ended(Err(stop)) = ended.state else { panic!("{ended:?}") };
+    assert_eq!(refusal::<()>(Err(stop)).code(), EgressRefusal::OutcomeUnknown.info().code);
+    assert_eq!(world.vendor.count(line), 2, "nobody sends it again");
+}
+
+/// What another node finds when the one that held the operations is gone.
+async fn expire(world: &World) {
+    world.store.apply(Change::of(world.tenant).step(&LEASES, vec![])).await.expect("written");
+    world.egress.tidy().await.expect("tidied");
+}
+
+#[tokio::test]
+async fn operations_are_forgotten_after_a_day() {
+    let world = World::new().await;
+    world.vendor.answers(LINE, Canned::json(429, "{}").header("retry-after", "40"));
+    world.vendor.answers(LINE, Canned::json(200, "{}"));
+    let operation = accepted(&world, "GET /v1/things/1").await;
+    over(&world, operation).await;
+    let rows = world.rows(&STATES, vec![]).await;
+    assert_eq!((rows.len(), rows[0].text(0).expect("a state")), (1, "done"));
+    world.clock.advance(Duration::from_secs(24 * 3_600));
+    world.pass(Duration::from_secs(1)).await;
+    world.egress.tidy().await.expect("tidied");
+    assert!(world.rows(&STATES, values![]).await.is_empty());
+    assert!(world.clock.now().as_secs() > 0);
+}
+
+#[test]
+fn an_operations_reply_reads_as_json() {
+    let text = crate::operation::told(OperationId::from_u128(1), lockgate_vocabulary::RunId::from_u128(2));
+    let told: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(told["state"], "running");
+}
