@@ -18,7 +18,7 @@ use crate::directory::{Directory, TenantView};
 use crate::jose::json::Object;
 
 /// Bytes of an issuer's settings at the most.
-pub(crate) const SPEC_BYTES: usize = 256 * 1024;
+const SPEC_BYTES: usize = 256 * 1024;
 
 /// Every external issuer that is trusted.
 #[derive(Debug)]
@@ -119,7 +119,8 @@ impl IssuerBook {
     }
 
     fn resolve(&self, url: &str, owner: TenantId, written: &Arc<str>) -> Option<Arc<TrustedIssuer>> {
-        let spec: Option<IssuerSpec> = serde_json::from_str(written).ok();
+        let spec: Option<IssuerSpec> =
+            if written.len() > SPEC_BYTES { None } else { serde_json::from_str(written).ok() };
         let resolved = spec
             .and_then(|spec| TrustedIssuer::resolve(url, Some(owner), &spec, Arc::clone(written), &self.audience).ok());
         if resolved.is_none() {

@@ -20,7 +20,7 @@ pub struct VerifyingKey {
 
 enum Material {
     Public(ParsedPublicKey),
-    Shared(hmac::Key),
+    Shared(Box<hmac::Key>),
 }
 
 /// The key's bytes are no key of this kind.
@@ -63,7 +63,7 @@ impl VerifyingKey {
             return Err(KeyRejected);
         }
         let key = hmac::Key::new(parameters, secret);
-        Ok(Self { algorithms: Algorithms::of(&[algorithm]), material: Material::Shared(key) })
+        Ok(Self { algorithms: Algorithms::of(&[algorithm]), material: Material::Shared(Box::new(key)) })
     }
 
     /// The algorithms that it is for.

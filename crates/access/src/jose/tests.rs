@@ -146,9 +146,8 @@ fn unencoded_and_detached_payloads_are_not_understood() {
     let Some(file) = corpus("jwt/rfc7520/rfc7797_4.2.hmac-sha2_b64_false.json") else { return };
     let text = file.to_string();
     assert!(text.contains("b64"));
-    for token in ["eyJhbGciOiJIUzI1NiIsImI2NCI6ZmFsc2UsImNyaXQiOlsiYjY0Il19..AAAA"] {
-        assert_eq!(Compact::parse(token, &any_algorithm()).err(), Some(AccessRefusal::TokenHeaderMember));
-    }
+    let token = "eyJhbGciOiJIUzI1NiIsImI2NCI6ZmFsc2UsImNyaXQiOlsiYjY0Il19..AAAA";
+    assert_eq!(Compact::parse(token, &any_algorithm()).err(), Some(AccessRefusal::TokenHeaderMember));
 }
 
 #[test]

@@ -2,19 +2,6 @@
 
 use lockgate_store::Statement;
 
-/// Every statement of this file, for the check that each prepares on every engine.
-pub(crate) const STATEMENTS: &[&Statement] = &[
-    &SIGNING_KEYS,
-    &SIGNING_KEY_ADD,
-    &SIGNING_KEY_FIRST,
-    &SIGNING_KEY_MOVE,
-    &SIGNING_KEY_RETIRE,
-    &SIGNING_KEYS_EXPIRE,
-    &TOKEN_REVOKE,
-    &ASSERTION_USE,
-    &REVOCATIONS_EXPIRE,
-];
-
 /// Keys that are published: `kid, alg, sealed, status, retires_at, created_at`.
 pub(crate) static SIGNING_KEYS: Statement = Statement::house(
     "tokens.signing_keys",

@@ -116,7 +116,6 @@ impl House {
                 addresses: old.addresses.clone(),
                 expires_at: old.expires_at,
                 revoked: old.revoked,
-                ..self::key(id, SERVICE, Verifier::ApiKey([0; 32]))
             };
             change(&mut key);
             view.keys.insert(id, Arc::new(key));

@@ -4,7 +4,7 @@ use lockgate_store::Statement;
 use lockgate_vocabulary::{KeyId, Stop};
 use serde_json::{Value, json};
 
-use super::super::{Posted, rows};
+use super::super::Posted;
 use super::fixture::{
     CALL, CLIENT, CLIENT_TWO, House, OUTSIDER_CLIENT, READ, SECOND_CLIENT, SERVICE, TENANT, code, secret,
 };
@@ -66,7 +66,8 @@ async fn another_secret_of_the_same_client_may_revoke() {
 async fn what_is_no_live_token_of_ours_is_no_error_and_changes_nothing() {
     let mut house = House::new().await;
     let token = house.token(CLIENT).await;
-    for other in ["nonsense", "a.b.c", &token[..token.len() - 2]] {
+    let cut = token.strip_suffix(|_: char| true).expect("a character");
+    for other in ["nonsense", "a.b.c", cut] {
         revoke(&house, &form(CLIENT, other)).await.expect("no error");
     }
     // Another tenant's token is as unknown as one that does not exist.
@@ -118,17 +119,4 @@ async fn a_token_is_described_to_its_own_tenant_alone() {
     let token = house.token(CLIENT).await;
     house.change_principal(SERVICE, |principal| principal.active = false);
     assert_eq!(introspect(&house, SECOND_CLIENT, &token).await, nothing);
-}
-
-#[test]
-fn every_statement_is_sound() {
-    for statement in rows::STATEMENTS {
-        assert_eq!(statement.flaw(), None, "{}", statement.name);
-    }
-}
-
-#[tokio::test]
-async fn every_statement_prepares() {
-    let house = House::new().await;
-    house.store.prepare_all(rows::STATEMENTS).await.expect("prepares");
 }

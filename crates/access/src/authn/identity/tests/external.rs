@@ -305,7 +305,9 @@ async fn a_revoked_external_token_is_refused() {
     let mut house = trusting(IssuerSpec::default()).await;
     let token = idp().token(&claims(&house));
     assert!(house.bearer(&token).await.is_ok());
-    house.change(TENANT, |view| drop(view.revoked.insert("x1".into(), Timestamp::from_secs(1))));
+    house.change(TENANT, |view| {
+        view.revoked.insert("x1".into(), Timestamp::from_secs(1));
+    });
     assert_eq!(why_token(&house, &token).await, AccessRefusal::TokenRevoked);
 }
 
