@@ -44,11 +44,11 @@ pub(crate) static KEYS_SINCE: Statement = Statement::house(
     "SELECT tenant, version, root_key, wrapped FROM tenant_keys WHERE changed > $1 ORDER BY changed, tenant, version",
 );
 
-/// Tenants that have no key yet.
+/// Tenants that changed after an epoch and have no key, behind one tenant.
 pub(crate) static KEYS_MISSING: Statement = Statement::house(
     "vault.keys_missing",
-    "SELECT t.tenant FROM tenants t \
-     WHERE NOT EXISTS (SELECT 1 FROM tenant_keys k WHERE k.tenant = t.tenant) ORDER BY t.tenant LIMIT 1000",
+    "SELECT t.tenant FROM tenants t WHERE t.changed > $1 AND t.tenant > $2 \
+     AND NOT EXISTS (SELECT 1 FROM tenant_keys k WHERE k.tenant = t.tenant) ORDER BY t.tenant LIMIT $3",
 );
 
 /// One tenant's keys.

@@ -4,3 +4,4 @@ pub(crate) mod canary;
 pub(crate) mod fixture;
 mod lending;
 mod opening;
+pub(crate) mod world;

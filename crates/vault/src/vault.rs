@@ -1,5 +1,6 @@
 //! The room as one value: seals and opens, digests, lends a credential to one request.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -42,6 +43,8 @@ pub(crate) struct Inner {
     pub(crate) digests: Digests,
     root_key: Arc<dyn RootKey>,
     epoch: Epoch,
+    /// Up to which epoch every tenant has a key.
+    completed: AtomicU64,
 }
 
 impl Vault {
@@ -68,7 +71,8 @@ impl Vault {
         let house = house_key(root_key.as_ref(), &store, clock.as_ref(), entropy.as_ref()).await?;
         let digests = Digests::new(&house)?;
         let keyring = Keyring::default();
-        let inner = Inner { store, clock, entropy, keyring, digests, root_key, epoch: epoch.clone() };
+        let completed = AtomicU64::new(0);
+        let inner = Inner { store, clock, entropy, keyring, digests, root_key, epoch: epoch.clone(), completed };
         let inner = Arc::new(inner);
         inner.refresh().await?;
         tokio::spawn(follow(Arc::downgrade(&inner), epoch));
@@ -82,7 +86,8 @@ impl Vault {
 
     /// Reads what changed in the store now instead of at the next epoch.
     pub async fn refresh(&self) -> Result<(), Fault> {
-        self.inner.refresh().await
+        self.inner.refresh().await?;
+        self.inner.complete().await
     }
 
     /// Wraps every tenant's key that an earlier root key wrapped under the current one; how many there were.
@@ -167,7 +172,8 @@ impl Inner {
     }
 
     fn lend(&self, connection: &Connection) -> Result<Loan, Stop> {
-        if !self.keyring.is_fresh(self.epoch.value(), self.clock.elapsed()) {
+        let epoch = self.epoch.value();
+        if self.keyring.loaded() < epoch && !self.keyring.is_fresh(epoch, self.clock.elapsed()) {
             return Err(Fault::unavailable("lending a credential", "what changed could not be read for 2 s").into());
         }
         self.keyring.lend(connection, self.clock.now()).map_err(|failure| match failure {
@@ -209,9 +215,25 @@ impl Inner {
             }
         }
         self.keyring.set_loaded(target);
-        for row in self.store.survey(&rows::KEYS_MISSING, vec![]).await? {
-            self.prepare(row.parsed(0)?).await?;
+        Ok(())
+    }
+
+    /// Makes a key for every tenant that came to be since the last time, so that sealing for it needs no
+    /// database.
+    pub(crate) async fn complete(&self) -> Result<(), Fault> {
+        let target = self.epoch.value();
+        let since = i64::try_from(self.completed.load(Ordering::Acquire)).unwrap_or(i64::MAX);
+        let mut behind = String::new();
+        loop {
+            let page = values![since, &behind, rows::PAGE_ROWS];
+            let page = self.store.survey(&rows::KEYS_MISSING, page).await?;
+            for row in &page {
+                self.prepare(row.parsed(0)?).await?;
+            }
+            let Some(last) = page.last() else { break };
+            behind = last.text(0)?.to_owned();
         }
+        self.completed.fetch_max(target, Ordering::AcqRel);
         Ok(())
     }
 
@@ -272,15 +294,19 @@ impl Inner {
 
 /// Follows the store's epoch until the vault or the store is gone.
 async fn follow(vault: Weak<Inner>, mut epoch: Epoch) {
-    while epoch.changed().await.is_some() {
+    loop {
         while let Some(inner) = vault.upgrade() {
-            let Err(fault) = inner.refresh().await else { break };
+            let followed = match inner.refresh().await {
+                Ok(()) => inner.complete().await,
+                failed => failed,
+            };
+            let Err(fault) = followed else { break };
             tracing::warn!(%fault, "the vault could not read what changed");
             let pause = inner.clock.sleep(RETRY);
             drop(inner);
             pause.await;
         }
-        if vault.strong_count() == 0 {
+        if vault.strong_count() == 0 || epoch.changed().await.is_none() {
             return;
         }
     }

@@ -79,9 +79,15 @@ fn spellings(canary: &[u8]) -> Vec<(&'static str, Vec<u8>, bool)> {
     for shift in 0..3usize {
         let shifted = [&[0u8; 2][..shift.min(2)], canary].concat();
         let encoded = STANDARD_NO_PAD.encode(&shifted);
-        let inner = encoded[(shift * 8).div_ceil(6)..shifted.len() * 8 / 6].to_owned();
-        spellings.push(("base64", inner.clone().into_bytes(), false));
-        spellings.push(("base64url", inner.replace('+', "-").replace('/', "_").into_bytes(), false));
+        // What stands before and after the canary determines the digits at both ends.
+        let inner = encoded.as_bytes()[(shift * 8).div_ceil(6)..shifted.len() * 8 / 6].to_vec();
+        let url = inner.iter().map(|digit| match digit {
+            b'+' => b'-',
+            b'/' => b'_',
+            other => *other,
+        });
+        spellings.push(("base64url", url.collect(), false));
+        spellings.push(("base64", inner, false));
     }
     spellings
 }

@@ -9,7 +9,9 @@ use lockgate_access::directory::{Base, Connection, ConnectionStatus, Provider, S
 use lockgate_access::spec::{AuthPlacement, BreakerSpec, LimitSpec, RateHeaders, RedirectSpec};
 use lockgate_store::{Change, Statement, Store, values};
 use lockgate_testkit::ManualClock;
-use lockgate_vocabulary::{Clock, ConnectionId, CredentialId, Fault, Secret, SystemEntropy, TenantId};
+use lockgate_vocabulary::{
+    Clock, ConnectionId, CredentialId, Fault, RunId, Secret, SystemClock, SystemEntropy, TenantId,
+};
 use tempfile::TempDir;
 
 use crate::binding::Binding;
@@ -78,6 +80,18 @@ pub(crate) fn request(uri: &str, headers: &[(&str, &str)]) -> Parts {
     builder.body(()).expect("a request").into_parts().0
 }
 
+/// A store for one test: PostgreSQL where the environment names a server, SQLite elsewhere.
+#[expect(clippy::disallowed_methods, reason = "tests are told by their environment where the server is")]
+fn store_config(folder: &TempDir) -> lockgate_store::Config {
+    match std::env::var("LOCKGATE_TEST_POSTGRES") {
+        Ok(url) => {
+            let unique = RunId::generate(&SystemClock::new(), &SystemEntropy).to_string().split_off(4);
+            lockgate_store::Config::postgres(url, format!("t_{unique}"))
+        }
+        Err(_) => lockgate_store::Config::sqlite(folder.path().join("lockgate.db")),
+    }
+}
+
 /// A store in a folder of its own, and what opens vaults on it.
 pub(crate) struct House {
     pub(crate) folder: TempDir,
@@ -88,8 +102,19 @@ pub(crate) struct House {
 impl House {
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let clock = ManualClock::new();
+        let config = store_config(&folder);
+        Self::on(folder, config).await
+    }
+
+    /// On the embedded database whatever the environment says, for tests that look at its files.
+    pub(crate) async fn embedded() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
         let config = lockgate_store::Config::sqlite(folder.path().join("lockgate.db"));
+        Self::on(folder, config).await
+    }
+
+    async fn on(folder: TempDir, config: lockgate_store::Config) -> Self {
+        let clock = ManualClock::new();
         let store = Store::open(&config, Arc::new(clock.clone())).await.expect("the store opens");
         generate_root_key_file(&folder.path().join("root.key"), &SystemEntropy).expect("a root key");
         Self { folder, store, clock }

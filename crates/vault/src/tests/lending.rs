@@ -170,7 +170,7 @@ async fn a_row_that_cannot_be_read_stops_nobody_else() {
 
 #[tokio::test]
 async fn no_canary_is_on_disk_in_any_spelling() {
-    let house = House::new().await;
+    let house = House::embedded().await;
     let vault = house.vault().await;
     let secret = canary("bearer");
     let own = connection(bearer());

@@ -10,6 +10,8 @@ use tempfile::TempDir;
 use super::*;
 
 const ONE: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+/// The first forty digits of `ONE`: thirty bytes.
+const SHORT: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB";
 const TWO: &str = "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=";
 
 fn written(text: &str, mode: u32) -> (TempDir, PathBuf) {
@@ -124,8 +126,8 @@ fn every_other_text_is_malformed() {
         format!("{TITLE}\ncurrent RK-A {ONE}\n"),
         format!("{TITLE}\ncurrent {} {ONE}\n", "r".repeat(33)),
         format!("{TITLE}\ncurrent rk-a {}\n", ONE.trim_end_matches('=')),
-        format!("{TITLE}\ncurrent rk-a {}\n", &ONE[..40]),
-        format!("{TITLE}\ncurrent rk-a {}AAAA\n", &ONE[..40]),
+        format!("{TITLE}\ncurrent rk-a {}\n", SHORT),
+        format!("{TITLE}\ncurrent rk-a {}AAAA\n", SHORT),
         format!("{TITLE}\ncurrent rk-a {}=\n", "A".repeat(43)),
         format!("{TITLE}\ncurrent rk-a {}\n", "AQEB".repeat(30)),
         format!("{TITLE}\ncurrent rk-a {ONE}\nprevious rk-a {TWO}\n"),
