@@ -1,4 +1,4 @@
-//! The handle on a node's log, and the proof that a run was opened.
+//! The handle on a node's log.
 
 use std::fmt;
 use std::io;
@@ -18,8 +18,9 @@ use crate::checkpoint::{Signer, VerifierKey};
 use crate::config::Config;
 use crate::disk::LogDir;
 use crate::entry::{Started, emit};
-use crate::facts::{AttemptFacts, Closing, Deed, Outcome, RefusedFacts, RunFacts};
+use crate::facts::{Deed, Outcome, RefusedFacts, RunFacts};
 use crate::ledger::Mark;
+use crate::opened::Opened;
 use crate::read::{Cursor, Filter, Page, Reader, Record, Run};
 use crate::recover::{self, Found};
 use crate::refusal::AuditRefusal;
@@ -28,12 +29,6 @@ use crate::{outbox, recover::Unfinished};
 
 /// The code of a run's end that recovery wrote: the process ended before the run did.
 const UNFINISHED: &str = "audit.run.unfinished";
-
-/// The code of a run's end that nobody told: it was dropped.
-const DROPPED: &str = "audit.run.dropped";
-
-/// The code of a run that was given up before its record was known to be durable, so nothing was done.
-const ABANDONED: &str = "audit.run.abandoned";
 
 /// When a caller should try again who finds the queue full.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -203,15 +198,14 @@ impl Audit {
         let tenant = facts.actor.tenant;
         let draft = self.shared().draft(Some(tenant), Mark::Opened(facts.run), tail);
         let durable = self.hand_in(draft)?;
-        let handle = Some(Arc::clone(&self.handle));
-        let mut opened = Opened { handle, tenant, run: facts.run, repeated, durable: false };
-        if durable.await.is_err() {
-            // The log is unsound, so nothing more can be said about this run in it.
-            opened.handle = None;
-            return Err(AuditRefusal::Unavailable.into());
+        let opened = Opened::pending(&self.handle, tenant, facts.run, repeated);
+        match durable.await {
+            Ok(()) => Ok(opened.confirmed()),
+            Err(_) => {
+                opened.forgotten();
+                Err(AuditRefusal::Unavailable.into())
+            }
         }
-        opened.durable = true;
-        Ok(opened)
     }
 
     /// Records a request that was refused before a run was opened; durable when it returns.
@@ -355,65 +349,6 @@ fn start(writer: Writer, aside: Aside, asked: Receiver<Job>) -> Result<Threads, 
     let aside = thread("audit-aside").spawn(move || aside.run(&asked)).map_err(fault)?;
     let writer = thread("audit-writer").spawn(move || writer.run()).map_err(fault)?;
     Ok(Threads { writer, aside })
-}
-
-/// A run's record is durable: the deed may be done. Dropping it closes the run as `unknown`.
-#[must_use = "a run that is opened is closed"]
-pub struct Opened {
-    /// `None` once the run is closed.
-    handle: Option<Arc<Handle>>,
-    tenant: TenantId,
-    run: RunId,
-    /// What the run's entries repeat.
-    repeated: Box<[u8]>,
-    durable: bool,
-}
-
-impl Opened {
-    /// The run.
-    pub const fn run(&self) -> RunId {
-        self.run
-    }
-
-    /// Records an attempt.
-    pub fn attempt(&self, facts: AttemptFacts) {
-        if let Some(handle) = &self.handle {
-            let tail = emit::attempt(&self.repeated, &facts);
-            let draft = handle.shared.draft(Some(self.tenant), Mark::Plain, tail);
-            handle.shared.lazily(draft, Urgency::WithTheNext);
-        }
-    }
-
-    /// Records the end of the run.
-    pub fn close(mut self, closing: Closing) {
-        let tail = emit::closed(&self.repeated, &closing);
-        self.end(tail);
-    }
-
-    fn end(&mut self, tail: Vec<u8>) {
-        if let Some(handle) = self.handle.take() {
-            let draft = handle.shared.draft(Some(self.tenant), Mark::Closed(self.run), tail);
-            handle.shared.lazily(draft, Urgency::Soon);
-        }
-    }
-}
-
-impl Drop for Opened {
-    fn drop(&mut self) {
-        if self.handle.is_some() {
-            let (outcome, code) = match self.durable {
-                true => (Outcome::Unknown, DROPPED),
-                false => (Outcome::Refused, ABANDONED),
-            };
-            self.end(emit::lost(&self.repeated, outcome, code));
-        }
-    }
-}
-
-impl fmt::Debug for Opened {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Opened({})", self.run)
-    }
 }
 
 #[cfg(test)]

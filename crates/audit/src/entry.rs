@@ -16,6 +16,7 @@ use serde::Serialize;
 use crate::chain::Hash;
 use crate::facts::{Detail, Outcome};
 
+mod cursor;
 pub(crate) mod emit;
 mod parse;
 pub(crate) mod scalar;

@@ -14,6 +14,9 @@
 //!    the last one has the hash of the head. By collision resistance there is no other such list.
 //! 4. Each entry is proven to stand at its place in the signed log.
 //!
+//! (The heads are an entry and not an extension line of the checkpoint, which C2SP advises against: an
+//! entry is in the tree, so whoever audits the log can check it.)
+//!
 //! Leaving out, adding, changing or reordering an entry, the last ones included, breaks one of these.
 //! A file may be old (it is complete *up to its checkpoint*, which it names), and each node has a log of
 //! its own, so an auditor asks for one file for each node. What is trusted is that the signing key was

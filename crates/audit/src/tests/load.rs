@@ -57,3 +57,59 @@ fn what_a_run_costs() {
         runtime.block_on(measured(tasks, runs));
     }
 }
+
+/// The parts that need no disk, one thread, alone: what callers do, then what the writer does.
+#[test]
+#[ignore = "a measurement"]
+fn what_the_parts_of_a_run_cost() {
+    use crate::chain::sha256;
+    use crate::entry::Entry;
+    use crate::entry::emit::{self, Envelope};
+    use crate::ledger::{Ledger, Mark};
+
+    const RUNS: u128 = 100_000;
+    let clock = SystemClock::new();
+    let own = actor(1);
+    let per = |what: &str, began: Duration, count: u128| {
+        println!("{what}: {:.3} µs", (clock.elapsed() - began).as_secs_f64() * 1e6 / count as f64);
+    };
+    let given = facts(&own, run(1));
+    let began = clock.elapsed();
+    let mut tails = Vec::with_capacity(3 * RUNS as usize);
+    for number in 0..RUNS {
+        let given = RunFacts { run: run(number), ..given };
+        let repeated = emit::run_context(&given);
+        tails.push(emit::opened(&repeated, &given));
+        tails.push(emit::attempt(&repeated, &attempt(1)));
+        tails.push(emit::closed(&repeated, &closing()));
+    }
+    per("the caller's part, one entry", began, 3 * RUNS);
+    let (mut ledger, mut line, mut lines) = (Ledger::default(), Vec::new(), Vec::new());
+    let began = clock.elapsed();
+    for tail in &tails {
+        let next = ledger.next(Some(own.tenant));
+        line.clear();
+        line.push(0);
+        let envelope = Envelope {
+            index: next.index,
+            id: lockgate_vocabulary::AuditId::from_u128(u128::from(next.index)),
+            node: "n1",
+            time: Timestamp::from_micros(Hand::START),
+            tenant: Some(own.tenant),
+            sequence: next.sequence,
+            previous: &next.previous,
+        };
+        emit::envelope(&mut line, &envelope);
+        line.extend_from_slice(tail);
+        let leaf = sha256(&line);
+        ledger.take(&next, leaf, Mark::Plain, |_, _| {});
+        lines.extend_from_slice(&line[1..]);
+        lines.push(b'\n');
+    }
+    per("the writer's part without the disk, one entry", began, 3 * RUNS);
+    println!("{} bytes for one entry", lines.len() / tails.len());
+    let began = clock.elapsed();
+    let read = lines.split(|byte| *byte == b'\n').filter(|line| Entry::parse(line).is_ok()).count();
+    assert_eq!(read, tails.len());
+    per("parsing one entry", began, 3 * RUNS);
+}
