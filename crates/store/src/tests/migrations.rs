@@ -158,7 +158,7 @@ async fn roles_that_could_climb_over_the_walls_are_refused() {
 #[tokio::test]
 async fn a_name_is_a_name_whatever_it_holds() {
     let Some(mut place) = Place::postgres() else { return };
-    let odd = |what: &str| format!("{what}\"; -- '{}", &super::place::unique()[6..]);
+    let odd = |what: &str| format!("{what}\"; -- '{}", super::place::unique().split_off(6));
     if let EngineConfig::Postgres(config) = &mut place.config.engine {
         config.schema = odd("The Schema");
         config.roles = crate::RolesConfig { owner: odd("O"), runtime: odd("R"), house: odd("H") };
