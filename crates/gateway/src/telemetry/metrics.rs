@@ -136,8 +136,10 @@ impl Metrics {
     /// Everything in the text form of OpenMetrics.
     pub fn text(&self) -> String {
         let mut text = String::new();
-        // Writing to a string does not fail; what is half written would be seen as such by the reader.
-        drop(encode(&mut text, &self.registry));
-        text
+        // Writing to a string does not fail; if it did, nothing is better than half.
+        match encode(&mut text, &self.registry) {
+            Ok(()) => text,
+            Err(_) => String::new(),
+        }
     }
 }

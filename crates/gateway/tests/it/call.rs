@@ -11,22 +11,25 @@ async fn a_call_reaches_the_vendor_with_its_credential_and_without_the_callers()
     world.connection(&acme, "pay").await;
     world.vendor.answers("GET /v1/things/1", Canned::json(200, r#"{"id":1}"#).header("x-vendor", "yes"));
 
-    let more = "X-Forwarded-For: 192.0.2.1\r\nCookie: a=b\r\nX-Lockgate-Session: ses_1\r\nAccept: application/json\r\n";
+    let more = "X-Forwarded-For: 192.0.2.1\r\nCookie: a=b\r\nX-Lockgate-Session: ses_1\r\nAccept: application/json\r\n\
+                traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n";
     let answer = world.call(&acme.service, "GET", "/call/pay/v1/things/1?a=b%20c", more, "").await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(answer.text(), r#"{"id":1}"#);
     assert_eq!(answer.header("x-vendor"), Some("yes"));
     assert!(answer.header("x-lockgate-run").is_some_and(|run| run.starts_with("run_")));
-    for name in ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "traceparent"] {
+    assert!(answer.header("traceparent").is_some_and(|told| told.starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-")));
+    for name in ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"] {
         assert!(answer.header(name).is_some(), "{name} is missing: {:?}", answer.headers);
     }
 
     let seen = world.vendor.seen().pop().expect("it arrived");
     assert_eq!(seen.target, "/v1/things/1?a=b%20c");
     assert_eq!(seen.header("authorization"), Some(format!("Bearer {VENDOR_SECRET}").as_str()));
-    for name in ["x-api-key", "x-forwarded-for", "cookie", "x-lockgate-session", "traceparent", "x-lockgate-run"] {
+    for name in ["x-api-key", "x-forwarded-for", "cookie", "x-lockgate-session", "x-lockgate-run"] {
         assert!(seen.all(name).is_empty(), "{name} reached the vendor");
     }
+    assert!(seen.all("traceparent").iter().all(|told| !told.contains("00f067aa0ba902b7")), "the caller's own span");
     assert!(!answer.text().contains(VENDOR_SECRET));
     world.end().await;
 }
