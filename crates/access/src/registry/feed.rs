@@ -24,7 +24,7 @@ const SETTLING: Duration = Duration::from_secs(5);
 pub struct FeedPage {
     /// The events, in CloudEvents' JSON format.
     pub items: Vec<Box<RawValue>>,
-    /// Where to read on. It is there always: a feed has no end.
+    /// Where to read on. Absent while nothing has settled yet: then the feed is read from its start again.
     pub next: Option<String>,
 }
 
