@@ -11,6 +11,8 @@ pub const MAY_EXPOSE: &[&str] = &["vocabulary", "vault", "access", "audit", "sto
 /// Single files elsewhere that may, each with what it does: none of them ever holds a vendor's credential.
 pub const SHOWN_ONCE: &[(&str, &str)] = &[
     ("crates/admin/src/api/api_keys.rs", "shows a new key in the answer to its making"),
+    ("crates/egress/src/idempotency.rs", "opens an answer that was kept sealed for the caller's own repetition"),
+    ("crates/egress/src/operation.rs", "opens a request and an answer that were kept sealed"),
     ("crates/egress/src/operator_client.rs", "sends the operator's own key to the operator's own gateway"),
     ("crates/gateway/src/commands/init.rs", "shows the first operator's key"),
 ];
