@@ -162,7 +162,7 @@ impl Order {
 
 /// A page of a list.
 #[derive(Debug, Clone, Args)]
-struct Page {
+pub(in crate::commands) struct Page {
     /// Rows at the most, 1 to 1000.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: Option<u32>,

@@ -7,12 +7,12 @@
     clippy::panic,
     reason = "in a test, what cannot be done is a failure"
 )]
-#![expect(clippy::string_slice, reason = "answers are cut where their lines end")]
 
 mod call;
 mod client;
 mod http1;
 mod lifecycle;
+mod refused;
 mod surface;
 mod tokens;
 mod world;

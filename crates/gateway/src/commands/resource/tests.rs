@@ -12,6 +12,10 @@ struct Line {
     resource: Resource,
 }
 
+fn parsed(line: Result<Line, clap::Error>) -> Line {
+    line.unwrap_or_else(|error| panic!("{error}"))
+}
+
 fn sent(line: &str, input: &str) -> Order {
     let line = Line::try_parse_from(shell(line)).unwrap_or_else(|error| panic!("{error}"));
     order(&line.resource, &mut input.as_bytes()).unwrap_or_else(|usage| panic!("{}", usage.0))
@@ -51,8 +55,7 @@ fn a_declared_use_names_connection_method_and_path() {
     let uses = order.body.as_ref().and_then(|body| body.get("endpoints")).cloned();
     assert_eq!(uses, Some(json!([{ "connection": "stripe", "method": "GET", "path": "/v1/{id}" }])));
     let bad = Line::try_parse_from(shell("principal create --name b --kind service --scope x --use stripe"));
-    let usage =
-        super::order(&bad.ok().expect("it parses").resource, &mut "".as_bytes()).expect_err("two words are missing");
+    let usage = super::order(&parsed(bad).resource, &mut "".as_bytes()).expect_err("two words are missing");
     assert!(usage.0.contains("CONNECTION METHOD PATH"));
 }
 

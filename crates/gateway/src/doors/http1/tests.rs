@@ -86,7 +86,7 @@ impl Outcome {
     /// The statuses of the answers, in order.
     fn statuses(&self) -> Vec<u16> {
         let heads = self.answer.match_indices("HTTP/1.");
-        heads.filter_map(|(at, _)| self.answer[at + 9..].get(..3)?.parse().ok()).collect()
+        heads.filter_map(|(at, _)| self.answer.get(at + 9..)?.get(..3)?.parse().ok()).collect()
     }
 
     fn lines(&self) -> Vec<&str> {

@@ -1,0 +1,78 @@
+//! Refusals of the door and of the operator's side that no well-behaved client ever sees.
+
+use crate::client::{Answer, Client};
+use crate::world::World;
+
+async fn said(address: std::net::SocketAddr, bytes: impl AsRef<[u8]>) -> Answer {
+    let mut client = Client::connect(address).await;
+    client.send(bytes).await;
+    client.answer().await.expect("an answer")
+}
+
+#[tokio::test]
+async fn each_way_to_break_http_has_its_code_and_ends_the_connection() {
+    let world = World::start().await;
+    let long = "a".repeat(9_000);
+    let many = "x-a: 1\r\n".repeat(150);
+    let large = format!("GET /healthz HTTP/1.1\r\nHost: gate\r\nx-a: {}\r\n\r\n", "b".repeat(40_000));
+    for (bytes, status, code) in [
+        (format!("GET /{long} HTTP/1.1\r\nHost: gate\r\n\r\n"), 414, "gateway.target.too_long"),
+        (format!("GET /healthz HTTP/1.1\r\nHost: gate\r\n{many}\r\n"), 431, "gateway.head.too_large"),
+        (large, 431, "gateway.head.too_large"),
+        ("BREW /healthz HTTP/1.1\r\nHost: gate\r\n\r\n".to_owned(), 501, "gateway.method.unknown"),
+        ("GET /healthz HTTP/2.0\r\nHost: gate\r\n\r\n".to_owned(), 505, "gateway.version.unsupported"),
+        ("GET /healthz HTTP/1.1\nHost: gate\r\n\r\n".to_owned(), 400, "gateway.head.malformed"),
+    ] {
+        let mut client = Client::connect(world.door).await;
+        client.send(&bytes).await;
+        let answer = client.answer().await.expect("an answer");
+        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{}", &answer.text());
+        assert!(client.answer().await.is_none(), "the connection is over");
+    }
+    assert!(world.vendor.seen().is_empty());
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_its_framing_or_is_too_large_reaches_nobody() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    world.connection(&acme, "pay").await;
+    let head = format!("POST /call/pay/v1/things HTTP/1.1\r\nHost: gate\r\nX-Api-Key: {}\r\n", acme.service);
+    let broken = said(world.door, format!("{head}Transfer-Encoding: chunked\r\n\r\nzz\r\n")).await;
+    assert!([400].contains(&broken.status), "{}", broken.text());
+    let endless = said(world.door, format!("{head}Content-Length: 999999999999\r\n\r\n")).await;
+    assert_eq!(endless.status, 413, "{}", endless.text());
+    assert!(world.vendor.seen().is_empty());
+    world.end().await;
+}
+
+#[tokio::test]
+async fn the_operators_side_names_what_is_wrong_with_a_request() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let key = &acme.operator;
+    let post = |media: &str, body: &str| {
+        format!(
+            "POST /v1/principals HTTP/1.1\r\nHost: gate\r\nX-Api-Key: {key}\r\nContent-Type: {media}\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: gate\r\nX-Api-Key: {key}\r\n\r\n");
+    let patch = format!("PATCH /v1/runs HTTP/1.1\r\nHost: gate\r\nX-Api-Key: {key}\r\nContent-Length: 0\r\n\r\n");
+    let oversized = format!("{{\"name\":\"{}\"}}", "n".repeat(1_100_000));
+    for (bytes, status, code) in [
+        (post("text/plain", "{}"), 415, "admin.body.media_type"),
+        (post("application/json", "{\"name\":1,\"name\":2}"), 400, "admin.body.malformed"),
+        (post("application/json", "{\"nmae\":\"x\"}"), 422, "admin.input.invalid"),
+        (post("application/json", &oversized), 413, "admin.body.too_large"),
+        (get("/v1/runs?outcome=maybe"), 400, "admin.query.invalid"),
+        (get("/v1/runs?limit=1001"), 400, "admin.query.invalid"),
+        (get("/v1/nowhere"), 404, "admin.path.unknown"),
+        (patch, 405, "admin.method.not_allowed"),
+    ] {
+        let answer = said(world.admin, &bytes).await;
+        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{}", answer.text());
+    }
+    world.end().await;
+}
