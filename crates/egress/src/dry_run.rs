@@ -4,8 +4,8 @@
 //! sees names and never a value that it did not send itself.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::StatusCode;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use lockgate_access::spec::AuthPlacement;
 use lockgate_audit::Outcome;
 use lockgate_vocabulary::Stop;

@@ -145,9 +145,8 @@ impl Inner {
         self.wire.sweep();
         operation::end_abandoned(self).await?;
         let now = self.parts.clock.now();
-        let change = Change::house()
-            .step(&rows::KEPT_FORGET, values![now])
-            .step(&rows::OPERATIONS_FORGET, values![now]);
+        let change =
+            Change::house().step(&rows::KEPT_FORGET, values![now]).step(&rows::OPERATIONS_FORGET, values![now]);
         self.parts.store.apply(change).await.map_err(|failure| failure.into_fault("forgetting kept answers"))?;
         Ok(())
     }

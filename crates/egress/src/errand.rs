@@ -106,9 +106,9 @@ fn told(failure: OnceFailure) -> ErrandFailure {
     match failure {
         OnceFailure::Wire(wire) if wire.may_pass() => ErrandFailure::Unreachable,
         OnceFailure::Wire(wire) => ErrandFailure::Refused(wire.refusal().info().code),
-        OnceFailure::Answer(EgressRefusal::AnswerTimeout | EgressRefusal::VendorReset | EgressRefusal::AnswerTruncated) => {
-            ErrandFailure::Unreachable
-        }
+        OnceFailure::Answer(
+            EgressRefusal::AnswerTimeout | EgressRefusal::VendorReset | EgressRefusal::AnswerTruncated,
+        ) => ErrandFailure::Unreachable,
         OnceFailure::Answer(refusal) => ErrandFailure::Refused(refusal.info().code),
     }
 }

@@ -78,25 +78,25 @@ pub(crate) async fn claim(inner: &Arc<Inner>, grant: &Grant, order: &Order) -> R
     let vendor_key = vendor_key(inner, grant, &place)?;
     let request = request_digest(inner, grant, order);
     let now = inner.parts.clock.now();
-    let values = values![
-        place.caller,
-        place.connection,
-        &place.key,
-        &request,
-        order.run,
-        now,
-        now.after(KEPT_FOR),
-    ];
+    let values = values![place.caller, place.connection, &place.key, &request, order.run, now, now.after(KEPT_FOR),];
     let change = Change::of(place.tenant).step(&rows::KEPT_INSERT, values);
     let applied = inner.parts.store.apply(change).await;
     let applied = applied.map_err(|failure| failure.into_fault("taking an idempotency key"))?;
     if applied.touched.first() == Some(&1) {
-        return Ok(Claimed::Ours(Claim { inner: Arc::clone(inner), place, run: order.run, vendor_key, settled: false }));
+        return Ok(Claimed::Ours(Claim {
+            inner: Arc::clone(inner),
+            place,
+            run: order.run,
+            vendor_key,
+            settled: false,
+        }));
     }
     let values = values![place.caller, place.connection, &place.key];
     let rows = inner.parts.store.read(place.tenant, &rows::KEPT_FIND, values).await?;
     // It was freed in between.
-    let Some(row) = rows.first() else { return Err(EgressRefusal::IdempotencyBusy.refuse().retry_after(BUSY_FOR).into()) };
+    let Some(row) = rows.first() else {
+        return Err(EgressRefusal::IdempotencyBusy.refuse().retry_after(BUSY_FOR).into());
+    };
     found(inner, place, row, &request, now)
 }
 

@@ -4,8 +4,8 @@
 //! if it were not: a length that does not fit is a fault and nothing worse.
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::StatusCode;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use lockgate_vocabulary::{Fault, Refusal};
 
 use crate::refusal::EgressRefusal;

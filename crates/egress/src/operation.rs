@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use http::StatusCode;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use lockgate_access::Caller;
 use lockgate_access::registry::{Event, EventKind};
 use lockgate_store::{Change, Row, values};
@@ -59,6 +59,7 @@ pub struct OperationStatus {
 
 /// Where an operation is.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it for each request that asks")]
 pub enum OperationState {
     /// It goes on; ask again after so long.
     Running {
@@ -156,6 +157,7 @@ pub(crate) async fn accept(mut run: Box<Run>, permit: Permit, wait: Duration) ->
         }
     }
     run.operation = Some(held);
+    run.count_retry();
     let id = run.id();
     tokio::spawn(carry_on(run, held, permit, wait));
     Reply { run: id, permit, replayed: false, outcome: accepted }
@@ -172,7 +174,8 @@ fn accepted(operation: OperationId, run: RunId, wait: Duration) -> Result<Answer
 }
 
 pub(crate) fn told(operation: OperationId, run: RunId) -> String {
-    json!({ "operation": operation, "run": run, "state": "running", "status": format!("{PATH}{operation}") }).to_string()
+    json!({ "operation": operation, "run": run, "state": "running", "status": format!("{PATH}{operation}") })
+        .to_string()
 }
 
 /// The row of a new operation.
@@ -219,7 +222,7 @@ pub(crate) async fn attempting(inner: &Inner, write: Option<Held>, tries: u8) {
 fn carry_on(mut run: Box<Run>, held: Held, permit: Permit, wait: Duration) -> BoxFuture<()> {
     Box::pin(async move {
         let (inner, id) = (Arc::clone(&run.inner), run.id());
-        run.pause(wait).await;
+        inner.parts.clock.sleep(wait).await;
         let mut held_back = 0;
         let reply = loop {
             match readmit(&run.inner, &run.grant).await {

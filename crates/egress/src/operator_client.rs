@@ -75,7 +75,12 @@ impl OperatorClient {
     }
 
     /// Sends one request and reads the answer whole, at most 64 MiB. `path` starts with a slash.
-    pub async fn send(&self, method: Method, path: &str, json: Option<Bytes>) -> Result<OperatorAnswer, OperatorFailure> {
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        json: Option<Bytes>,
+    ) -> Result<OperatorAnswer, OperatorFailure> {
         self.send_with(method, path, &[], json).await
     }
 

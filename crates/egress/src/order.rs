@@ -18,8 +18,8 @@ use crate::alarm::Alarm;
 use crate::egress::Inner;
 
 pub use body::{Body, BoxError};
-pub(crate) use gather::digest_of;
 use gather::Limits;
+pub(crate) use gather::digest_of;
 pub use spool::Spool;
 pub(crate) use spool::{SpoolReader, Spooler};
 
@@ -57,7 +57,8 @@ pub(crate) async fn gather(
     let run = order.run;
     let most_bytes = if grant.endpoint().bulk { BULK_BODY_BYTES } else { BODY_BYTES };
     let limits = Limits { most_bytes, stall: inner.times.stall, end };
-    let spooler = Spooler { vault: &inner.parts.vault, dir: &inner.parts.spool_dir, tenant: grant.caller().tenant(), run };
+    let spooler =
+        Spooler { vault: &inner.parts.vault, dir: &inner.parts.spool_dir, tenant: grant.caller().tenant(), run };
     let body = order.body.gather(limits, spooler, alarm).await?;
     // A call whose answer could not be checked is not made.
     inner.schemas.of(grant.endpoint())?;

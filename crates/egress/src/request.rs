@@ -97,7 +97,8 @@ impl Compose<'_> {
         let malformed = |_| Stop::from(EgressRefusal::TargetMalformed);
         let path = match self.hop {
             Some(hop) => PathAndQuery::try_from(hop.url.path()).map_err(malformed)?,
-            None => PathAndQuery::from_maybe_shared(Bytes::from(path_and_query(self.grant, self.order)?)).map_err(malformed)?,
+            None => PathAndQuery::from_maybe_shared(Bytes::from(path_and_query(self.grant, self.order)?))
+                .map_err(malformed)?,
         };
         let authority = Authority::try_from(self.target.authority());
         let mut parts = http::uri::Parts::default();

@@ -199,9 +199,14 @@ impl Run {
         self.inner.parts.entropy.fill(&mut chance);
         let verdict = retry::judge(trouble, repeatable, progress, u16::from_be_bytes(chance));
         if matches!(verdict, Verdict::Again(_)) {
-            self.retries = self.retries.saturating_add(1);
+            self.count_retry();
         }
         verdict
+    }
+
+    /// Another attempt will be made.
+    pub(crate) fn count_retry(&mut self) {
+        self.retries = self.retries.saturating_add(1);
     }
 
     /// The operation behind which it goes on, where it is a write.

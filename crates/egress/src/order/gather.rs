@@ -98,10 +98,7 @@ impl Gathering<'_> {
 }
 
 /// The next data of a body. Trailers are not passed on, so they end it.
-fn poll_data(
-    source: &mut BoxBody<Bytes, BoxError>,
-    cx: &mut Context<'_>,
-) -> Poll<Option<Result<Bytes, BoxError>>> {
+fn poll_data(source: &mut BoxBody<Bytes, BoxError>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
     let frame = std::task::ready!(Pin::new(source).poll_frame(cx));
     Poll::Ready(match frame {
         Some(Ok(frame)) => frame.into_data().ok().map(Ok),

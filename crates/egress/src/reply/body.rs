@@ -69,7 +69,8 @@ impl Flow {
                     let since = *self.waiting_since.get_or_insert_with(|| run.alarm.now());
                     let deadline = since.saturating_add(self.stall).min(run.end);
                     ready!(run.alarm.poll(cx, deadline));
-                    let late = if deadline == run.end { EgressRefusal::AnswerTimeout } else { EgressRefusal::AnswerStalled };
+                    let late =
+                        if deadline == run.end { EgressRefusal::AnswerTimeout } else { EgressRefusal::AnswerStalled };
                     return Poll::Ready(Err(late));
                 }
             };

@@ -15,7 +15,8 @@ use crate::{Body, BoxError, EgressRefusal};
 const LINE: &str = "POST /base/v1/import";
 
 fn pieces(count: usize, size: usize) -> Body {
-    let each = (0..count).map(move |number| Ok::<_, BoxError>(Frame::data(Bytes::from(vec![b'a' + (number % 26) as u8; size]))));
+    let each = (0..count)
+        .map(move |number| Ok::<_, BoxError>(Frame::data(Bytes::from(vec![b'a' + (number % 26) as u8; size]))));
     Body::streaming(StreamBody::new(stream::iter(each)))
 }
 

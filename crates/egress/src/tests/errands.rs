@@ -8,12 +8,13 @@ use http::Method;
 use lockgate_testkit::{Behaviour, Canned, Vendor};
 use lockgate_vocabulary::{Clock, Errand, ErrandFailure, ErrandOrder, ErrandPurpose, Secret, SystemClock};
 
-use crate::destination::resolve::StaticResolver;
 use crate::destination::Destination;
+use crate::destination::resolve::StaticResolver;
 use crate::{Config, Errands, OperatorClient, OperatorFailure};
 
 fn errands(vendor: &Vendor, change: impl FnOnce(&mut Config)) -> Errands {
-    let mut config = Config { danger_errand_networks: vec!["127.0.0.0/8".parse().expect("a network")], ..Config::default() };
+    let mut config =
+        Config { danger_errand_networks: vec!["127.0.0.0/8".parse().expect("a network")], ..Config::default() };
     change(&mut config);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let names = [("issuer.test".to_owned(), vec!["127.0.0.1".parse().expect("an address")])];

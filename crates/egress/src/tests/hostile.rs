@@ -7,13 +7,17 @@ use lockgate_audit::Outcome;
 use lockgate_testkit::{Behaviour, Canned};
 use serde_json::json;
 
-use super::world::{World, code};
+use super::world::{World, code, read};
 use crate::EgressRefusal;
 
 const LINE: &str = "GET /base/v1/things/1";
 
 async fn world() -> World {
-    World::with(|_, spec| spec["retries"] = json!(0)).await
+    World::with(|_, spec| {
+        spec["retries"] = json!(0);
+        spec["breaker"] = json!({ "least_calls": 1_000 });
+    })
+    .await
 }
 
 fn raw(text: &str) -> Behaviour {
@@ -31,9 +35,15 @@ async fn answers_that_are_none_are_named() {
         (raw("HTTP/1.1 200 OK\r\nbad name: 1\r\n\r\n"), EgressRefusal::AnswerHead),
         (raw("HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nok"), EgressRefusal::AnswerHead),
         (raw("HTTP/1.1 200 OK\r\nfolded: a\r\n b\r\n\r\n"), EgressRefusal::AnswerHead),
-        (Behaviour::Raw(format!("HTTP/1.1 200 OK\r\nx: {long}\r\n\r\n").into_bytes()), EgressRefusal::AnswerHeadTooLarge),
+        (
+            Behaviour::Raw(format!("HTTP/1.1 200 OK\r\nx: {long}\r\n\r\n").into_bytes()),
+            EgressRefusal::AnswerHeadTooLarge,
+        ),
         (Behaviour::Raw(format!("HTTP/1.1 200 OK\r\n{many}\r\n").into_bytes()), EgressRefusal::AnswerHeadTooLarge),
-        (Behaviour::Endless(b"HTTP/1.1 200 OK\r\n".to_vec(), b"x-more: 1\r\n".to_vec()), EgressRefusal::AnswerHeadTooLarge),
+        (
+            Behaviour::Endless(b"HTTP/1.1 200 OK\r\n".to_vec(), b"x-more: 1\r\n".to_vec()),
+            EgressRefusal::AnswerHeadTooLarge,
+        ),
         (Behaviour::Hang, EgressRefusal::VendorReset),
         (raw("HTTP/1.1 200 O"), EgressRefusal::VendorReset),
         (
@@ -41,8 +51,14 @@ async fn answers_that_are_none_are_named() {
             EgressRefusal::AnswerFraming,
         ),
         (raw("HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n"), EgressRefusal::AnswerFraming),
-        (raw("HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n"), EgressRefusal::AnswerUpgrade),
-        (raw("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 2\r\n\r\nzz"), EgressRefusal::AnswerEncoding),
+        (
+            raw("HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n"),
+            EgressRefusal::AnswerUpgrade,
+        ),
+        (
+            raw("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 2\r\n\r\nzz"),
+            EgressRefusal::AnswerEncoding,
+        ),
         (raw("HTTP/1.1 200 OK\r\ncontent-length: 100000001\r\n\r\n"), EgressRefusal::AnswerTooLarge),
     ];
     for (number, (behaviour, wanted)) in cases.into_iter().enumerate() {
@@ -99,29 +115,39 @@ async fn a_flood_is_cut_at_the_limit() {
 async fn a_vendor_that_stops_in_the_middle_is_given_up() {
     let world = world().await;
     world.vendor.on(LINE, Behaviour::Stall(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf".to_vec()));
-    let before = world.sleepers_at_rest().await;
-    let call = world.spawn(world.order("GET /v1/things/1")).await;
-    world.vendor.wait_for(LINE, 1).await;
-    world.until(|| world.clock.sleepers() > before).await;
-    // The body's own patience begins with its first pause.
-    while !call.is_finished() {
+    let reply = world.egress.call(world.worker().await, world.order("GET /v1/things/1")).await.expect("a head");
+    let reading = tokio::spawn(read(reply));
+    // The head is here, so only the body's own patience runs out.
+    while !reading.is_finished() {
         world.pass(Duration::from_secs(1)).await;
     }
-    let got = call.await.expect("it ran").expect("a head");
-    assert!(got.body.starts_with("broken: egress.answer."), "{}", got.body);
+    let got = reading.await.expect("it ran").expect("a head");
+    assert_eq!(got.body, format!("broken: {}", EgressRefusal::AnswerStalled.info().code));
 }
 
 #[tokio::test]
 async fn what_does_not_follow_its_declaration_is_refused() {
     let world = world().await;
     let cases = [
-        ("GET /v1/typed", Canned::bytes(200, "<p>").header("content-type", "text/html"), EgressRefusal::AnswerMediaType),
+        (
+            "GET /v1/typed",
+            Canned::bytes(200, "<p>").header("content-type", "text/html"),
+            EgressRefusal::AnswerMediaType,
+        ),
         ("GET /v1/typed", Canned::bytes(200, "{}"), EgressRefusal::AnswerMediaType),
         ("GET /v1/checked", Canned::json(200, "[]"), EgressRefusal::AnswerSchema),
         ("GET /v1/checked", Canned::json(200, r#"{"id":1,"id":2}"#), EgressRefusal::AnswerSchema),
         ("GET /v1/checked", Canned::json(200, r#"{"id":1"#), EgressRefusal::AnswerSchema),
-        ("GET /v1/checked", Canned::json(200, &format!(r#"{{"id":1,"name":"{}"}}"#, "x".repeat(5_000))), EgressRefusal::AnswerTooLarge),
-        ("GET /v1/checked", Canned::bytes(200, r#"{"id":1}"#).header("content-type", "text/plain"), EgressRefusal::AnswerMediaType),
+        (
+            "GET /v1/checked",
+            Canned::json(200, &format!(r#"{{"id":1,"name":"{}"}}"#, "x".repeat(5_000))),
+            EgressRefusal::AnswerTooLarge,
+        ),
+        (
+            "GET /v1/checked",
+            Canned::bytes(200, r#"{"id":1}"#).header("content-type", "text/plain"),
+            EgressRefusal::AnswerMediaType,
+        ),
     ];
     for (line, canned, wanted) in cases {
         let at_vendor = line.replace("/v1", "/base/v1");

@@ -199,7 +199,10 @@ async fn a_key_is_forgotten_after_a_day() {
 async fn what_is_kept_is_sealed() {
     let world = World::new().await;
     world.vendor.answers(LINE, Canned::json(201, r#"{"name":"CANARY-ANSWER"}"#));
-    world.send(keyed(&world, "POST /v1/things", "CANARY-KEY", r#"{"name":"CANARY-REQUEST"}"#)).await.expect("an answer");
+    world
+        .send(keyed(&world, "POST /v1/things", "CANARY-KEY", r#"{"name":"CANARY-REQUEST"}"#))
+        .await
+        .expect("an answer");
     for entry in std::fs::read_dir(world.folder.path()).expect("a folder") {
         let path = entry.expect("an entry").path();
         if path.is_file() {

@@ -113,7 +113,10 @@ async fn a_vendors_no_goes_on_without_its_words_about_us() {
     let order = world.order("GET /v1/things/1");
     let run = order.run;
     let got = world.send(order).await.expect("the vendor's no");
-    assert_eq!((got.status.as_u16(), got.headers["content-type"].as_bytes()), (404, b"application/problem+json".as_slice()));
+    assert_eq!(
+        (got.status.as_u16(), got.headers["content-type"].as_bytes()),
+        (404, b"application/problem+json".as_slice())
+    );
     let problem: Value = serde_json::from_str(&got.body).expect("JSON");
     assert_eq!(problem["code"], json!(EgressRefusal::VendorDeclined.info().code));
     assert!(!got.body.contains("srv"));

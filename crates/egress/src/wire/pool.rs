@@ -80,10 +80,9 @@ impl Pool {
         };
         let place = Arc::new(Place::new(target, tls, self.most_idle)?);
         let mut shard = self.shard(connection);
-        let lane = shard.entry((connection.tenant, connection.id)).or_insert_with(|| Lane {
-            settings: Arc::clone(&connection.settings),
-            places: Vec::with_capacity(1),
-        });
+        let lane = shard
+            .entry((connection.tenant, connection.id))
+            .or_insert_with(|| Lane { settings: Arc::clone(&connection.settings), places: Vec::with_capacity(1) });
         if lane.places.len() < ORIGINS {
             lane.places.push(Arc::clone(&place));
         }

@@ -14,9 +14,9 @@ use lockgate_vocabulary::Clock;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
-use rustls::time_provider::TimeProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::time_provider::TimeProvider;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use x509_parser::prelude::FromDer as _;
 
@@ -140,8 +140,7 @@ impl ServerCertVerifier for Pinned {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let verified =
-            self.roots.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)?;
+        let verified = self.roots.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)?;
         if self.holds(end_entity) {
             Ok(verified)
         } else {

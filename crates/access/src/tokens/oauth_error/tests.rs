@@ -15,6 +15,14 @@ fn every_error_has_its_registered_name_and_status() {
 }
 
 #[test]
+fn what_is_not_granted_is_told_in_the_words_of_the_registry() {
+    let name = |refusal: AccessRefusal| OauthError::of(&Stop::from(refusal)).error;
+    assert_eq!(name(AccessRefusal::GrantUnsupported), "unsupported_grant_type");
+    assert_eq!(name(AccessRefusal::GrantTarget), "invalid_target");
+    assert_eq!(OauthError::of(&AccessRefusal::AssertionReplayed.into()).status, 401);
+}
+
+#[test]
 fn a_fault_says_nothing_of_itself() {
     let broken = OauthError::of(&Stop::Fault(Fault::broken("reading /var/secret", "disk")));
     assert_eq!((broken.status, broken.body().as_str()), (500, r#"{"error":"server_error"}"#));
