@@ -14,7 +14,6 @@ import sys
 import tempfile
 import time
 
-import lockgate
 import peers
 from peers import R
 
@@ -23,7 +22,6 @@ CASES = [
     ("nginx", "plain"), ("nginx", "tls"), ("nginx", "ctl"), ("nginx", "ctltls"), ("nginx", "ctlcache"), ("nginx", "ctlcachetls"),
     ("haproxy", "plain"), ("haproxy", "tls"), ("haproxy", "ctl"), ("haproxy", "ctltls"),
     ("envoy", "plain"), ("envoy", "tls"), ("envoy", "ctl"), ("envoy", "ctltls"), ("envoy", "ctlcache"), ("envoy", "ctlcachetls"),
-    ("lockgate", "ctl"), ("lockgate", "ctltls"), ("lockgate", "ctlcache"), ("lockgate", "ctlcachetls"),
 ]
 CONNECTIONS = 64
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -130,15 +128,12 @@ def measure(system, variant, seconds):
             port, under_test = (19443 if variant == "tls" else 19000), upstream
             url = f"{'https' if variant == 'tls' else 'http'}://127.0.0.1:{port}/v1/items"
         else:
-            module = lockgate if system == "lockgate" else peers
-            command, port, environment = getattr(module, system)(variant)
+            command, port, environment = getattr(peers, system)(variant)
             under_test = start(command, 1, environment, log=f"{system}-{variant}")
             if not wait_for(port):
                 print("did not start:", system, variant, open(f"{R}/{system}-{variant}.log").read()[-800:])
                 return None
             url = f"http://127.0.0.1:{port}/v1/items"
-            if system == "lockgate":
-                script = lockgate.provision(variant)
         time.sleep(1.0)
         idle = memory_kib(under_test)
         load(url, script, 2)

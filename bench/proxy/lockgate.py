@@ -1,1 +1,0 @@
-def lockgate(v): raise SystemExit
