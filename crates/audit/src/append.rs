@@ -31,6 +31,7 @@ pub(crate) mod writer;
 
 use ids::IdPool;
 use queue::{Command, Queue, Urgency};
+use segment::Segment;
 
 /// An entry on its way to the writer.
 #[derive(Debug)]
@@ -152,6 +153,16 @@ impl Shared {
 
     pub(crate) fn has_failed(&self) -> bool {
         !self.sound.load(Ordering::Acquire)
+    }
+
+    /// Begins the segment behind this one.
+    ///
+    /// INVARIANT: the file that was made ready is taken and gets its name under one lock, and whoever
+    /// makes the next one ready removes and creates under the same: else it could remove the very file
+    /// that is just being taken, and what is written to it afterwards would stand in no directory.
+    pub(crate) fn following(&self, segment: &Segment, segment_bytes: u64) -> io::Result<Segment> {
+        let mut ready = locked(&self.ready_segment);
+        segment.following(&self.dir, ready.take(), segment_bytes)
     }
 
     fn clock_micros(&self) -> u64 {

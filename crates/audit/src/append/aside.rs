@@ -112,7 +112,9 @@ impl Aside {
     }
 
     fn begin(&self) -> Option<Preparing> {
-        if locked(&self.shared.ready_segment).is_some() {
+        // Held to the end: see `Shared::following`.
+        let ready = locked(&self.shared.ready_segment);
+        if ready.is_some() {
             return None;
         }
         let path = self.shared.dir.next();

@@ -189,9 +189,8 @@ impl Writer {
     /// Begins the next segment. What is in the buffer still goes into this one.
     fn turn(&mut self) -> io::Result<()> {
         self.commit(true)?;
-        let ready = locked(&self.shared.ready_segment).take();
         self.asked = false;
-        let next = self.segment.following(&self.shared.dir, ready, self.segment_bytes)?;
+        let next = self.shared.following(&self.segment, self.segment_bytes)?;
         let full = std::mem::replace(&mut self.segment, next);
         let mut core = locked(&self.shared.core);
         let index = Arc::new(std::mem::take(&mut core.index));
