@@ -93,7 +93,12 @@ pub struct Vendor {
 impl Vendor {
     /// Starts a vendor over TLS, with a certificate for this host.
     pub async fn start(host: &str) -> Self {
-        let (authority_pem, tls) = certificate::for_host(host);
+        Self::start_for(&[host]).await
+    }
+
+    /// The same with a certificate for several hosts; `*.` stands for every label.
+    pub async fn start_for(hosts: &[&str]) -> Self {
+        let (authority_pem, tls) = certificate::for_hosts(hosts);
         Self::listen(authority_pem, Some(TlsAcceptor::from(tls))).await
     }
 

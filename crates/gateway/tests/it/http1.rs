@@ -90,8 +90,9 @@ async fn open_world() -> (World, Tenant) {
     let world = World::with("[traffic]\ncaller_per_minute = 1000000\ncaller_burst = 100000").await;
     let acme = world.tenant("acme").await;
     let methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
-    let endpoints: Vec<_> =
-        methods.iter().map(|method| serde_json::json!({ "method": method, "path": "/v1/{path...}" })).collect();
+    let paths = ["/v1/", "/v1/{path...}"];
+    let all = methods.iter().flat_map(|method| paths.map(|path| (method, path)));
+    let endpoints: Vec<_> = all.map(|(method, path)| serde_json::json!({ "method": method, "path": path })).collect();
     let more = serde_json::json!({
         "endpoints": endpoints, "limits": { "per_minute": 1_000_000, "burst": 100_000 }, "retries": 0,
     });

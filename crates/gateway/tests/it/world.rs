@@ -3,8 +3,10 @@
 //! Tenants, keys and connections are made over the operators' API, as a person would. Ending a world
 //! verifies its trail and looks for runs that were opened and never closed.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use lockgate_access::bootstrap;
 use lockgate_audit::verify::{Options, verify};
@@ -26,12 +28,38 @@ pub const VENDOR_HOST: &str = "api.vendor.test";
 /// The credential that the vendor knows.
 pub const VENDOR_SECRET: &str = "vendor-secret-7d1f";
 
-/// Every name leads to loopback.
-struct Loopback;
+/// What names lead to: loopback, or what a test says of one. It counts how often each is asked for.
+#[derive(Clone, Default)]
+pub struct Names(Arc<Mutex<HashMap<String, Script>>>);
 
-impl Resolver for Loopback {
-    fn resolve(&self, _: Arc<str>) -> BoxFuture<Result<Vec<IpAddr>, ResolveFailure>> {
-        Box::pin(std::future::ready(Ok(vec![IpAddr::from([127, 0, 0, 1])])))
+#[derive(Default)]
+struct Script {
+    answers: Vec<Vec<IpAddr>>,
+    asked: usize,
+}
+
+impl Names {
+    /// Says what each look-up of a name gives, one after the other; the last one stays.
+    pub fn say(&self, name: &str, answers: Vec<Vec<IpAddr>>) {
+        let mut names = self.0.lock().expect("not poisoned");
+        names.insert(name.to_owned(), Script { answers, asked: 0 });
+    }
+
+    /// How often a name was looked up.
+    pub fn asked(&self, name: &str) -> usize {
+        self.0.lock().expect("not poisoned").get(name).map_or(0, |script| script.asked)
+    }
+}
+
+impl Resolver for Names {
+    fn resolve(&self, name: Arc<str>) -> BoxFuture<Result<Vec<IpAddr>, ResolveFailure>> {
+        let mut names = self.0.lock().expect("not poisoned");
+        let script = names.entry(name.to_string()).or_default();
+        script.asked += 1;
+        let loopback = vec![IpAddr::from([127, 0, 0, 1])];
+        let told = script.answers.get(script.asked - 1).or(script.answers.last()).cloned().unwrap_or(loopback);
+        let answer = if told.is_empty() { Err(ResolveFailure::NotFound) } else { Ok(told) };
+        Box::pin(std::future::ready(answer))
     }
 }
 
@@ -46,8 +74,8 @@ pub struct Tenant {
 
 /// A gateway, a vendor, a clock.
 pub struct World {
-    #[expect(dead_code, reason = "held so that the gateway's time stands still")]
     pub clock: ManualClock,
+    pub names: Names,
     pub vendor: Vendor,
     pub running: Running,
     pub door: SocketAddr,
@@ -55,7 +83,20 @@ pub struct World {
     /// The API key of the house's first operator.
     pub house: String,
     config: Config,
-    _dir: TempDir,
+    seams: Seams,
+    dir: TempDir,
+}
+
+/// One node in its folder, which has a root key already.
+async fn node(folder: &Path, seams: &Seams, more: &str) -> (Config, Running) {
+    keys::generate_checkpoint_key(&folder.join("checkpoint.key"), &*seams.entropy).expect("a signing key");
+    let text = format!(
+        "{more}\n[door]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\
+         [access]\ndanger_private_networks = [\"127.0.0.0/8\"]\n"
+    );
+    let config = Config::parse(&text, folder).expect("a sound configuration");
+    let running = Running::start(&config, seams).await.unwrap_or_else(|failure| panic!("{failure:?}"));
+    (config, running)
 }
 
 impl World {
@@ -66,33 +107,27 @@ impl World {
     /// A world whose configuration has these keys beside those that every world has.
     pub async fn with(more: &str) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
-        let seams = Seams {
-            clock: Arc::new(ManualClock::new()),
-            entropy: Arc::new(SeededEntropy::new(0x10c4_6a7e)),
-            resolver: Arc::new(Loopback),
-        };
-        Self::in_folder(dir, seams, more).await
-    }
-
-    async fn in_folder(dir: TempDir, mut seams: Seams, more: &str) -> Self {
-        let clock = ManualClock::new();
-        seams.clock = Arc::new(clock.clone());
+        let (clock, names, entropy) = (ManualClock::new(), Names::default(), SeededEntropy::new(0x10c4_6a7e));
+        let seams =
+            Seams { clock: Arc::new(clock.clone()), entropy: Arc::new(entropy), resolver: Arc::new(names.clone()) };
         lockgate_vault::generate_root_key_file(&dir.path().join("root.key"), &*seams.entropy).expect("a root key");
-        keys::generate_checkpoint_key(&dir.path().join("checkpoint.key"), &*seams.entropy).expect("a signing key");
-        let text = format!(
-            "[door]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\
-             [access]\ndanger_private_networks = [\"127.0.0.0/8\"]\n{more}\n"
-        );
-        let config = Config::parse(&text, dir.path()).expect("a sound configuration");
-        let running = Running::start(&config, &seams).await.unwrap_or_else(|failure| panic!("{failure:?}"));
+        let (config, running) = node(dir.path(), &seams, more).await;
         let (store, audit) = (&running.rooms.store, &running.rooms.audit);
         let first =
             bootstrap(store, audit, "operator", &*seams.clock, &*seams.entropy).await.expect("a first operator");
         running.rooms.access.refresh().await.expect("the directory");
         let house = String::from_utf8_lossy(first.secret.expose()).into_owned();
         let (door, admin) = (running.door.expect("a door"), running.admin.expect("an operators' side"));
-        let vendor = Vendor::start(VENDOR_HOST).await;
-        Self { clock, vendor, running, door, admin, house, config, _dir: dir }
+        let vendor = Vendor::start_for(&[VENDOR_HOST, "*.hop.test"]).await;
+        Self { clock, names, vendor, running, door, admin, house, config, seams, dir }
+    }
+
+    /// Another node of the same gateway: the same store and root key, a trail of its own.
+    pub async fn second(&self, more: &str) -> Running {
+        let folder = self.dir.path().join("second");
+        std::fs::create_dir(&folder).expect("a folder");
+        std::fs::copy(self.dir.path().join("root.key"), folder.join("root.key")).expect("the same root key");
+        node(&folder, &self.seams, &format!("node = \"node-2\"\n{more}")).await.1
     }
 
     /// One request to the operators' side.
@@ -166,13 +201,7 @@ impl World {
 
     /// One request to the door with this API key.
     pub async fn call(&self, key: &str, method: &str, path: &str, more: &str, body: &str) -> Answer {
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: gate\r\nX-Api-Key: {key}\r\n{more}Content-Length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        let mut client = Client::connect(self.door).await;
-        client.send(request).await;
-        client.answer().await.expect("an answer")
+        call_at(self.door, key, (method, path), more, body).await
     }
 
     /// The same without body or fields.
@@ -197,6 +226,17 @@ impl World {
         let spools = std::fs::read_dir(self.config.spool_dir()).expect("there").count();
         assert_eq!(spools, 0, "a spooled body is left");
     }
+}
+
+/// One request to a node's door with this API key.
+pub async fn call_at(door: SocketAddr, key: &str, (method, path): (&str, &str), more: &str, body: &str) -> Answer {
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: gate\r\nX-Api-Key: {key}\r\n{more}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut client = Client::connect(door).await;
+    client.send(request).await;
+    client.answer().await.expect("an answer")
 }
 
 /// The text of a key that was just made.

@@ -1,4 +1,4 @@
-//! A certificate authority and a certificate for one host, both new.
+//! A certificate authority and a certificate for some hosts, both new.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, 
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 /// The authority's certificate (PEM), and what a server needs that shows a certificate from it.
-pub fn for_host(host: &str) -> (String, Arc<rustls::ServerConfig>) {
+pub fn for_hosts(hosts: &[&str]) -> (String, Arc<rustls::ServerConfig>) {
     let authority_key = KeyPair::generate().expect("a key");
     let mut authority = CertificateParams::new(Vec::new()).expect("parameters");
     authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -16,7 +16,8 @@ pub fn for_host(host: &str) -> (String, Arc<rustls::ServerConfig>) {
     let issuer = Issuer::new(authority, authority_key);
 
     let key = KeyPair::generate().expect("a key");
-    let leaf = CertificateParams::new(vec![host.to_owned()]).expect("parameters");
+    let leaf =
+        CertificateParams::new(hosts.iter().map(|host| (*host).to_owned()).collect::<Vec<_>>()).expect("parameters");
     let leaf = leaf.signed_by(&key, &issuer).expect("the authority signs it");
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));

@@ -1,0 +1,115 @@
+//! Two nodes on PostgreSQL and Redis: what one is told holds on the other.
+
+use std::time::Duration;
+
+use lockgate_gateway::running::Running;
+use lockgate_testkit::Canned;
+use lockgate_vocabulary::{Clock, RunId, SystemClock, SystemEntropy};
+use serde_json::json;
+
+use crate::world::{World, call_at};
+
+/// What two nodes share, or a visible line that says that it is not there.
+#[expect(clippy::disallowed_methods, reason = "tests are told by their environment where the servers are")]
+#[expect(clippy::print_stdout, reason = "a test that is skipped must say so")]
+fn shared() -> Option<String> {
+    let told = |name: &str| {
+        let value = std::env::var(name).ok();
+        if value.is_none() {
+            println!("skipped: {name} is not set (scripts/services sets it)");
+        }
+        value
+    };
+    let (postgres, redis) = (told("LOCKGATE_TEST_POSTGRES")?, told("LOCKGATE_TEST_REDIS")?);
+    let name = RunId::generate(&SystemClock::new(), &SystemEntropy).to_string();
+    Some(format!(
+        "[store.engine]\nkind = \"postgres\"\nurl = \"{postgres}\"\nschema = \"t_{name}\"\n\
+         [store.redis]\nurl = \"{redis}\"\nprefix = \"t_{name}\""
+    ))
+}
+
+async fn two() -> Option<(World, Running)> {
+    let shared = shared()?;
+    let world = World::with(&shared).await;
+    let second = world.second(&shared).await;
+    Some((world, second))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revocation_on_one_node_holds_on_the_other_within_two_seconds() {
+    let Some((world, second)) = two().await else { return };
+    let acme = world.tenant("acme").await;
+    world.connection(&acme, "pay").await;
+    world.vendor.answers("GET /v1/things/1", Canned::json(200, "{}"));
+    let door = second.door.expect("a door");
+    let read = async || call_at(door, &acme.service, ("GET", "/call/pay/v1/things/1"), "", "").await;
+    settle(&world, async || read().await.status == 200).await;
+
+    let listed = world.ask(&acme.operator, "GET", "/v1/api-keys", None).await.json();
+    let keys = listed["items"].as_array().expect("items");
+    let key = keys.iter().find(|key| key["principal"] == acme.principal.as_str()).expect("the service's key");
+    let path = format!("/v1/api-keys/{}", key["key"].as_str().expect("an id"));
+    let begun = world.clock.elapsed();
+    let revoked = world.ask(&acme.operator, "DELETE", &path, None).await;
+    assert!(revoked.status < 300, "{}", revoked.text());
+    settle(&world, async || read().await.status == 401).await;
+    assert!(world.clock.elapsed() - begun <= Duration::from_secs(2));
+    second.stop().await.expect("it ends in order");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_holds_over_both_nodes() {
+    let Some((world, second)) = two().await else { return };
+    let acme = world.tenant("acme").await;
+    world.connection_with(&acme, "pay", json!({ "limits": { "per_minute": 1, "burst": 4 } })).await;
+    world.vendor.answers("GET /v1/things/1", Canned::json(200, "{}"));
+    let doors = [world.door, second.door.expect("a door")];
+    let read = async |door| call_at(door, &acme.service, ("GET", "/call/pay/v1/things/1"), "", "").await.status;
+    settle(&world, async || read(doors[1]).await == 200).await;
+    let mut statuses = Vec::new();
+    for place in 0..6 {
+        statuses.push(read(doors[place % 2]).await);
+    }
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 3, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| **status == 429).count(), 3, "{statuses:?}");
+    second.stop().await.expect("it ends in order");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idempotency_key_holds_over_both_nodes() {
+    let Some((world, second)) = two().await else { return };
+    let acme = world.tenant("acme").await;
+    world.connection(&acme, "pay").await;
+    world.vendor.answers("GET /v1/things/1", Canned::json(200, "{}"));
+    world.vendor.answers("POST /v1/things", Canned::json(201, r#"{"id":9}"#));
+    let other = second.door.expect("a door");
+    settle(&world, async || {
+        call_at(other, &acme.service, ("GET", "/call/pay/v1/things/1"), "", "").await.status == 200
+    })
+    .await;
+    let more = "Content-Type: application/json\r\nIdempotency-Key: k-1\r\n";
+    let post = async |door, body: &str| call_at(door, &acme.service, ("POST", "/call/pay/v1/things"), more, body).await;
+    let first = post(world.door, "{\"a\":1}").await;
+    assert_eq!(first.status, 201, "{}", first.text());
+    let again = post(other, "{\"a\":1}").await;
+    assert_eq!((again.status, again.text()), (201, first.text()));
+    assert_eq!(again.header("idempotent-replayed"), Some("true"));
+    let different = post(other, "{\"a\":2}").await;
+    assert!(matches!(different.status, 409 | 422), "{}", different.text());
+    assert_eq!(world.vendor.count("POST /v1/things"), 1);
+    second.stop().await.expect("it ends in order");
+    world.end().await;
+}
+
+/// Lets up to two seconds go by until it is so.
+async fn settle(world: &World, is_so: impl AsyncFn() -> bool) {
+    for _ in 0..40 {
+        if is_so().await {
+            return;
+        }
+        world.clock.advance(Duration::from_millis(50));
+    }
+    assert!(is_so().await, "it is not so after two seconds");
+}

@@ -1,0 +1,232 @@
+//! The binary itself: exit codes, signals, and what a killed process leaves behind.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use lockgate_testkit::{Behaviour, Canned, Vendor};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::client::{Answer, Client};
+use crate::world::{VENDOR_HOST, VENDOR_SECRET};
+
+fn lockgate(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_lockgate")).args(arguments).stdin(Stdio::null()).output().expect("it runs")
+}
+
+struct Gate {
+    dir: TempDir,
+    operator: String,
+}
+
+impl Gate {
+    /// A folder as `init` makes it, on free ports, in which the vendor's name leads to loopback.
+    fn init() -> Self {
+        let dir = tempfile::tempdir().expect("a folder");
+        let gate = dir.path().join("gate");
+        let made = lockgate(&["init", &gate.display().to_string(), "--json"]);
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let told: Value = serde_json::from_slice(&made.stdout).expect("JSON");
+        let this = Self { dir, operator: told["api_key"].as_str().expect("a key").to_owned() };
+        let text = std::fs::read_to_string(this.config()).expect("there");
+        let text = text.replace("127.0.0.1:8443", "127.0.0.1:0").replace("127.0.0.1:8444", "127.0.0.1:0");
+        let text = text.replace("format = \"text\"", "format = \"json\"");
+        let more = format!(
+            "[access]\ndanger_private_networks = [\"127.0.0.0/8\"]\n\
+             [egress.destination.danger_static_hosts]\n\"{VENDOR_HOST}\" = [\"127.0.0.1\"]\n"
+        );
+        std::fs::write(this.config(), format!("{text}\n{more}")).expect("written");
+        this
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.dir.path().join("gate")
+    }
+
+    fn config(&self) -> PathBuf {
+        self.folder().join("lockgate.toml")
+    }
+
+    fn serve(&self) -> Serving {
+        Serving::start(&self.config())
+    }
+
+    fn verify(&self) -> Output {
+        lockgate(&["audit", "verify", "--config", &self.config().display().to_string()])
+    }
+}
+
+/// A process that serves.
+struct Serving {
+    child: Child,
+    door: SocketAddr,
+    admin: SocketAddr,
+}
+
+impl Serving {
+    fn start(config: &Path) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_lockgate"))
+            .args(["serve", "--config"])
+            .arg(config)
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+        let told = loop {
+            let line = lines.next().expect("it says that it serves").expect("text");
+            let event: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line}"));
+            if event["fields"]["message"] == "serving" {
+                break event["fields"].clone();
+            }
+        };
+        std::thread::spawn(move || lines.for_each(drop));
+        let address = |name: &str| {
+            let text = told[name].as_str().expect("an address");
+            text.trim_start_matches("Some(").trim_end_matches(')').parse().expect("an address")
+        };
+        Self { door: address("door"), admin: address("admin"), child }
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a pid")).expect("a pid");
+        kill_process(pid, signal).expect("it is there");
+    }
+
+    fn wait(mut self) -> Option<i32> {
+        self.child.wait().expect("it ends").code()
+    }
+}
+
+async fn ask(address: SocketAddr, key: &str, method: &str, path: &str, body: Option<Value>) -> Answer {
+    let body = body.map(|body| body.to_string()).unwrap_or_default();
+    let typed = if body.is_empty() { "" } else { "Content-Type: application/json\r\n" };
+    let mut client = Client::connect(address).await;
+    client
+        .send(format!(
+            "{method} {path} HTTP/1.1\r\nHost: gate\r\nX-Api-Key: {key}\r\n{typed}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        ))
+        .await;
+    client.answer().await.expect("an answer")
+}
+
+/// A tenant with a connection to the vendor; its operator's and its service's keys.
+async fn furnish(admin: SocketAddr, house: &str, vendor: &Vendor) -> (String, String) {
+    let make = async |key: &str, path: &str, body: Value| {
+        let answer = ask(admin, key, "POST", path, Some(body)).await;
+        assert_eq!(answer.status, 201, "{path}: {}", answer.text());
+        answer.json()
+    };
+    let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned();
+    let operator = text(&make(house, "/v1/tenants", json!({ "name": "acme" })).await["key"]["secret"]);
+    let spec = json!({
+        "name": "vendor", "title": "Vendor", "base_url": format!("https://{VENDOR_HOST}:{}", vendor.address.port()),
+        "auth": { "placement": "bearer" }, "endpoints": [{ "method": "POST", "path": "/v1/things" }],
+    });
+    make(&operator, "/v1/providers", spec).await;
+    let settings = json!({ "trust_pem": vendor.authority_pem, "danger_private_networks": ["127.0.0.0/8"] });
+    make(&operator, "/v1/connections", json!({ "name": "pay", "provider": "vendor", "spec": settings })).await;
+    let credential = json!({ "name": "pay-key", "connection": "pay", "owner": "payments", "secret": VENDOR_SECRET });
+    make(&operator, "/v1/credentials", credential).await;
+    let service = json!({
+        "name": "billing", "kind": "service", "scopes": ["integration.connections.call"], "addresses": ["127.0.0.0/8"],
+    });
+    let principal = text(&make(&operator, "/v1/principals", service).await["principal"]);
+    let key = make(&operator, "/v1/api-keys", json!({ "principal": principal, "kind": "api-key" })).await;
+    (operator, text(&key["secret"]))
+}
+
+#[tokio::test]
+async fn serves_until_terminated_and_ends_with_zero() {
+    let gate = Gate::init();
+    let serving = gate.serve();
+    let answer = ask(serving.door, "lgk_", "GET", "/readyz", None).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    serving.signal(Signal::TERM);
+    assert_eq!(serving.wait(), Some(0));
+    let verified = gate.verify();
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+}
+
+#[tokio::test]
+async fn a_call_that_was_under_way_when_the_process_was_killed_is_unknown() {
+    let gate = Gate::init();
+    let vendor = Vendor::start(VENDOR_HOST).await;
+    let serving = gate.serve();
+    let (operator, service) = furnish(serving.admin, &gate.operator, &vendor).await;
+    vendor.on("POST /v1/things", Behaviour::Gated(Canned::json(201, "{}")));
+    let mut client = Client::connect(serving.door).await;
+    client
+        .send(format!(
+            "POST /call/pay/v1/things HTTP/1.1\r\nHost: gate\r\nX-Api-Key: {service}\r\nContent-Length: 2\r\n\r\n{{}}"
+        ))
+        .await;
+    vendor.wait_for("POST /v1/things", 1).await;
+    serving.signal(Signal::KILL);
+    assert_eq!(serving.wait(), None, "it had no time to end");
+
+    let again = gate.serve();
+    let runs = ask(again.admin, &operator, "GET", "/v1/runs", None).await.json();
+    let outcomes: Vec<&Value> = runs["items"].as_array().expect("items").iter().map(|run| &run["outcome"]).collect();
+    assert_eq!(outcomes, [&json!("unknown")], "{runs}");
+    assert_eq!(vendor.count("POST /v1/things"), 1, "nobody sends it again");
+    again.signal(Signal::TERM);
+    assert_eq!(again.wait(), Some(0));
+    assert!(gate.verify().status.success());
+}
+
+#[tokio::test]
+async fn the_root_key_is_demanded_and_must_be_the_right_one() {
+    let (gate, other) = (Gate::init(), Gate::init());
+    let serve = || {
+        let ended = lockgate(&["serve", "--config", &gate.config().display().to_string()]);
+        (ended.status.code(), String::from_utf8_lossy(&ended.stderr).into_owned())
+    };
+    let key = gate.folder().join("root.key");
+    std::fs::remove_file(&key).expect("there");
+    let (code, told) = serve();
+    assert!(code == Some(2) && told.contains("vault.root_key_file"), "{code:?} {told}");
+    std::fs::copy(other.folder().join("root.key"), &key).expect("copied");
+    let (code, told) = serve();
+    assert!(code == Some(2) && told.contains("vault.root_key_file"), "{code:?} {told}");
+    std::fs::remove_file(gate.folder().join("checkpoint.key")).expect("there");
+    let (code, told) = serve();
+    assert!(code == Some(2) && told.contains("audit.checkpoint_key_file"), "{code:?} {told}");
+}
+
+#[test]
+fn without_a_certificate_only_loopback_is_served() {
+    let gate = Gate::init();
+    let text = std::fs::read_to_string(gate.config()).expect("there").replacen("127.0.0.1:0", "0.0.0.0:0", 1);
+    std::fs::write(gate.config(), text).expect("written");
+    let ended = lockgate(&["serve", "--config", &gate.config().display().to_string()]);
+    assert_eq!(ended.status.code(), Some(2));
+    let told = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(told.contains("door.listen") && told.contains("certificate_file"), "{told}");
+}
+
+#[test]
+fn no_secret_is_printed_and_none_is_in_a_file_in_the_clear() {
+    let gate = Gate::init();
+    let secret = gate.operator.rsplit('_').next().expect("a secret part").to_owned();
+    let mut folders = vec![gate.folder()];
+    let mut files = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("there") {
+            let path = entry.expect("there").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            files += 1;
+            let mut bytes = Vec::new();
+            std::fs::File::open(&path).expect("there").read_to_end(&mut bytes).expect("read");
+            let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+            assert!(!found, "the operator's key is in {}", path.display());
+        }
+    }
+    assert!(files >= 6, "{files}");
+}
