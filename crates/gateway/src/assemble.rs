@@ -14,13 +14,17 @@ use lockgate_egress::destination::resolve::{Resolver, SystemResolver};
 use lockgate_egress::{Egress, Errands};
 use lockgate_store::Store;
 use lockgate_traffic::Traffic;
-use lockgate_vault::{Custodian, HOUSE, Vault};
-use lockgate_vocabulary::{Clock, Entropy, Fault, SystemClock, SystemEntropy};
+use lockgate_vault::{Custodian, HOUSE, RootKeyProblem, Vault};
+use lockgate_vocabulary::{Clock, Entropy, Fault, SystemClock};
 
-use crate::config::Config;
-use crate::doors::Door;
+use crate::chance::PooledEntropy;
+use crate::config::{Config, ConfigProblem};
+use crate::doors::{Door, Strangers};
 use crate::keys;
 use crate::telemetry::Metrics;
+
+/// What to do about a root key that does not serve.
+const ROOT_KEY_CURE: &str = "Name the root key of this store, readable by its owner alone";
 
 /// What our own signing keys are sealed for.
 const SIGNING_KEYS: &str = "signing-keys";
@@ -41,8 +45,34 @@ impl Seams {
     pub fn system() -> Self {
         Self {
             clock: Arc::new(SystemClock::new()),
-            entropy: Arc::new(SystemEntropy),
+            entropy: Arc::new(PooledEntropy),
             resolver: Arc::new(SystemResolver::new()),
+        }
+    }
+}
+
+/// Why a gateway did not start.
+#[derive(Debug)]
+pub enum StartFailure {
+    /// The configuration makes no sense on this machine.
+    Config(ConfigProblem),
+    /// A room could not be opened.
+    Fault(Fault),
+}
+
+impl From<ConfigProblem> for StartFailure {
+    fn from(problem: ConfigProblem) -> Self {
+        Self::Config(problem)
+    }
+}
+
+impl From<Fault> for StartFailure {
+    /// A root key that is missing or wrong is for the operator to put right, not our fault.
+    fn from(fault: Fault) -> Self {
+        let problem = std::error::Error::source(&fault).and_then(|source| source.downcast_ref::<RootKeyProblem>());
+        match problem {
+            Some(problem) => Self::Config(ConfigProblem::new("vault.root_key_file", problem, ROOT_KEY_CURE)),
+            None => Self::Fault(fault),
         }
     }
 }
@@ -82,7 +112,7 @@ pub struct Rooms {
 }
 
 /// Opens what everything stands on.
-pub async fn lay_ground(config: &Config, seams: &Seams) -> Result<Ground, Fault> {
+pub async fn lay_ground(config: &Config, seams: &Seams) -> Result<Ground, StartFailure> {
     let Seams { clock, entropy, .. } = seams;
     for folder in [&config.data_dir, &config.spool_dir()] {
         make_private(folder)?;
@@ -95,7 +125,7 @@ pub async fn lay_ground(config: &Config, seams: &Seams) -> Result<Ground, Fault>
 }
 
 /// Opens the house.
-pub async fn assemble(config: &Config, seams: &Seams) -> Result<Rooms, Fault> {
+pub async fn assemble(config: &Config, seams: &Seams) -> Result<Rooms, StartFailure> {
     let Ground { store, audit, recovered, vault } = lay_ground(config, seams).await?;
     let Seams { clock, entropy, resolver } = seams.clone();
 
@@ -137,6 +167,7 @@ pub async fn assemble(config: &Config, seams: &Seams) -> Result<Rooms, Fault> {
         clock: clock.clone(),
         entropy: entropy.clone(),
         metrics: metrics.clone(),
+        strangers: Strangers::default(),
         draining: AtomicBool::new(false),
     };
     let admin = Admin::new(lockgate_admin::Parts {

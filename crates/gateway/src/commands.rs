@@ -18,9 +18,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use lockgate_vocabulary::{Fault, Stop};
 
-use crate::assemble::Seams;
+use crate::assemble::{Seams, StartFailure};
 use crate::config::ConfigProblem;
-use crate::running::StartFailure;
 
 pub use console::Console;
 

@@ -12,6 +12,7 @@ pub mod http1;
 mod operations;
 mod outbound;
 mod refuse;
+mod strangers;
 mod tokens;
 
 use std::net::SocketAddr;
@@ -34,6 +35,7 @@ use crate::routes::{self, Found, Nowhere, Serves};
 use crate::telemetry::Metrics;
 
 pub use answer::DoorBody;
+pub use strangers::Strangers;
 
 /// What the callers' door needs of the house.
 pub struct Door {
@@ -55,6 +57,8 @@ pub struct Door {
     pub entropy: Arc<dyn Entropy>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// How often those whom nobody knows were refused.
+    pub strangers: Strangers,
     /// Whether the process was told to stop.
     pub draining: AtomicBool,
 }
@@ -73,8 +77,9 @@ impl Door {
         let last = request.version() != Version::HTTP_11 || request.headers().contains_key(UPGRADE);
         let (parts, body) = request.into_parts();
         let arrival = self.arrive(&parts, peer);
-        let path = parts.uri.path().to_owned();
-        let (serves, mut response) = match routes::find(&parts.method, &path) {
+        // A handle on the same bytes, so that the path outlives the parts.
+        let uri = parts.uri.clone();
+        let (serves, mut response) = match routes::find(&parts.method, uri.path()) {
             Ok(found) => {
                 let visit = Visit { parts, body, arrival };
                 (Some(found.serves()), self.lead(found, visit).await)
@@ -119,13 +124,15 @@ impl Door {
 
     /// What is not served leads to nobody's object, so it goes into no trail; it is counted.
     fn lost(&self, nowhere: Nowhere, arrival: &Arrival) -> Response<DoorBody> {
-        match nowhere {
-            Nowhere::Path => self.show(&GatewayRefusal::PathUnknown.refuse().into(), arrival),
-            Nowhere::Method(allowed) => {
-                let mut response = self.show(&GatewayRefusal::MethodNotAllowed.refuse().into(), arrival);
-                response.headers_mut().insert(http::header::ALLOW, HeaderValue::from_static(allowed));
-                response
-            }
+        let refusal = match nowhere {
+            Nowhere::Path => GatewayRefusal::PathUnknown,
+            Nowhere::Method(_) => GatewayRefusal::MethodNotAllowed,
+        };
+        let mut response = self.show(&refusal.refuse().into(), arrival);
+        headers::mark(response.headers_mut(), None, arrival);
+        if let Nowhere::Method(allowed) = nowhere {
+            response.headers_mut().insert(http::header::ALLOW, HeaderValue::from_static(allowed));
         }
+        response
     }
 }

@@ -11,7 +11,10 @@ use base64::engine::general_purpose::STANDARD;
 use lockgate_audit::Signer;
 use lockgate_vocabulary::{Entropy, Fault, Secret};
 
-const READING: &str = "read the key of the trail's checkpoints";
+use crate::config::ConfigProblem;
+
+const KEY: &str = "audit.checkpoint_key_file";
+const CURE: &str = "Name the key that `lockgate init` made for this trail";
 const WRITING: &str = "write the key of the trail's checkpoints";
 
 /// Bytes of the file at the most; a right one has 45.
@@ -29,8 +32,8 @@ pub fn generate_checkpoint_key(path: &Path, entropy: &dyn Entropy) -> Result<(),
 }
 
 /// The signer with the key in this file, for the log with this identity.
-pub fn checkpoint_signer(path: &Path, origin: &str) -> Result<Signer, Fault> {
-    let broken = |what: String| Fault::broken(READING, format!("{}: {what}", path.display()));
+pub fn checkpoint_signer(path: &Path, origin: &str) -> Result<Signer, ConfigProblem> {
+    let broken = |what: String| ConfigProblem::new(KEY, format!("{}: {what}", path.display()), CURE);
     let file = OpenOptions::new().read(true).open(path).map_err(|error| broken(error.to_string()))?;
     let mode = file.metadata().map_err(|error| broken(error.to_string()))?.mode();
     if mode & 0o077 != 0 {
@@ -39,7 +42,7 @@ pub fn checkpoint_signer(path: &Path, origin: &str) -> Result<Signer, Fault> {
     let mut text = String::new();
     file.take(FILE_BYTES).read_to_string(&mut text).map_err(|error| broken(error.to_string()))?;
     let seed = STANDARD.decode(text.trim_end()).map_err(|_| broken("it is not base 64".into()))?;
-    Signer::new(origin, &Secret::new(seed))
+    Signer::new(origin, &Secret::new(seed)).map_err(|fault| broken(fault.to_string()))
 }
 
 #[cfg(test)]

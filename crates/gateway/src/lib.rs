@@ -6,6 +6,7 @@
 //! end), [`telemetry`], [`commands`] (what a person types).
 
 pub mod assemble;
+pub mod chance;
 pub mod commands;
 pub mod config;
 pub mod doors;

@@ -27,6 +27,9 @@ lockgate_vocabulary::refusals! {
         /// Nothing is served there.
         PathUnknown = 404, "gateway.path.unknown", "Nothing is served at this path.",
             "Check the path; a call starts with /call/ and the connection's name.";
+        /// Nobody knows who asks, and it was refused too often.
+        StrangerThrottled = 429, "gateway.stranger.throttled", "Too many requests without a valid credential came from there.",
+            "Send a valid credential; try again after the time that Retry-After gives.";
         /// The target is too long.
         TargetTooLong = 414, "gateway.target.too_long", "The request target is too long.",
             "Send at most 8 KiB of path and query.";

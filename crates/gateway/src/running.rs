@@ -9,7 +9,7 @@ use std::time::Duration;
 use lockgate_vocabulary::Fault;
 use tokio::task::JoinHandle;
 
-use crate::assemble::{self, Rooms, Seams};
+use crate::assemble::{self, Rooms, Seams, StartFailure};
 use crate::config::{Config, ConfigProblem, Role};
 use crate::doors::Door;
 use crate::doors::http1::Manners;
@@ -19,27 +19,6 @@ use operators::OperatorSide;
 
 /// How often the worker looks for what falls due.
 const TENDING: Duration = Duration::from_secs(60);
-
-/// Why a gateway did not start.
-#[derive(Debug)]
-pub enum StartFailure {
-    /// The configuration makes no sense on this machine.
-    Config(ConfigProblem),
-    /// A room could not be opened.
-    Fault(Fault),
-}
-
-impl From<ConfigProblem> for StartFailure {
-    fn from(problem: ConfigProblem) -> Self {
-        Self::Config(problem)
-    }
-}
-
-impl From<Fault> for StartFailure {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
-    }
-}
 
 /// A gateway that serves.
 pub struct Running {

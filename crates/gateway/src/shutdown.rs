@@ -3,6 +3,7 @@
 //! One [`Stopper`] tells everybody who holds a [`Stopping`]. The order is: stop accepting, let what is
 //! under way end within its bound, then close the trail.
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 /// Tells everybody to stop, once.
@@ -34,15 +35,32 @@ impl Stopping {
     }
 }
 
-/// Done when the process is told to stop: SIGTERM, or SIGINT from a terminal.
-pub async fn signalled() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// What tells the process to stop: SIGTERM, or SIGINT from a terminal.
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Listens from now on. Before this, the machine ends the process at once, so it comes before anybody
+    /// is told that the process serves.
+    pub fn listen() -> std::io::Result<Self> {
+        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(Self { terminate, interrupt })
     }
+
+    /// Done when one of them has come.
+    pub async fn come(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Listens, and is done when the process is told to stop.
+pub async fn signalled() -> std::io::Result<()> {
+    Signals::listen()?.come().await;
     Ok(())
 }
 

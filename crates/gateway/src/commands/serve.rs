@@ -8,7 +8,8 @@ use super::Failure;
 use crate::assemble::Seams;
 use crate::config::{Config, Role};
 use crate::running::Running;
-use crate::{shutdown, telemetry};
+use crate::shutdown::Signals;
+use crate::telemetry;
 
 /// Flags of `serve`.
 #[derive(Debug, Args)]
@@ -34,9 +35,11 @@ pub async fn run(args: Serve) -> Result<(), Failure> {
     for key in &config.dangers {
         tracing::warn!(key, "this setting weakens the gateway");
     }
+    let mut signals =
+        Signals::listen().map_err(|error| Failure::Internal(format!("listening for signals: {error}")))?;
     let running = Running::start(&config, &Seams::system()).await?;
     tracing::info!(node = %config.node, door = ?running.door, admin = ?running.admin, "serving");
-    shutdown::signalled().await.map_err(|error| Failure::Internal(format!("listening for signals: {error}")))?;
+    signals.come().await;
     tracing::info!("stopping");
     running.stop().await?;
     tracing::info!("stopped");

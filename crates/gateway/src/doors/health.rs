@@ -14,14 +14,22 @@ impl Door {
         answer(StatusCode::OK, json!({ "status": "ok" }).to_string(), "no-store")
     }
 
+    fn checks(&self) -> [(&'static str, bool); 3] {
+        [
+            ("audit", self.audit.is_sound()),
+            ("store", self.store.epoch().is_confirmed() && self.access.is_fresh()),
+            ("running", !self.draining.load(Ordering::Acquire)),
+        ]
+    }
+
+    /// Whether it can serve.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.checks().iter().all(|(_, sound)| *sound)
+    }
+
     /// It can serve: the trail can be written, the store's epoch is confirmed, nobody told it to stop.
     pub(super) fn ready(&self) -> Response<DoorBody> {
-        let checks = [
-            ("audit", self.audit.is_sound()),
-            ("store", self.store.epoch().is_confirmed()),
-            ("running", !self.draining.load(Ordering::Acquire)),
-        ];
-        let ready = checks.iter().all(|(_, sound)| *sound);
+        let (checks, ready) = (self.checks(), self.is_ready());
         let (status, word) =
             if ready { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "unready") };
         let checks: serde_json::Map<_, _> = checks.iter().map(|(name, sound)| ((*name).into(), json!(sound))).collect();

@@ -22,8 +22,7 @@ impl Door {
     pub(super) async fn call(&self, connection: &str, path: &str, visit: Visit) -> Response<DoorBody> {
         let Visit { parts, body, arrival } = visit;
         let run = RunId::generate(&*self.clock, &*self.entropy);
-        let method = parts.method.clone();
-        let target = parts.uri.path_and_query().map(|target| target.as_str().to_owned());
+        let (method, uri) = (parts.method.clone(), parts.uri.clone());
         let mut refused = Refused {
             door: "call",
             arrival: &arrival,
@@ -31,7 +30,7 @@ impl Door {
             caller: None,
             run: Some(run),
             connection: Some(connection),
-            target: target.as_deref(),
+            target: Some((path, uri.query())),
         };
         let caller = match self.access.identify(presented(&parts.headers), &arrival).await {
             Ok(caller) => caller,

@@ -7,10 +7,12 @@ use http::{Method, Response};
 use lockgate_access::Caller;
 use lockgate_access::authn::challenge;
 use lockgate_audit::RefusedFacts;
+use lockgate_egress::target_digest;
 use lockgate_vocabulary::{Arrival, ConnectionId, Fault, Name, RunId, Stop};
 
-use super::{Door, DoorBody, answer, headers};
+use super::{Door, DoorBody, answer, headers, strangers};
 use crate::problem::Problem;
+use crate::refusal::GatewayRefusal;
 
 /// What is known of a request that is refused.
 #[derive(Clone, Copy)]
@@ -24,8 +26,8 @@ pub(super) struct Refused<'a> {
     pub(super) run: Option<RunId>,
     /// The connection as it was asked for.
     pub(super) connection: Option<&'a str>,
-    /// The path and query as they were asked for.
-    pub(super) target: Option<&'a str>,
+    /// The path below the connection's base and the query, as they were asked for.
+    pub(super) target: Option<(&'a str, Option<&'a str>)>,
 }
 
 impl Door {
@@ -42,6 +44,10 @@ impl Door {
 
     /// Writes the refusal into the trail. One that cannot be recorded is answered as that.
     pub(super) async fn record(&self, refused: &Refused<'_>, stop: Stop) -> Stop {
+        let now = self.clock.elapsed();
+        if refused.caller.is_none() && !self.strangers.may_be_recorded(refused.arrival.peer.ip(), now) {
+            return GatewayRefusal::StrangerThrottled.refuse().retry_after(strangers::WINDOW).into();
+        }
         let (code, status) = match &stop {
             Stop::Refused(refusal) => (refusal.code(), refusal.status()),
             Stop::Fault(fault) => naming(fault),
@@ -71,8 +77,8 @@ impl Door {
 
     fn target_digest(&self, refused: &Refused<'_>) -> Option<[u8; 32]> {
         let caller = refused.caller?;
-        let target = refused.target?;
-        Some(self.vault.digest(caller.tenant(), "target", target.as_bytes()))
+        let (path, query) = refused.target?;
+        Some(target_digest(&self.vault, caller.tenant(), path, query))
     }
 
     /// Counts and shows a stop; a fault is logged here and nowhere else.

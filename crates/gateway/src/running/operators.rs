@@ -12,6 +12,7 @@ use lockgate_admin::{Admin, AdminBody};
 use lockgate_vocabulary::{Arrival, Clock, Entropy, Listener, TraceContext};
 
 use crate::assemble::{Rooms, Seams};
+use crate::doors::Door;
 use crate::telemetry::Metrics;
 
 /// The media type of OpenMetrics' text form.
@@ -21,6 +22,7 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 #[derive(Clone)]
 pub(super) struct OperatorSide {
     admin: Admin,
+    door: Arc<Door>,
     metrics: Arc<Metrics>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -28,8 +30,8 @@ pub(super) struct OperatorSide {
 
 impl OperatorSide {
     pub(super) fn of(rooms: &Rooms, seams: &Seams) -> Self {
-        let (admin, metrics) = (rooms.admin.clone(), rooms.metrics.clone());
-        Self { admin, metrics, clock: seams.clock.clone(), entropy: seams.entropy.clone() }
+        let (admin, door, metrics) = (rooms.admin.clone(), rooms.door.clone(), rooms.metrics.clone());
+        Self { admin, door, metrics, clock: seams.clock.clone(), entropy: seams.entropy.clone() }
     }
 
     pub(super) async fn answer(
@@ -38,6 +40,7 @@ impl OperatorSide {
         peer: SocketAddr,
     ) -> Response<Either<Full<Bytes>, AdminBody>> {
         if request.uri().path() == "/metrics" && request.method() == Method::GET {
+            self.metrics.stands(self.door.audit.waiting(), self.door.is_ready());
             let mut response = Response::new(Either::Left(Full::from(self.metrics.text())));
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(OPENMETRICS));
             return response;

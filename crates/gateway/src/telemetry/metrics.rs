@@ -63,6 +63,9 @@ pub struct Metrics {
     refusals: Family<ByCode, Counter>,
     faults: Counter,
     violations: Family<ByCode, Counter>,
+    /// Entries of the trail that wait for the disk, and whether the gateway can serve; set when asked for.
+    waiting: Gauge,
+    ready: Gauge,
     open: Family<ByListener, Gauge>,
     turned_away: Family<ByListener, Counter>,
 }
@@ -75,6 +78,13 @@ impl Default for Metrics {
         let (unrouted, faults) = (Counter::default(), Counter::default());
         let (refusals, violations) = (Family::default(), Family::default());
         let (open, turned_away) = (Family::default(), Family::default());
+        let (waiting, ready) = (Gauge::default(), Gauge::default());
+        registry.register(
+            "audit_waiting_entries",
+            "Entries of the trail that wait for the disk",
+            Gauge::clone(&waiting),
+        );
+        registry.register("ready", "Whether the gateway can serve: 1 or 0", Gauge::clone(&ready));
         registry.register("requests", "Requests answered at the door", requests.clone());
         registry.register_with_unit("request_duration", "From head to answer", Unit::Seconds, seconds.clone());
         registry.register("unrouted_requests", "Requests for what is not served", unrouted.clone());
@@ -84,7 +94,7 @@ impl Default for Metrics {
         registry.register("connections", "Connections open", Family::clone(&open));
         registry.register("connections_turned_away", "Connections refused", Family::clone(&turned_away));
         let routes = ROUTES.iter().map(|row| PerRoute::new(row.path, &requests, &seconds)).collect();
-        Self { registry, routes, unrouted, refusals, faults, violations, open, turned_away }
+        Self { registry, routes, unrouted, refusals, faults, violations, waiting, ready, open, turned_away }
     }
 }
 
@@ -131,6 +141,12 @@ impl Metrics {
             open: self.open.get_or_create_owned(&label),
             turned_away: self.turned_away.get_or_create_owned(&label),
         }
+    }
+
+    /// How the house stands at this moment.
+    pub fn stands(&self, waiting: usize, ready: bool) {
+        self.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        self.ready.set(i64::from(ready));
     }
 
     /// Everything in the text form of OpenMetrics.

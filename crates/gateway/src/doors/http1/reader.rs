@@ -130,6 +130,7 @@ impl<S> Strict<S> {
         if self.judge.heads() != self.heads {
             self.heads = self.judge.heads();
             self.reading.renew();
+            self.writing.renew();
         }
         if let Some(violation) = violation {
             self.held.truncate(self.cleared);
