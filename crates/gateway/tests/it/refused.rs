@@ -1,5 +1,7 @@
 //! Refusals of the door and of the operator's side that no well-behaved client ever sees.
 
+use lockgate_testkit::Canned;
+
 use crate::client::{Answer, Client};
 use crate::world::World;
 
@@ -75,4 +77,34 @@ async fn the_operators_side_names_what_is_wrong_with_a_request() {
         assert_eq!((answer.status, answer.code().as_str()), (status, code), "{}", answer.text());
     }
     world.end().await;
+}
+
+#[tokio::test]
+async fn strangers_cannot_fill_the_trail() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    world.connection(&acme, "pay").await;
+    world.vendor.answers("GET /v1/things/1", Canned::json(200, "{}"));
+    let mut codes = Vec::new();
+    for _ in 0..122 {
+        codes.push(world.read("lgk_nobody", "/call/pay/v1/things/1").await);
+    }
+    let throttled = codes.split_off(120);
+    assert!(codes.iter().all(|answer| answer.status == 401), "the first ones are refused and recorded");
+    for answer in &throttled {
+        assert_eq!((answer.status, answer.code().as_str()), (429, "gateway.stranger.throttled"));
+        assert_eq!(answer.header("retry-after"), Some("60"));
+    }
+    assert_eq!(world.read(&acme.service, "/call/pay/v1/things/1").await.status, 200, "whoever is known is served");
+    world.clock.advance(std::time::Duration::from_secs(61));
+    settled(&world).await;
+    assert_eq!(world.read("lgk_nobody", "/call/pay/v1/things/1").await.status, 401, "a minute later it starts anew");
+    world.end().await;
+}
+
+/// Waits until the node has confirmed the store's epoch after the clock was moved.
+async fn settled(world: &World) {
+    while world.read("", "/readyz").await.status != 200 {
+        tokio::task::yield_now().await;
+    }
 }
