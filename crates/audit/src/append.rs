@@ -9,7 +9,7 @@
 //! written to this log by this process: what a failed sync left in the cache is not known, and a second
 //! sync of the same file may claim success.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,7 +18,7 @@ use std::time::Duration;
 use lockgate_vocabulary::{AuditId, Clock, Entropy, TenantId, Timestamp};
 use tokio::sync::oneshot;
 
-use crate::disk::LogDir;
+use crate::disk::{LogDir, owner_only};
 use crate::index::SegmentIndex;
 use crate::ledger::{Ledger, Mark};
 use crate::refusal::AuditRefusal;
@@ -163,6 +163,18 @@ impl Shared {
     pub(crate) fn following(&self, segment: &Segment, segment_bytes: u64) -> io::Result<Segment> {
         let mut ready = locked(&self.ready_segment);
         segment.following(&self.dir, ready.take(), segment_bytes)
+    }
+
+    /// A new file to be made ready as the next segment; none if one is ready already.
+    pub(crate) fn begin_next(&self) -> io::Result<Option<File>> {
+        let ready = locked(&self.ready_segment);
+        if ready.is_some() {
+            return Ok(None);
+        }
+        let path = self.dir.next();
+        // One that was begun and never used is begun anew.
+        _ = fs::remove_file(&path);
+        owner_only().write(true).create_new(true).open(path).map(Some)
     }
 
     fn clock_micros(&self) -> u64 {

@@ -112,16 +112,8 @@ impl Aside {
     }
 
     fn begin(&self) -> Option<Preparing> {
-        // Held to the end: see `Shared::following`.
-        let ready = locked(&self.shared.ready_segment);
-        if ready.is_some() {
-            return None;
-        }
-        let path = self.shared.dir.next();
-        // One that was begun and never used is begun anew.
-        _ = fs::remove_file(&path);
-        match owner_only().write(true).create_new(true).open(path) {
-            Ok(file) => Some(Preparing { file, left: self.segment_bytes }),
+        match self.shared.begin_next() {
+            Ok(file) => file.map(|file| Preparing { file, left: self.segment_bytes }),
             Err(error) => {
                 tell(Err(error), "the next audit segment cannot be made ready");
                 None

@@ -5,7 +5,7 @@ use std::thread;
 
 use super::queue::{Command, Queue, Urgency};
 use super::*;
-use crate::tests::Count;
+use crate::tests::{Count, Scene};
 
 fn asked() -> (Command, oneshot::Receiver<()>) {
     let (done, durable) = oneshot::channel();
@@ -85,4 +85,31 @@ fn identifiers_never_repeat_across_refills() {
     let mut much = vec![0; 10_000];
     pool.fill(&mut much);
     assert!(much.chunks(8).collect::<HashSet<_>>().len() > 1_000, "more than the pool holds is filled too");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_segment_that_is_being_taken_is_not_begun_anew() {
+    use std::os::unix::fs::MetadataExt as _;
+    let scene = Scene::new();
+    let (audit, _) = scene.open().await;
+    let shared = Arc::clone(audit.shared());
+    let making = {
+        let shared = Arc::clone(&shared);
+        thread::spawn(move || {
+            while !shared.queue.is_closed() {
+                if let Some(file) = shared.begin_next().expect("begun") {
+                    *locked(&shared.ready_segment) = Some(file);
+                }
+            }
+        })
+    };
+    let dir = LogDir::at(&scene.elsewhere("log"));
+    let mut segment = Segment::reopen(&dir, 0, 0, 0, 1).expect("there");
+    for _ in 0..3_000 {
+        segment = shared.following(&segment, 1).expect("the next one has its name");
+        let (held, named) = (segment.metadata().expect("held"), fs::metadata(dir.segment(segment.number())));
+        assert_eq!(held.ino(), named.expect("named").ino(), "what is written to is what stands in the directory");
+    }
+    shared.queue.close();
+    making.join().expect("no panic");
 }

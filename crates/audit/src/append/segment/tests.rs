@@ -41,6 +41,10 @@ impl Segment {
     pub(crate) fn with_trouble(self, trouble: &Arc<Trouble>) -> Self {
         Self { trouble: Arc::clone(trouble), ..self }
     }
+
+    pub(crate) fn metadata(&self) -> io::Result<std::fs::Metadata> {
+        self.file.metadata()
+    }
 }
 
 #[test]
