@@ -157,9 +157,9 @@ impl Shared {
 
     /// Begins the segment behind this one.
     ///
-    /// INVARIANT: the file that was made ready is taken and gets its name under one lock, and whoever
-    /// makes the next one ready removes and creates under the same: else it could remove the very file
-    /// that is just being taken, and what is written to it afterwards would stand in no directory.
+    /// INVARIANT: the file that was made ready is taken and gets its name under one lock. Between the two
+    /// [`Self::begin_next`] would find none ready and remove the very file that is being taken, and what
+    /// is written to it afterwards would stand in no directory.
     pub(crate) fn following(&self, segment: &Segment, segment_bytes: u64) -> io::Result<Segment> {
         let mut ready = locked(&self.ready_segment);
         segment.following(&self.dir, ready.take(), segment_bytes)
