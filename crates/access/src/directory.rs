@@ -294,12 +294,16 @@ pub struct Settings {
     pub pins: Vec<[u8; 32]>,
     /// Private networks that may be reached all the same.
     pub danger_private_networks: Vec<IpNet>,
+    /// Whether plain HTTP is spoken there; [`Base::plain`] says it too.
+    pub danger_plain_http: bool,
 }
 
 /// A base URL: `https`, a host in its canonical ASCII form, a port, and a path prefix without a slash at
 /// its end. A credential never travels outside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Base {
+    /// Whether plain HTTP is spoken there, to addresses in the connection's danger networks alone.
+    pub plain: bool,
     /// The host, lower case, ASCII; an IPv6 address stands in brackets.
     pub host: Arc<str>,
     /// The port.

@@ -187,6 +187,9 @@ pub struct ConnectionSpec {
     /// Private networks that this connection may reach all the same. A weakening: it shows as a finding.
     #[schema(value_type = Vec<String>)]
     pub danger_private_networks: Vec<IpNet>,
+    /// Speaks plain HTTP instead of HTTPS to the base URL's host and port, and only where every address of
+    /// it lies in `danger_private_networks`. Call and credential go in the clear: it shows as a finding.
+    pub danger_plain_http: bool,
 }
 
 /// Limits of calls. Zero is refused; absent means the default.

@@ -18,7 +18,7 @@ pub mod resolve;
 pub mod url;
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use lockgate_access::Grant;
@@ -35,6 +35,7 @@ use self::judge::judge_url;
 use self::lookup::{KeyRef, Lookups};
 use self::redirect::Hop;
 use self::resolve::{Resolver, StaticResolver};
+use crate::refusal::EgressRefusal;
 
 /// What an operator may set.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -70,8 +71,14 @@ impl Destination {
     /// Vets a base URL that an operator configured, such as for a check of its health.
     pub async fn vet_base(&self, base: &Base, settings: &Settings) -> Result<PinnedTarget, Stop> {
         let opened = &*settings.danger_private_networks;
-        let key = KeyRef { scheme: Scheme::Https, host: &base.host, port: base.port, opened };
-        Ok(self.lookups.judge(key).await?)
+        let key = KeyRef { scheme: Scheme::of(base), host: &base.host, port: base.port, opened };
+        let target = self.lookups.judge(key).await?;
+        // What is sent in the clear stays where the operator said that it may.
+        let opens = |address: &SocketAddr| opened.iter().any(|network| network.contains(&address.ip()));
+        if base.plain && !target.addresses().iter().all(opens) {
+            return Err(EgressRefusal::UrlScheme.into());
+        }
+        Ok(target)
     }
 
     /// Vets where a redirect leads. [`redirect::Trail`] has found that it may be followed.

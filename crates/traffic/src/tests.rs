@@ -55,7 +55,7 @@ pub(crate) fn connection_of(tenant: u128, changed: u64, limits: LimitSpec, break
         }),
         status: ConnectionStatus::Active,
         credential: None,
-        base: Base { host: "api.example.com".into(), port: 443, prefix: "".into() },
+        base: Base { plain: false, host: "api.example.com".into(), port: 443, prefix: "".into() },
         endpoints: Arc::from(Vec::new()),
         settings: Arc::new(Settings {
             limits,
@@ -65,6 +65,7 @@ pub(crate) fn connection_of(tenant: u128, changed: u64, limits: LimitSpec, break
             trust_pem: None,
             pins: Vec::new(),
             danger_private_networks: Vec::new(),
+            danger_plain_http: false,
         }),
         changed,
     }

@@ -1,4 +1,4 @@
-//! Where a credential may be used: one connection, and the host, port and path prefix that it had when
+//! Where a credential may be used: one connection, and the scheme, host, port and path prefix that it had when
 //! the credential was given.
 //!
 //! The binding stands in clear before the sealed value and is part of what the seal authenticates. So a
@@ -14,7 +14,7 @@ use lockgate_vocabulary::ConnectionId;
 const MOST_BYTES: usize = 9 * 1024;
 
 /// Where one version of a credential may be used, in its canonical bytes:
-/// connection(16) port(2) host-length(2) host prefix.
+/// connection(16) plain(1) port(2) host-length(2) host prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Binding<'a>(Cow<'a, [u8]>);
 
@@ -25,8 +25,9 @@ impl<'a> Binding<'a> {
     }
 
     fn to(connection: ConnectionId, base: &Base) -> Self {
-        let mut bytes = Vec::with_capacity(20 + base.host.len() + base.prefix.len());
+        let mut bytes = Vec::with_capacity(21 + base.host.len() + base.prefix.len());
         bytes.extend_from_slice(&connection.as_u128().to_be_bytes());
+        bytes.push(u8::from(base.plain));
         bytes.extend_from_slice(&base.port.to_be_bytes());
         // A host has 253 bytes at the most; a longer one gives a binding that nothing matches.
         bytes.extend_from_slice(&u16::try_from(base.host.len()).unwrap_or(u16::MAX).to_be_bytes());
@@ -39,10 +40,12 @@ impl<'a> Binding<'a> {
     pub(crate) fn holds_for(&self, connection: &Connection) -> bool {
         let base = &connection.base;
         let Some((id, rest)) = self.0.split_first_chunk::<16>() else { return false };
+        let Some((plain, rest)) = rest.split_first_chunk::<1>() else { return false };
         let Some((port, rest)) = rest.split_first_chunk::<2>() else { return false };
         let Some((length, rest)) = rest.split_first_chunk::<2>() else { return false };
         let Some((host, prefix)) = rest.split_at_checked(u16::from_be_bytes(*length).into()) else { return false };
         *id == connection.id.as_u128().to_be_bytes()
+            && *plain == [u8::from(base.plain)]
             && *port == base.port.to_be_bytes()
             && host == base.host.as_bytes()
             && prefix == base.prefix.as_bytes()

@@ -161,7 +161,7 @@ fn view(world: &World) -> Arc<TenantView> {
             provider: Arc::clone(&provider),
             status: *status,
             credential: None,
-            base: Base { host: "api.vendor.example".into(), port: 443, prefix: "".into() },
+            base: Base { plain: false, host: "api.vendor.example".into(), port: 443, prefix: "".into() },
             endpoints: endpoints(world),
             settings: settings(),
             changed: 1,

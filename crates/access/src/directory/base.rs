@@ -62,7 +62,7 @@ pub(crate) struct BaseText<'a> {
 
 impl BaseText<'_> {
     pub(crate) fn to_base(self) -> Base {
-        Base { host: Arc::from(self.host), port: self.port, prefix: Arc::from(self.prefix) }
+        Base { plain: false, host: Arc::from(self.host), port: self.port, prefix: Arc::from(self.prefix) }
     }
 }
 

@@ -220,7 +220,7 @@ impl Workshop<'_> {
 /// Leads nowhere and declares nothing: what stands in for settings that cannot be read.
 fn nowhere() -> resolve::ResolvedConnection {
     let settings: Settings = resolve::settings(resolve::SettingsSpec::default(), &mut Violations::default());
-    let base = Base { host: "".into(), port: 0, prefix: "".into() };
+    let base = Base { plain: false, host: "".into(), port: 0, prefix: "".into() };
     resolve::ResolvedConnection { base, endpoints: Arc::new([]), settings: Arc::new(settings) }
 }
 

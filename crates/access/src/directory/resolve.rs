@@ -156,7 +156,8 @@ pub(crate) fn connection(
     provider: &ResolvedProvider,
     wrong: &mut Violations,
 ) -> Option<ResolvedConnection> {
-    let base = own_base(spec.base_url.as_deref(), provider, &spec.danger_private_networks, wrong);
+    let dangers = Dangers { networks: &spec.danger_private_networks, plain_http: spec.danger_plain_http };
+    let base = own_base(spec.base_url.as_deref(), provider, dangers, wrong);
     let endpoints = own_endpoints(spec.endpoints, provider, wrong);
     let rest = SettingsSpec {
         limits: spec.limits,
@@ -166,13 +167,39 @@ pub(crate) fn connection(
         trust_pem: spec.trust_pem,
         pins: spec.pins,
         danger_private_networks: spec.danger_private_networks,
+        danger_plain_http: spec.danger_plain_http,
     };
     let settings = Arc::new(settings(rest, wrong));
     Some(ResolvedConnection { base: base?, endpoints, settings })
 }
 
+/// How a connection weakens the rules about where it leads.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Dangers<'a> {
+    pub(crate) networks: &'a [IpNet],
+    pub(crate) plain_http: bool,
+}
+
+impl<'a> Dangers<'a> {
+    pub(crate) fn of(settings: &'a Settings) -> Self {
+        Self { networks: &settings.danger_private_networks, plain_http: settings.danger_plain_http }
+    }
+}
+
 /// Where a connection leads: its own base URL, or its provider's.
 pub(crate) fn own_base(
+    url: Option<&str>,
+    provider: &ResolvedProvider,
+    dangers: Dangers<'_>,
+    wrong: &mut Violations,
+) -> Option<Base> {
+    let inside = !dangers.plain_http || !dangers.networks.is_empty();
+    wrong.check(inside, "/danger_plain_http", "plain HTTP is spoken in danger_private_networks alone");
+    let base = named_base(url, provider, dangers.networks, wrong)?;
+    inside.then_some(Base { plain: dangers.plain_http, ..base })
+}
+
+fn named_base(
     url: Option<&str>,
     provider: &ResolvedProvider,
     danger_networks: &[IpNet],
@@ -216,6 +243,7 @@ pub(crate) struct SettingsSpec {
     pub(crate) trust_pem: Option<String>,
     pub(crate) pins: Vec<String>,
     pub(crate) danger_private_networks: Vec<IpNet>,
+    pub(crate) danger_plain_http: bool,
 }
 
 /// Retries where a connection says nothing, and the most that it may say.
@@ -243,6 +271,7 @@ pub(crate) fn settings(spec: SettingsSpec, wrong: &mut Violations) -> Settings {
         trust_pem: spec.trust_pem.map(Arc::from),
         pins,
         danger_private_networks: spec.danger_private_networks,
+        danger_plain_http: spec.danger_plain_http,
     }
 }
 

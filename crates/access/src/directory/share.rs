@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::resolve::{self, ResolvedConnection, ResolvedProvider};
+use super::resolve::{self, Dangers, ResolvedConnection, ResolvedProvider};
 use super::{Base, Endpoint, Settings};
 use crate::spec::ConnectionSpec;
 use crate::violations::Violations;
@@ -51,6 +51,8 @@ struct Texts<'a> {
     pins: Option<&'a RawValue>,
     #[serde(default, borrow)]
     danger_private_networks: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    danger_plain_http: Option<&'a RawValue>,
 }
 
 impl Texts<'_> {
@@ -63,6 +65,7 @@ impl Texts<'_> {
             self.trust_pem,
             self.pins,
             self.danger_private_networks,
+            self.danger_plain_http,
         ];
         let mut key = String::with_capacity(128);
         for part in parts {
@@ -92,8 +95,8 @@ impl Shared {
         let (Some(settings), Some(endpoints)) = (known, endpoints) else {
             return self.resolve(spec, provider, (key, endpoints_key), wrong);
         };
-        let networks = &settings.danger_private_networks;
-        match resolve::own_base(texts.base_url.as_deref(), provider, networks, &mut wrong) {
+        let dangers = Dangers::of(&settings);
+        match resolve::own_base(texts.base_url.as_deref(), provider, dangers, &mut wrong) {
             Some(base) if wrong.is_empty() => Ok(ResolvedConnection { base: self.keep(base), endpoints, settings }),
             _ => Err(wrong),
         }
@@ -119,7 +122,7 @@ impl Shared {
     }
 
     fn keep(&mut self, base: Base) -> Base {
-        Base { host: self.text(&base.host), port: base.port, prefix: self.text(&base.prefix) }
+        Base { host: self.text(&base.host), prefix: self.text(&base.prefix), ..base }
     }
 
     fn text(&mut self, text: &str) -> Arc<str> {

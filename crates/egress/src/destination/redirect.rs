@@ -56,7 +56,7 @@ impl<'a> Trail<'a> {
         method: Method,
         path_and_query: &str,
     ) -> Result<Self, EgressRefusal> {
-        let url = StrictUrl::of(Scheme::Https, Host::parse(&base.host)?, base.port, path_and_query)?;
+        let url = StrictUrl::of(Scheme::of(base), Host::parse(&base.host)?, base.port, path_and_query)?;
         Ok(Self { prefix: &base.prefix, rules, seen: vec![(method, url)], has_credential: true })
     }
 

@@ -116,7 +116,7 @@ fn guard(server: &Server) -> (Destination, Time) {
 }
 
 fn base(host: &str) -> Base {
-    Base { host: host.into(), port: 443, prefix: "".into() }
+    Base { plain: false, host: host.into(), port: 443, prefix: "".into() }
 }
 
 fn settings(opened: &[&str]) -> Settings {
@@ -128,6 +128,7 @@ fn settings(opened: &[&str]) -> Settings {
         trust_pem: None,
         pins: Vec::new(),
         danger_private_networks: opened.iter().map(|network| network.parse::<IpNet>().unwrap()).collect(),
+        danger_plain_http: false,
     }
 }
 
@@ -224,6 +225,19 @@ async fn a_port_is_part_of_the_target() {
     let target = guard.vet_base(&Base { port: 8443, ..base("api.example.com") }, &settings(&[])).await.unwrap();
     assert_eq!((target.port(), target.authority()), (8443, "api.example.com:8443"));
     assert_eq!(target.addresses()[0], "93.184.216.34:8443".parse::<SocketAddr>().unwrap());
+}
+
+#[tokio::test]
+async fn plain_http_stays_inside_the_networks_that_were_opened() {
+    let plain = |host: &str| Base { plain: true, port: 8080, ..base(host) };
+    for (address, verdict) in
+        [("10.1.2.3", "passed"), ("93.184.216.34", "egress.url.scheme"), ("10.2.0.1", "egress.address.private")]
+    {
+        let (guard, _) = guard(&Server::saying(&[address]));
+        let vetted = guard.vet_base(&plain("erp.corp.example"), &settings(&["10.1.0.0/16"])).await;
+        assert!(vetted.as_ref().is_ok_and(|target| target.scheme() == Scheme::Http) || verdict != "passed");
+        assert_eq!(code(vetted), verdict, "{address}");
+    }
 }
 
 #[tokio::test]

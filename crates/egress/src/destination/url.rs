@@ -7,6 +7,7 @@
 
 use std::fmt;
 
+use lockgate_access::directory::Base;
 use lockgate_vocabulary::limit::TARGET_BYTES;
 
 use super::host::Host;
@@ -22,6 +23,11 @@ pub enum Scheme {
 }
 
 impl Scheme {
+    /// How a base is spoken to.
+    pub const fn of(base: &Base) -> Self {
+        if base.plain { Self::Http } else { Self::Https }
+    }
+
     /// As it stands in a URL.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,6 +1,7 @@
 //! `ANY /call/{connection}/{path...}`: the main job, and everything that refuses it.
 
-use lockgate_testkit::Canned;
+use lockgate_testkit::{Canned, Vendor};
+use serde_json::json;
 
 use crate::world::{VENDOR_SECRET, World};
 
@@ -146,5 +147,42 @@ async fn a_dry_run_sends_nothing_and_an_unclear_one_is_refused() {
     let key = world.call(&acme.service, "POST", "/call/pay/v1/things", "Idempotency-Key: \r\n", "").await;
     assert_eq!((key.status, key.code().as_str()), (400, "gateway.header.invalid"));
     assert!(world.vendor.seen().is_empty());
+    world.end().await;
+}
+
+#[tokio::test]
+async fn plain_http_is_spoken_where_a_connection_says_so_and_costs_a_new_credential() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let vendor = Vendor::start_plain().await;
+    vendor.answers("GET /v1/things/1", Canned::json(200, r#"{"plain":true}"#));
+    let name = "erp.corp.test";
+    let provider = json!({
+        "name": "erp", "title": "ERP", "base_url": format!("https://{name}:{}", vendor.address.port()),
+        "auth": { "placement": "bearer" }, "endpoints": [{ "method": "GET", "path": "/v1/things/{id}" }],
+    });
+    world.make(&acme.operator, "/v1/providers", provider).await;
+    let spec = json!({ "danger_private_networks": ["127.0.0.0/8"], "retries": 0 });
+    let body = json!({ "name": "erp", "provider": "erp", "spec": spec });
+    let id =
+        world.make(&acme.operator, "/v1/connections", body).await["connection"].as_str().expect("an id").to_owned();
+    let credential =
+        |name: &str| json!({ "name": name, "connection": "erp", "owner": "ops", "secret": "erp-secret-81c2" });
+    world.make(&acme.operator, "/v1/credentials", credential("erp-key")).await;
+    let alone = json!({ "spec": { "danger_plain_http": true } });
+    let refused = world.ask(&acme.operator, "PATCH", &format!("/v1/connections/{id}"), Some(alone)).await;
+    assert!(refused.status == 422 && refused.text().contains("/spec/danger_plain_http"), "{}", refused.text());
+    let plain =
+        json!({ "spec": { "danger_private_networks": ["127.0.0.0/8"], "danger_plain_http": true, "retries": 0 } });
+    let changed = world.ask(&acme.operator, "PATCH", &format!("/v1/connections/{id}"), Some(plain)).await;
+    assert_eq!(changed.status, 200, "{}", changed.text());
+    let unlent = world.read(&acme.service, "/call/erp/v1/things/1").await;
+    assert!(unlent.status >= 400 && vendor.seen().is_empty(), "the credential was given for TLS: {}", unlent.text());
+
+    let anew = json!({ "secret": "erp-secret-81c2" });
+    world.make(&acme.operator, "/v1/credentials/erp-key/versions", anew).await;
+    let read = world.read(&acme.service, "/call/erp/v1/things/1").await;
+    assert_eq!((read.status, read.text().as_str()), (200, r#"{"plain":true}"#));
+    assert_eq!(vendor.seen()[0].header("authorization"), Some("Bearer erp-secret-81c2"));
     world.end().await;
 }

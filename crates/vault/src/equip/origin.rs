@@ -13,13 +13,16 @@ use lockgate_access::template::canonical_path;
 
 use crate::refusal::VaultRefusal;
 
+const HTTP: u16 = 80;
+
 const HTTPS: u16 = 443;
 
 /// Demands an absolute target of exactly this scheme, host and port, below the path prefix, and no
 /// `Host` header that says otherwise.
 pub(super) fn check(base: &Base, parts: &Parts) -> Result<(), VaultRefusal> {
     let uri = &parts.uri;
-    let inside = uri.scheme() == Some(&Scheme::HTTPS)
+    let scheme = if base.plain { Scheme::HTTP } else { Scheme::HTTPS };
+    let inside = uri.scheme() == Some(&scheme)
         && uri.authority().is_some_and(|authority| is_authority(base, authority.as_str()))
         && is_below(&base.prefix, uri.path())
         && is_host(base, parts);
@@ -29,7 +32,8 @@ pub(super) fn check(base: &Base, parts: &Parts) -> Result<(), VaultRefusal> {
 /// `host`, or `host:port` with the port written as a number is; no user before it.
 fn is_authority(base: &Base, authority: &str) -> bool {
     let Some(rest) = authority.strip_prefix(&*base.host) else { return false };
-    let Some(port) = rest.strip_prefix(':') else { return rest.is_empty() && base.port == HTTPS };
+    let default = if base.plain { HTTP } else { HTTPS };
+    let Some(port) = rest.strip_prefix(':') else { return rest.is_empty() && base.port == default };
     let canonical = port.bytes().all(|byte| byte.is_ascii_digit()) && !port.starts_with('0');
     canonical && port.parse() == Ok(base.port)
 }

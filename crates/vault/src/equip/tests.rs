@@ -187,6 +187,9 @@ fn only_targets_below_the_base_are_equipped() {
     assert!(check_origin(&other, &request("https://api.example/x", &[])).is_err());
     other.base.host = "[2001:db8::1]".into();
     assert_eq!(check_origin(&other, &request("https://[2001:db8::1]:8443/x", &[])), Ok(()));
+    other.base.plain = true;
+    assert_eq!(check_origin(&other, &request("http://[2001:db8::1]:8443/x", &[])), Ok(()));
+    assert!(check_origin(&other, &request("https://[2001:db8::1]:8443/x", &[])).is_err());
 }
 
 proptest! {

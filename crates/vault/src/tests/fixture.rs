@@ -57,6 +57,7 @@ pub(crate) fn connection(auth: AuthPlacement) -> Connection {
         trust_pem: None,
         pins: Vec::new(),
         danger_private_networks: Vec::new(),
+        danger_plain_http: false,
     };
     Connection {
         id: CONNECTION,
@@ -65,7 +66,7 @@ pub(crate) fn connection(auth: AuthPlacement) -> Connection {
         provider: Arc::new(provider),
         status: ConnectionStatus::Active,
         credential: Some(CREDENTIAL_ID),
-        base: Base { host: "api.example".into(), port: 443, prefix: "/base".into() },
+        base: Base { plain: false, host: "api.example".into(), port: 443, prefix: "/base".into() },
         endpoints: Arc::new([]),
         settings: Arc::new(settings),
         changed: 1,

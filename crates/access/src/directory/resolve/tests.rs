@@ -129,6 +129,19 @@ fn a_provider_on_a_private_address_needs_connections_that_say_so() {
 }
 
 #[test]
+fn plain_http_needs_networks_in_which_it_stays() {
+    let inside = vendor(json!({"base_url": "https://erp.corp.example:8080"})).unwrap();
+    let plain = ConnectionSpec { danger_plain_http: true, ..Default::default() };
+    let mut wrong = Violations::default();
+    assert!(connection(plain.clone(), &inside, &mut wrong).is_none());
+    assert!(wrong.to_string().contains("/danger_plain_http"), "{wrong}");
+    let networks = vec!["10.0.0.0/8".parse().unwrap()];
+    let own = ConnectionSpec { danger_private_networks: networks, ..plain };
+    let mut wrong = Violations::default();
+    assert!(connection(own, &inside, &mut wrong).is_some_and(|resolved| resolved.base.plain) && wrong.is_empty());
+}
+
+#[test]
 fn a_connection_is_not_named_like_an_operation() {
     for name in ["read", "write", "delete", "CRM", ""] {
         let mut wrong = Violations::default();

@@ -10,7 +10,7 @@ fn rules(hosts: &[&str]) -> RedirectSpec {
 }
 
 fn base() -> Base {
-    Base { host: "api.example.com".into(), port: 443, prefix: "/v1".into() }
+    Base { plain: false, host: "api.example.com".into(), port: 443, prefix: "/v1".into() }
 }
 
 fn to(location: &str) -> HeaderMap {
