@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use http::header::LOCATION;
 use http::{Request, StatusCode};
 use lockgate_access::directory::Connection;
 use lockgate_traffic::Passage;
@@ -71,7 +72,9 @@ impl<'a> Trace<'a> {
         let code = status.as_u16();
         run.attempted(Attempted { address: Some(peer), status: Some(code), outcome: "answered", sent: true });
         self.passage.heed(status, headers);
-        if !status.is_redirection() || status == StatusCode::NOT_MODIFIED {
+        // 304 says that nothing changed and leads nowhere, unless it says where to all the same.
+        let leads = status.is_redirection() && (status != StatusCode::NOT_MODIFIED || headers.contains_key(LOCATION));
+        if !leads {
             return Ok(None);
         }
         run.answered(code);

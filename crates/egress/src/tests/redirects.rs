@@ -33,6 +33,15 @@ async fn none_is_followed_unless_that_is_wanted() {
 }
 
 #[tokio::test]
+async fn not_modified_leads_nowhere() {
+    let world = following(&[]).await;
+    world.vendor.answers(LINE, Canned::bytes(304, "").header("etag", "\"1\""));
+    world.vendor.answers(LINE, to(304, "http://169.254.169.254/"));
+    assert_eq!(world.call("GET /v1/things/1").await.expect("an answer").status, 304);
+    assert_eq!(code(world.call("GET /v1/things/1").await), "egress.redirect.status");
+}
+
+#[tokio::test]
 async fn within_the_prefix_the_credential_goes_along() {
     let world = following(&[]).await;
     world.vendor.answers(LINE, to(302, "/base/v1/things/2"));

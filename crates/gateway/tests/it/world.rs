@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use lockgate_access::bootstrap;
 use lockgate_audit::verify::{Options, verify};
@@ -176,6 +177,12 @@ impl World {
 
     /// The same with settings beside those that every one has.
     pub async fn connection_with(&self, tenant: &Tenant, name: &str, more: Value) -> String {
+        let made = self.try_connection(tenant, name, more).await;
+        made.unwrap_or_else(|refused| panic!("{name}: {}", refused.text()))
+    }
+
+    /// The same where the registry may refuse the settings; its answer where it does.
+    pub async fn try_connection(&self, tenant: &Tenant, name: &str, more: Value) -> Result<String, Answer> {
         let provider = format!("vendor-{name}");
         let endpoint = |method: &str, path: &str| json!({ "method": method, "path": path });
         let spec = json!({
@@ -192,11 +199,14 @@ impl World {
         let members = settings.as_object_mut().expect("an object");
         members.extend(more.as_object().expect("an object").clone());
         let body = json!({ "name": name, "provider": provider, "spec": settings });
-        let made = self.make(&tenant.operator, "/v1/connections", body).await;
+        let made = self.ask(&tenant.operator, "POST", "/v1/connections", Some(body)).await;
+        if made.status != 201 {
+            return Err(made);
+        }
         let body =
             json!({ "name": format!("{name}-key"), "connection": name, "owner": "payments", "secret": VENDOR_SECRET });
         self.make(&tenant.operator, "/v1/credentials", body).await;
-        made["connection"].as_str().expect("an id").to_owned()
+        Ok(made.json()["connection"].as_str().expect("an id").to_owned())
     }
 
     /// One request to the door with this API key.
@@ -214,6 +224,27 @@ impl World {
         let answer = self.ask(&tenant.operator, "GET", "/v1/audit?limit=1000", None).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
         answer.json()["items"].as_array().expect("items").clone()
+    }
+
+    /// Lets so much time go by, and waits until the gateway has seen the store again.
+    pub async fn pass(&self, by: Duration) {
+        self.clock.advance(by);
+        while self.read(&self.house, "/readyz").await.status != 200 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// A tenant's run once it has ended: the end is written behind the answer.
+    pub async fn ended(&self, tenant: &Tenant, run: &str) -> Value {
+        loop {
+            let told = self.ask(&tenant.operator, "GET", &format!("/v1/runs/{run}"), None).await;
+            assert_eq!(told.status, 200, "{run}: {}", told.text());
+            let told = told.json();
+            if told["outcome"].is_string() {
+                return told;
+            }
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Ends the gateway in order. INVARIANT: its trail verifies, and no run is left open.
