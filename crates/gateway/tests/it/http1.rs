@@ -86,7 +86,7 @@ fn as_call(raw: &[u8], key: &str) -> Option<Vec<u8>> {
 }
 
 /// A world in which every method and path may be called, and the vendor answers all of them.
-async fn open_world() -> (World, Tenant) {
+pub async fn open_world() -> (World, Tenant) {
     let world = World::with("[traffic]\ncaller_per_minute = 1000000\ncaller_burst = 100000").await;
     let acme = world.tenant("acme").await;
     let methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];

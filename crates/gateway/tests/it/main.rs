@@ -15,6 +15,7 @@ mod lifecycle;
 mod nodes;
 mod process;
 mod refused;
+mod smuggle;
 mod ssrf;
 mod surface;
 mod tokens;

@@ -121,7 +121,9 @@ fn is_host(host: &[u8]) -> bool {
     if let Some(literal) = host.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]")) {
         return std::str::from_utf8(literal).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok());
     }
-    !host.is_empty() && host.len() <= 255 && host.iter().all(|byte| class_of(*byte) & NAME != 0)
+    // The grammar lets a name have a comma, which is how some proxies write two hosts as one.
+    let plain = |byte: &u8| class_of(*byte) & NAME != 0 && *byte != b',';
+    !host.is_empty() && host.len() <= 255 && host.iter().all(plain)
 }
 
 /// Nothing, or a colon and a port number.

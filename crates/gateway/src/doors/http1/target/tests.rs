@@ -71,12 +71,13 @@ fn refuses_absolute_targets_that_hide_where_they_lead() {
 
 #[test]
 fn authorities_are_a_host_and_perhaps_a_port() {
-    for good in ["a.test", "a.test:0", "127.0.0.1:65535", "[::1]", "[fe80::1]:80", "0.0.0.0=5000", "a_b.test", "a,b"] {
+    for good in ["a.test", "a.test:0", "127.0.0.1:65535", "[::1]", "[fe80::1]:80", "0.0.0.0=5000", "a_b.test"] {
         assert!(is_authority(good.as_bytes()), "{good}");
     }
-    for bad in
-        ["", ":80", "a:", "a:b", "a:65536", "a:80:80", "[::1", "[::1]x", "[]", "[a.test]", "a/b", "a b", "u@a", "a%41"]
-    {
+    for bad in [
+        "", ":80", "a:", "a:b", "a:65536", "a:80:80", "[::1", "[::1]x", "[]", "[a.test]", "a/b", "a b", "u@a", "a%41",
+        "a,b",
+    ] {
         assert!(!is_authority(bad.as_bytes()), "{bad}");
     }
 }
