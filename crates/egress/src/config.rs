@@ -1,5 +1,6 @@
 //! What an operator may set about the way out. What belongs to one connection stands in its own settings.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -26,6 +27,9 @@ pub struct Config {
     pub most_idle: usize,
     /// Bytes of an answer that are kept for a repeated idempotency key; 1 MiB by default.
     pub kept_answer_bytes: usize,
+    /// Certificates (PEM) of the authorities that those come from whom the house's own errands ask, such as
+    /// an issuer inside the operator's network; the system's by default.
+    pub errand_ca_file: Option<PathBuf>,
     /// Whether the house's own errands may go to `http:`. It sends everything in the clear.
     pub danger_allow_http_errands: bool,
     /// Private networks that the house's own errands may reach.
@@ -43,6 +47,7 @@ impl Default for Config {
             age_seconds: 600,
             most_idle: 64,
             kept_answer_bytes: 1024 * 1024,
+            errand_ca_file: None,
             danger_allow_http_errands: false,
             danger_errand_networks: Vec::new(),
         }

@@ -20,8 +20,8 @@ use lockgate_vocabulary::{Clock, Entropy, Fault, SystemClock};
 use crate::chance::PooledEntropy;
 use crate::config::{Config, ConfigProblem};
 use crate::doors::{Door, Strangers};
-use crate::keys;
 use crate::telemetry::Metrics;
+use crate::{keys, tls};
 
 /// What to do about a root key that does not serve.
 const ROOT_KEY_CURE: &str = "Name the root key of this store, readable by its owner alone";
@@ -130,7 +130,9 @@ pub async fn assemble(config: &Config, seams: &Seams) -> Result<Rooms, StartFail
     let Seams { clock, entropy, resolver } = seams.clone();
 
     let destination = Destination::new(&config.egress.destination, resolver, clock.clone())?;
-    let errands = Errands::new(&config.egress, destination.clone(), clock.clone(), None);
+    let authorities = config.egress.errand_ca_file.as_deref();
+    let authorities = authorities.map(|file| tls::authorities("egress.errand_ca_file", file)).transpose()?;
+    let errands = Errands::new(&config.egress, destination.clone(), clock.clone(), authorities);
     let foundation = Foundation {
         store: store.clone(),
         audit: audit.clone(),

@@ -1,11 +1,12 @@
-//! TLS on the listeners: TLS 1.2 and 1.3 alone, forward secrecy alone, one cryptographic provider.
+//! TLS on the listeners: TLS 1.2 and 1.3 alone, forward secrecy alone, one cryptographic provider. And
+//! the files of authorities that an operator names.
 //!
 //! Not here: TLS towards vendors, which is `egress`'s.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::ServerConfig;
+use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
@@ -33,6 +34,22 @@ pub fn acceptor(section: &str, certificate: &Path, key: &Path) -> Result<TlsAcce
         .map_err(|error| ConfigProblem::new(certificate_key, error, CURE))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// The text of a file with certificates of authorities, each of which can be read: one that is skipped
+/// would be missed at the worst moment. `key` names the file in the configuration.
+pub fn authorities(key: &str, file: &Path) -> Result<String, ConfigProblem> {
+    const CURE: &str = "Name a PEM file with the certificates of the authorities that are to be trusted";
+    let text = std::fs::read_to_string(file).map_err(|error| ConfigProblem::new(key, error, CURE))?;
+    let read = CertificateDer::pem_slice_iter(text.as_bytes()).collect::<Result<Vec<_>, _>>();
+    let mut roots = RootCertStore::empty();
+    for certificate in read.map_err(|error| ConfigProblem::new(key, error, CURE))? {
+        roots.add(certificate).map_err(|error| ConfigProblem::new(key, error, CURE))?;
+    }
+    if roots.is_empty() {
+        return Err(ConfigProblem::new(key, "there is no certificate in the file", CURE));
+    }
+    Ok(text)
 }
 
 #[cfg(test)]

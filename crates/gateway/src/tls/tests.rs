@@ -36,3 +36,20 @@ fn names_the_key_that_is_wrong() {
     assert_eq!(key_of(try_with(&certificate, &other)), "door.certificate_file");
     assert_eq!(key_of(acceptor("admin", Path::new("/nowhere/c"), Path::new("/nowhere/k"))), "admin.certificate_file");
 }
+
+#[test]
+fn authorities_are_read_whole_or_not_at_all() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("authority.pem");
+    let read = |text: &str| {
+        fs::write(&file, text).expect("written");
+        authorities("egress.errand_ca_file", &file)
+    };
+    let (certificate, key) = pair();
+    assert_eq!(read(&certificate), Ok(certificate.clone()));
+    let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    for wrong in ["", &key, &format!("{certificate}{broken}")] {
+        assert_eq!(read(wrong).expect_err("refused").key, "egress.errand_ca_file", "{wrong:?}");
+    }
+    assert!(authorities("egress.errand_ca_file", Path::new("/nowhere")).is_err());
+}

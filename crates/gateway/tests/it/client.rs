@@ -95,7 +95,7 @@ impl Client {
 }
 
 /// The answer at the start of `bytes`, and how many bytes it has.
-fn parse(bytes: &[u8]) -> Option<(Answer, usize)> {
+pub fn parse(bytes: &[u8]) -> Option<(Answer, usize)> {
     let head_end = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
     let head = std::str::from_utf8(&bytes[..head_end]).expect("an answer's head is text");
     let mut lines = head.trim_end().split("\r\n");
@@ -104,7 +104,8 @@ fn parse(bytes: &[u8]) -> Option<(Answer, usize)> {
         .filter_map(|line| line.split_once(": "))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
-    let header = |name: &str| headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+    let named = |name: &str| headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+    let header = |name: &str| named(name).map(|(_, value)| value.clone());
     let (body, used) = match (header("content-length"), header("transfer-encoding")) {
         (Some(length), _) => {
             let length: usize = length.parse().expect("a length");

@@ -11,6 +11,7 @@
 mod call;
 mod client;
 mod http1;
+mod issuer;
 mod lifecycle;
 mod nodes;
 mod process;

@@ -107,8 +107,13 @@ impl World {
 
     /// A world whose configuration has these keys beside those that every world has.
     pub async fn with(more: &str) -> Self {
+        Self::at(ManualClock::new(), more).await
+    }
+
+    /// The same at the moment that this clock shows.
+    pub async fn at(clock: ManualClock, more: &str) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
-        let (clock, names, entropy) = (ManualClock::new(), Names::default(), SeededEntropy::new(0x10c4_6a7e));
+        let (names, entropy) = (Names::default(), SeededEntropy::new(0x10c4_6a7e));
         let seams =
             Seams { clock: Arc::new(clock.clone()), entropy: Arc::new(entropy), resolver: Arc::new(names.clone()) };
         lockgate_vault::generate_root_key_file(&dir.path().join("root.key"), &*seams.entropy).expect("a root key");
