@@ -2,7 +2,8 @@
 //!
 //! A node counts for itself first, so that a call which is over the limit costs nobody a round trip.
 //! Where counters are shared, they are then asked exactly; if they are away the call is refused, unless
-//! an operator chose otherwise.
+//! an operator chose otherwise. What the vendor has left is looked at on the way out: whoever comes back
+//! with an idempotency key for an answer that is kept sends the vendor nothing.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -135,12 +136,8 @@ impl Traffic {
             caller = Some(taken);
             Ok(taken.allowed && look.taken.allowed)
         })?;
-        let connection = match look {
-            Ok(look) => look.taken,
-            Err(held) => return Err(held.refuse()),
-        };
         let caller = caller.ok_or_else(|| Fault::violated("both buckets are looked at"))?;
-        Ok(tighter(self.fits(caller, Whose::Caller)?, self.fits(connection, Whose::Connection)?))
+        Ok(tighter(self.fits(caller, Whose::Caller)?, self.fits(look.taken, Whose::Connection)?))
     }
 
     async fn admit_everywhere(

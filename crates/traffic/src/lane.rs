@@ -82,17 +82,14 @@ impl Lane {
         connection: &Connection,
         now: Duration,
         also: impl FnOnce(&Look) -> Result<bool, Fault>,
-    ) -> Result<Result<Look, Held>, Fault> {
+    ) -> Result<Look, Fault> {
         let mut state = self.state();
         state.adopt(connection)?;
-        if let Err(wait) = state.vendor.check(now, state.under_way) {
-            return Ok(Err(Held::Vendor(wait)));
-        }
         let look = state.bucket.look(now)?;
         if also(&look)? {
             state.bucket.take(look);
         }
-        Ok(Ok(look))
+        Ok(look)
     }
 
     /// Lets one call leave.

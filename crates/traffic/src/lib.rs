@@ -1,7 +1,8 @@
 //! How much, how fast, is the far side well: rates, concurrency, breakers, and vendors' own limits.
 //!
 //! In reading order: [`admit`](Traffic::admit) lets a call in by rate and returns a [`Permit`];
-//! [`enter`](Traffic::enter) lets it out by breaker and concurrency and returns a [`Passage`];
+//! [`enter`](Traffic::enter) lets it out by breaker, concurrency and what its vendor has left, and returns
+//! a [`Passage`];
 //! [`heed`](Traffic::heed) takes in what a vendor says about its limits. The arithmetic is pure and
 //! stands in `bucket`, `breaker` and `vendor`. Not here: who may call (`access`), waiting and retrying
 //! (`egress`).

@@ -12,8 +12,7 @@ fn lane(limits: LimitSpec) -> Lane {
 }
 
 fn take(lane: &Lane, connection: &Connection) -> bool {
-    let look = lane.take(connection, seconds(0), |look| Ok(look.taken.allowed)).unwrap();
-    look.unwrap().taken.allowed
+    lane.take(connection, seconds(0), |look| Ok(look.taken.allowed)).unwrap().taken.allowed
 }
 
 /// Enters with a snapshot that is no newer than the lane.
