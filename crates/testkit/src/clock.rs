@@ -11,6 +11,8 @@ use tokio::sync::oneshot;
 #[derive(Clone, Default)]
 pub struct ManualClock {
     state: Arc<Mutex<State>>,
+    /// Who sleeps by this handle.
+    whose: u64,
 }
 
 #[derive(Default)]
@@ -20,19 +22,31 @@ struct State {
     /// How far the time of day was set forward or back against what went by.
     skew_micros: i64,
     /// Who sleeps until when; the number tells two sleepers with one deadline apart.
-    sleepers: BTreeMap<(Duration, u64), oneshot::Sender<()>>,
+    sleepers: BTreeMap<(Duration, u64), Sleeper>,
     count: u64,
+}
+
+struct Sleeper {
+    whose: u64,
+    wake: oneshot::Sender<()>,
 }
 
 impl ManualClock {
     /// A clock that shows this moment.
     pub fn at(start: Timestamp) -> Self {
-        Self { state: Arc::new(Mutex::new(State { start, ..State::default() })) }
+        Self { state: Arc::new(Mutex::new(State { start, ..State::default() })), whose: 0 }
     }
 
     /// A clock that shows a moment in 2026.
     pub fn new() -> Self {
         Self::at(Timestamp::from_secs(1_780_000_000))
+    }
+
+    /// The same clock for somebody whose sleep is to be told from others', by [`ManualClock::wakes`].
+    pub fn apart(&self) -> Self {
+        let mut state = self.state();
+        state.count += 1;
+        Self { state: Arc::clone(&self.state), whose: state.count }
     }
 
     /// Lets so much time go by, and wakes whoever slept until then, earliest first.
@@ -43,7 +57,7 @@ impl ManualClock {
         let later = state.sleepers.split_off(&beyond);
         for (_, sleeper) in std::mem::replace(&mut state.sleepers, later) {
             // A sleeper that was dropped needs no waking.
-            let _ = sleeper.send(());
+            let _ = sleeper.wake.send(());
         }
     }
 
@@ -68,7 +82,16 @@ impl ManualClock {
 
     /// How many sleep at this moment. Sleepers that were dropped do not count.
     pub fn sleepers(&self) -> usize {
-        self.state().sleepers.values().filter(|sleeper| !sleeper.is_closed()).count()
+        self.state().sleepers.values().filter(|sleeper| !sleeper.wake.is_closed()).count()
+    }
+
+    /// When those wake who sleep by this handle or a clone of it, as [`Clock::elapsed`] counts, earliest
+    /// first: a test that moves the clock beside real sockets waits until it finds there what it waits for.
+    pub fn wakes(&self) -> Vec<Duration> {
+        let state = self.state();
+        let ours =
+            state.sleepers.iter().filter(|(_, sleeper)| sleeper.whose == self.whose && !sleeper.wake.is_closed());
+        ours.map(|((wakes, _), _)| *wakes).collect()
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -94,7 +117,7 @@ impl Clock for ManualClock {
         let (wake, woken) = oneshot::channel();
         state.count += 1;
         let deadline = (state.elapsed + wait, state.count);
-        state.sleepers.insert(deadline, wake);
+        state.sleepers.insert(deadline, Sleeper { whose: self.whose, wake });
         Box::pin(async move {
             // The clock is never dropped before its sleepers in a test that means something; if it is,
             // time has ended and they may go on.

@@ -141,9 +141,8 @@ async fn a_vendor_that_takes_a_key_gets_one_and_may_be_asked_again() {
     let world = World::with(|provider, _| provider["idempotency_header"] = json!("idempotency-key")).await;
     world.vendor.on(LINE, Behaviour::Hang);
     world.vendor.answers(LINE, Canned::json(201, "{}"));
-    let before = world.sleepers_at_rest().await;
     let call = world.spawn(keyed(&world, "POST /v1/things", "key-1", "{}")).await;
-    world.until_it_waits(&call, before).await;
+    world.until_it_waits(&call).await;
     world.pass(Duration::from_millis(1_250)).await;
     assert_eq!(call.await.expect("it ran").expect("an answer").status, 201);
     let keys: Vec<_> =

@@ -12,9 +12,9 @@ use crate::EgressRefusal;
 const LINE: &str = "GET /base/v1/things/1";
 
 /// Lets waits of the schedule go by, each with its most chance.
-async fn ride<T>(world: &World, call: &tokio::task::JoinHandle<T>, before: usize, waits: &[u64]) {
+async fn ride<T>(world: &World, call: &tokio::task::JoinHandle<T>, waits: &[u64]) {
     for wait in waits {
-        world.until_it_waits(call, before).await;
+        world.until_it_waits(call).await;
         world.pass(Duration::from_millis(wait * 1_250)).await;
     }
 }
@@ -26,11 +26,10 @@ async fn a_read_is_tried_again_until_it_is_answered() {
         world.vendor.answers(LINE, Canned::json(status, "{}"));
     }
     world.vendor.answers(LINE, Canned::json(200, r#"{"id":1}"#));
-    let before = world.sleepers_at_rest().await;
     let order = world.order("GET /v1/things/1");
     let run = order.run;
     let call = world.spawn(order).await;
-    ride(&world, &call, before, &[1, 2, 4]).await;
+    ride(&world, &call, &[1, 2, 4]).await;
     let got = call.await.expect("it ran").expect("an answer");
     assert_eq!((got.status.as_u16(), got.body.as_str()), (200, r#"{"id":1}"#));
     assert_eq!(world.vendor.count(LINE), 4);
@@ -44,9 +43,8 @@ async fn a_read_is_tried_again_until_it_is_answered() {
 async fn not_before_the_first_second_is_over() {
     let world = World::new().await;
     world.vendor.answers(LINE, Canned::json(503, "{}"));
-    let before = world.sleepers_at_rest().await;
     let call = world.spawn(world.order("GET /v1/things/1")).await;
-    world.until_it_waits(&call, before).await;
+    world.until_it_waits(&call).await;
     world.pass(Duration::from_millis(999)).await;
     assert_eq!(world.vendor.count(LINE), 1);
     world.pass(Duration::from_millis(251)).await;
@@ -58,9 +56,8 @@ async fn not_before_the_first_second_is_over() {
 async fn what_would_not_end_in_time_is_not_begun() {
     let world = World::new().await;
     world.vendor.answers(LINE, Canned::json(503, "{}"));
-    let before = world.sleepers_at_rest().await;
     let call = world.spawn(world.order("GET /v1/things/1")).await;
-    ride(&world, &call, before, &[1, 2, 4, 8]).await;
+    ride(&world, &call, &[1, 2, 4, 8]).await;
     let refused = refusal(call.await.expect("it ran"));
     assert_eq!((refused.code(), refused.status()), ("egress.vendor.unavailable", 503));
     let wait = refused.wait().expect("a time");
@@ -73,9 +70,8 @@ async fn a_limit_is_waited_out_as_long_as_the_vendor_says() {
     let world = World::new().await;
     world.vendor.answers(LINE, Canned::json(429, "{}").header("retry-after", "7"));
     world.vendor.answers(LINE, Canned::json(200, "{}"));
-    let before = world.sleepers_at_rest().await;
     let call = world.spawn(world.order("GET /v1/things/1")).await;
-    world.until_it_waits(&call, before).await;
+    world.until_it_waits(&call).await;
     world.pass(Duration::from_millis(6_900)).await;
     assert_eq!(world.vendor.count(LINE), 1);
     world.pass(Duration::from_millis(200)).await;
@@ -132,11 +128,10 @@ async fn what_is_declared_harmless_is_tried_again() {
     let line = "POST /base/v1/pings";
     world.vendor.answers(line, Canned::json(503, "{}"));
     world.vendor.answers(line, Canned::json(200, "{}"));
-    let before = world.sleepers_at_rest().await;
     let mut order = world.order("POST /v1/pings");
     json_body(&mut order, r#"{"ping":1}"#);
     let call = world.spawn(order).await;
-    ride(&world, &call, before, &[1]).await;
+    ride(&world, &call, &[1]).await;
     assert_eq!(call.await.expect("it ran").expect("an answer").status, 200);
     let bodies: Vec<_> = world.vendor.seen().into_iter().map(|seen| seen.body).collect();
     assert_eq!(bodies, [br#"{"ping":1}"#.to_vec(), br#"{"ping":1}"#.to_vec()]);
@@ -150,12 +145,11 @@ async fn a_write_that_never_left_is_tried_again() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").port();
     assert_ne!(port, closed);
     world.connect("gone", closed, &world.vendor.authority_pem.clone(), |_, spec| spec["retries"] = json!(2)).await;
-    let before = world.sleepers_at_rest().await;
     let mut order = world.order("POST /v1/things");
     order.ask.connection = "gone".into();
     let run = order.run;
     let call = world.spawn(order).await;
-    ride(&world, &call, before, &[1, 2]).await;
+    ride(&world, &call, &[1, 2]).await;
     assert_eq!(code(call.await.expect("it ran")), EgressRefusal::VendorUnreachable.info().code);
     let run = world.run(run).await;
     assert_eq!((run.outcome(), run.attempts.len()), (Some(Outcome::Failed), 3));
@@ -166,11 +160,10 @@ async fn a_write_that_never_left_is_tried_again() {
 async fn a_revocation_ends_the_retries() {
     let world = World::new().await;
     world.vendor.answers(LINE, Canned::json(503, "{}"));
-    let before = world.sleepers_at_rest().await;
     let caller = world.worker().await;
     let key = caller.key().expect("a key");
     let call = world.spawn(world.order("GET /v1/things/1")).await;
-    world.until_it_waits(&call, before).await;
+    world.until_it_waits(&call).await;
     let operator = world.operator().await;
     world.access.registry(&operator, super::world::trace()).revoke_key(key).await.expect("revoked");
     world.pass(Duration::from_secs(2)).await;
@@ -182,9 +175,8 @@ async fn a_revocation_ends_the_retries() {
 async fn the_breaker_ends_the_retries() {
     let world = World::with(|_, spec| spec["breaker"] = json!({"least_calls": 2, "failure_percent": 50})).await;
     world.vendor.answers(LINE, Canned::json(500, "{}"));
-    let before = world.sleepers_at_rest().await;
     let call = world.spawn(world.order("GET /v1/things/1")).await;
-    ride(&world, &call, before, &[1, 2]).await;
+    ride(&world, &call, &[1, 2]).await;
     assert_eq!(code(call.await.expect("it ran")), "traffic.breaker.open");
     assert_eq!(world.vendor.count(LINE), 2);
     assert_eq!(code(world.call("GET /v1/things/1").await), "traffic.breaker.open");
@@ -196,9 +188,8 @@ async fn an_answer_that_breaks_its_schema_is_tried_again_where_that_is_safe() {
     let world = World::new().await;
     world.vendor.answers("GET /base/v1/checked", Canned::json(200, r#"{"id":"one"}"#));
     world.vendor.answers("GET /base/v1/checked", Canned::json(200, r#"{"id":1}"#));
-    let before = world.sleepers_at_rest().await;
     let call = world.spawn(world.order("GET /v1/checked")).await;
-    ride(&world, &call, before, &[1]).await;
+    ride(&world, &call, &[1]).await;
     assert_eq!(call.await.expect("it ran").expect("an answer").body, r#"{"id":1}"#);
 
     world.vendor.answers("POST /base/v1/checked", Canned::json(200, r#"{"id":1,"extra":true}"#));

@@ -76,12 +76,11 @@ async fn an_idempotent_write_that_stays_unanswered_is_unknown_too() {
     let world = World::new().await;
     let line = "PUT /base/v1/things/1";
     world.vendor.on(line, Behaviour::Hang);
-    let before = world.sleepers_at_rest().await;
     let order = world.order("PUT /v1/things/1");
     let run = order.run;
     let call = world.spawn(order).await;
     for wait in [1, 2, 4, 8] {
-        world.until_it_waits(&call, before).await;
+        world.until_it_waits(&call).await;
         world.pass(Duration::from_millis(wait * 1_250)).await;
     }
     assert_eq!(refusal(call.await.expect("it ran")).code(), EgressRefusal::OutcomeUnknown.info().code);
@@ -95,9 +94,8 @@ async fn a_later_answer_settles_an_earlier_doubt() {
     let line = "DELETE /base/v1/things/1";
     world.vendor.on(line, Behaviour::Hang);
     world.vendor.answers(line, Canned::json(404, r#"{"error":"gone"}"#));
-    let before = world.sleepers_at_rest().await;
     let call = world.spawn(world.order("DELETE /v1/things/1")).await;
-    world.until_it_waits(&call, before).await;
+    world.until_it_waits(&call).await;
     world.pass(Duration::from_millis(1_250)).await;
     assert_eq!(call.await.expect("it ran").expect("the vendor's no").status, 404);
     assert!(world.rows(&ESCALATIONS, vec![]).await.is_empty());

@@ -25,6 +25,9 @@ use crate::destination::Destination;
 use crate::destination::resolve::StaticResolver;
 use crate::{Body, Config, Egress, Order, Parts, Reply};
 
+/// What is lost where a moment goes through the store, at the most.
+pub(crate) const MOMENT: Duration = Duration::from_micros(2);
+
 /// The credential that no caller may ever see.
 pub(crate) const SECRET: &str = "sk_live_4eC39HqLyjWDarjtT1zdp7dc";
 
@@ -38,6 +41,8 @@ impl Errand for NoNetwork {
 
 pub(crate) struct World {
     pub(crate) clock: ManualClock,
+    /// The clock by which calls sleep, and nobody else.
+    calls: ManualClock,
     pub(crate) store: Store,
     pub(crate) audit: Audit,
     pub(crate) access: Arc<Access>,
@@ -77,11 +82,15 @@ impl World {
     pub(crate) async fn bare(vendor: Vendor, config: Config) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let clock = ManualClock::new();
+        let calls = clock.apart();
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
         let entropy = Arc::new(SystemEntropy);
         let store_config = lockgate_store::Config::sqlite(folder.path().join("lockgate.db"));
         let store = Store::open(&store_config, shared.clone()).await.expect("the store opens");
-        let audit_config = lockgate_audit::Config::new(folder.path().join("audit"), "test".parse().expect("a name"));
+        let mut audit_config =
+            lockgate_audit::Config::new(folder.path().join("audit"), "test".parse().expect("a name"));
+        // The clock leaps while a real disk writes; that does not make the disk slow.
+        audit_config.stall_seconds = 600;
         let signer = Signer::new(&audit_config.origin(), &Secret::new(vec![7; 32])).expect("a signer");
         let (audit, _) = Audit::open(&audit_config, signer, shared.clone(), entropy.clone()).await.expect("a trail");
         generate_root_key_file(&folder.path().join("root.key"), &SystemEntropy).expect("a root key");
@@ -93,7 +102,7 @@ impl World {
         let root = identify(&access, &clock, &text(&first.secret)).await;
         let (tenant, operator) = made(&access, &root, "acme").await;
         let traffic = Traffic::new(lockgate_traffic::Config::default(), None, shared.clone()).expect("traffic");
-        let destination = Destination::new(&config.destination, Arc::new(names()), shared.clone()).expect("a guard");
+        let destination = Destination::new(&config.destination, Arc::new(names()), shared).expect("a guard");
         let spool_dir = folder.path().join("spool");
         std::fs::create_dir(&spool_dir).expect("a folder");
         let parts = Parts {
@@ -103,7 +112,7 @@ impl World {
             vault: vault.clone(),
             store: store.clone(),
             destination,
-            clock: shared,
+            clock: Arc::new(calls.clone()),
             entropy,
             spool_dir,
         };
@@ -111,7 +120,7 @@ impl World {
         let custodian = Custodian::new(vault, access.clone(), audit.clone());
         let worker = String::new();
         let mut world =
-            Self { clock, store, audit, access, egress, tenant, vendor, folder, custodian, operator, worker };
+            Self { clock, calls, store, audit, access, egress, tenant, vendor, folder, custodian, operator, worker };
         world.worker = world.principal("worker", &["integration.connections.call"]).await;
         world
     }
@@ -225,10 +234,21 @@ impl World {
         }
     }
 
-    /// Waits until the call that runs beside the test waits for its next attempt, or is over: it sleeps
-    /// beside its alarm. `before` is how many slept before it began.
-    pub(crate) async fn until_it_waits<T>(&self, call: &JoinHandle<T>, before: usize) {
-        self.until(|| call.is_finished() || self.clock.sleepers() >= before + 2).await;
+    /// Waits until the call that runs beside the test, and no other, waits for its next attempt, or is
+    /// over. INVARIANT: an attempt under way sleeps by its alarm alone, one that waits by its pause as well.
+    pub(crate) async fn until_it_waits<T>(&self, call: &JoinHandle<T>) {
+        self.until(|| call.is_finished() || self.sleepers() >= 2).await;
+    }
+
+    /// How often calls sleep at this moment.
+    pub(crate) fn sleepers(&self) -> usize {
+        self.calls.wakes().len()
+    }
+
+    /// Whether a call sleeps for exactly so long from now. Moments in the store are whole microseconds.
+    pub(crate) fn sleeps_for(&self, wait: Duration) -> bool {
+        let wanted = self.clock.elapsed().saturating_add(wait);
+        self.calls.wakes().iter().any(|wakes| wakes.abs_diff(wanted) <= MOMENT)
     }
 
     pub(crate) async fn until(&self, done: impl Fn() -> bool) {
@@ -236,14 +256,6 @@ impl World {
             // Real sockets and threads are at work, so the test makes room and looks again.
             tokio::task::yield_now().await;
         }
-    }
-
-    /// How many sleep while nothing is called.
-    pub(crate) async fn sleepers_at_rest(&self) -> usize {
-        for _ in 0..64 {
-            tokio::task::yield_now().await;
-        }
-        self.clock.sleepers()
     }
 
     /// The run's attempts and its end, once it has one.

@@ -34,3 +34,17 @@ async fn a_dropped_sleeper_does_not_count() {
     drop(clock.sleep(Duration::from_secs(1)));
     assert_eq!(clock.sleepers(), 0);
 }
+
+#[tokio::test]
+async fn who_sleeps_by_a_handle_of_its_own_is_told_apart() {
+    let clock = ManualClock::new();
+    let apart = clock.apart();
+    let _others = clock.sleep(Duration::from_secs(1));
+    let (_late, early) = (apart.sleep(Duration::from_secs(9)), apart.clone().sleep(Duration::from_secs(3)));
+    assert_eq!(apart.wakes(), [Duration::from_secs(3), Duration::from_secs(9)]);
+    assert_eq!((clock.wakes(), clock.sleepers()), (vec![Duration::from_secs(1)], 3));
+    drop(early);
+    clock.advance(Duration::from_secs(2));
+    assert_eq!((apart.wakes(), apart.elapsed()), (vec![Duration::from_secs(9)], Duration::from_secs(2)));
+    assert!(clock.wakes().is_empty());
+}
