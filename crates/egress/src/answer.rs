@@ -2,8 +2,9 @@
 //!
 //! A vendor's answer is untrusted: its framing, encoding, size, media type and schema are checked. Bodies
 //! are never decoded here, so nothing that is packed can unfold. An answer with a declared schema is read
-//! whole before its first byte goes on; others flow. A vendor's own words about an error go on only as
-//! JSON from which the credential was taken; anything else is reduced to its codes.
+//! whole before its first byte goes on; others flow. Whatever is read of a body comes out with the
+//! credential masked as it was sent. A vendor's own words about an error go on only as JSON from which
+//! every spelling of it was taken; anything else is reduced to its codes.
 
 mod error;
 mod fields;
@@ -130,7 +131,7 @@ async fn accepted(run: &mut Run, exchange: Exchange) -> Result<Content, Setback>
     if has_body && let Err(refusal) = head::check_media(&head, &run.grant.endpoint().answer) {
         return invalid(run, refusal);
     }
-    let flow = Flow::new(body, line, most, run.inner.times.stall);
+    let flow = Flow::new(body, line, most, run);
     let schema = run.inner.schemas.of(run.grant.endpoint())?.filter(|_| has_body);
     let kept = run.claim.is_some() || run.operation.is_some();
     let headers = fields::passed(&head, run);
@@ -160,7 +161,7 @@ async fn accepted(run: &mut Run, exchange: Exchange) -> Result<Content, Setback>
 async fn declined(run: &mut Run, exchange: Exchange) -> Content {
     let Exchange { head, body, line } = exchange;
     let mut headers = fields::passed(&head, run);
-    let flow = Flow::new(body, line, most_bytes(run), run.inner.times.stall);
+    let flow = Flow::new(body, line, most_bytes(run), run);
     // What broke off is reduced like what is too long.
     let (text, whole) = match read(flow, ERROR_BYTES, run).await {
         Ok((text, None)) => (text, true),
@@ -185,14 +186,14 @@ pub(crate) async fn given_up(run: &mut Run, exchange: Exchange) -> Result<Conten
         return Ok(declined(run, exchange).await);
     }
     let Exchange { head, body, line } = exchange;
-    let flow = Flow::new(body, line, DISCARDED, DISCARD_TIME);
+    let flow = Flow::new(body, line, DISCARDED, run).within(DISCARD_TIME);
     let text = read(flow, ERROR_BYTES, run).await.map(|(text, _)| text).unwrap_or_default();
-    Err(error::failed(&head, &text).into())
+    Err(error::failed(run, &head, &text).into())
 }
 
 /// Reads what is not passed on, so that its line can be used again. What takes too long is closed.
 pub(crate) async fn discard(run: &mut Run, exchange: Exchange) {
-    let flow = Flow::new(exchange.body, exchange.line, DISCARDED, DISCARD_TIME);
+    let flow = Flow::new(exchange.body, exchange.line, DISCARDED, run).within(DISCARD_TIME);
     let most = usize::try_from(DISCARDED).unwrap_or(usize::MAX);
     // Whatever comes of it, there is nothing to do about it.
     drop(read(flow, most, run).await);

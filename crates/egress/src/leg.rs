@@ -12,6 +12,7 @@ use lockgate_vocabulary::Stop;
 use crate::answer::Setback;
 use crate::destination::PinnedTarget;
 use crate::destination::redirect::{Hop, Next, Trail};
+use crate::echo::Lent;
 use crate::request::{self, Compose};
 use crate::retry::Trouble;
 use crate::run::{Attempted, Run};
@@ -38,13 +39,14 @@ impl Leg {
     }
 
     /// The request, with the credential where it belongs: the secret enters last.
-    pub(crate) fn equip(&mut self, run: &Run) -> Result<Request<Outgoing>, Stop> {
+    pub(crate) fn equip(&mut self, run: &mut Run) -> Result<Request<Outgoing>, Stop> {
         let (grant, order, hop) = (&run.grant, &run.order, self.hop.as_ref());
         let compose = Compose { grant, order, target: &self.target, hop, vendor_key: run.vendor_key() };
         let mut parts = compose.parts()?;
         let body = if hop.is_none_or(|hop| hop.keeps_body) { Outgoing::of(&order.body)? } else { Outgoing::Empty };
         if hop.is_none_or(|hop| hop.keeps_credential) {
             self.equipped = Some(run.inner.parts.vault.equip(grant, &mut parts)?);
+            run.lent = Lent::of(&grant.connection().provider.auth, &parts);
         } else if let Some(equipped) = self.equipped.take() {
             // The address that it leads to may repeat the query of the request before, credential included.
             equipped.strip(&mut parts)?;

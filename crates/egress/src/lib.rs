@@ -4,7 +4,7 @@
 //! body read whole), `idempotency` (whether it was asked before; `replay` gives what was kept),
 //! [`destination`] (where it leads), `run` (its record), `clearance` (all proofs together), `wire` (a line
 //! to the vendor), `request` and `leg` (what is sent, and where its answer leads on to), `answer` (whether
-//! what came back may go on), `retry` (whether it is tried again), `ending` and `reply` (how it ends, and
+//! what came back may go on; `echo` masks the credential in it), `retry` (whether it is tried again), `ending` and `reply` (how it ends, and
 //! its way to the caller). Beside it: `dry_run` (all but the deed), `operation` (calls answered later),
 //! `escalation` (outcomes that nobody knows), `errand` (the house's own), and `operator_client` (the
 //! command line's way in).
@@ -19,6 +19,7 @@ mod clearance;
 mod config;
 pub mod destination;
 mod dry_run;
+mod echo;
 mod egress;
 mod ending;
 mod errand;

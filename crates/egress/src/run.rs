@@ -18,6 +18,7 @@ use lockgate_vocabulary::{Fault, RunId};
 
 use crate::alarm::Alarm;
 use crate::call::call_time;
+use crate::echo::Lent;
 use crate::egress::Inner;
 use crate::escalation::{Doubt, escalate};
 use crate::idempotency::Claim;
@@ -38,6 +39,8 @@ pub(crate) struct Run {
     pub(crate) claim: Option<Claim>,
     /// The operation behind which it goes on, where it does.
     pub(crate) operation: Option<Held>,
+    /// What the vendor was lent last. An answer may repeat it even after a redirect that left it behind.
+    pub(crate) lent: Option<Lent>,
     opened: Option<Opened>,
     started: Duration,
     attempt_started: Duration,
@@ -79,6 +82,7 @@ impl Run {
             end,
             claim,
             operation: None,
+            lent: None,
             opened: Some(opened),
             started,
             attempt_started: started,

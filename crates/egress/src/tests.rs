@@ -1,6 +1,7 @@
 //! The story against real vendors on loopback: every way of going well, of failing, and of being attacked.
 
 mod bodies;
+mod echoes;
 mod errands;
 mod hostile;
 mod idempotency;

@@ -31,7 +31,7 @@ pub(super) fn shown(run: &Run, head: &Head, text: &[u8], whole: bool) -> (Bytes,
         "status": head.status.as_u16(),
         "code": info.code,
         "trace_id": run.order.arrival.trace.trace.to_string(),
-        "detail": format!("The vendor answered: {}.", reduced(head, text)),
+        "detail": reduced(run, head, text),
     });
     (Bytes::from(problem.to_string()), PROBLEM)
 }
@@ -51,11 +51,13 @@ fn safe(run: &Run, head: &Head, text: &[u8]) -> Option<String> {
 }
 
 /// What the caller is told of a status of 500 or more.
-pub(super) fn failed(head: &Head, text: &[u8]) -> Refusal {
-    EgressRefusal::VendorFailed.refuse().detail(format!("The vendor answered: {}.", reduced(head, text)))
+pub(super) fn failed(run: &Run, head: &Head, text: &[u8]) -> Refusal {
+    EgressRefusal::VendorFailed.refuse().detail(reduced(run, head, text))
 }
 
-fn reduced(head: &Head, text: &[u8]) -> VendorError {
+/// The codes in the text, as a sentence. A credential may look like a code, so it is taken out of them.
+fn reduced(run: &Run, head: &Head, text: &[u8]) -> String {
     let media = head.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-    VendorError::reduce(head.status.as_u16(), media, text)
+    let reduced = VendorError::reduce(head.status.as_u16(), media, text);
+    run.inner.parts.vault.scrub(&run.grant, &format!("The vendor answered: {reduced}."))
 }

@@ -1,8 +1,8 @@
 //! Which header fields of an answer go on.
 //!
 //! Dropped are those of the connection (RFC 9110 section 7.6.1), those that would act on the caller in our
-//! name (cookies, transport and page policies), those that tell what the vendor runs, and the names that
-//! the gateway writes itself.
+//! name (cookies, transport and page policies), those that tell what the vendor runs, those that repeat
+//! the credential, and the names that the gateway writes itself.
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
@@ -25,6 +25,7 @@ pub(super) fn passed(head: &Head, run: &Run) -> HeaderMap {
         }
         match ADDRESSES.contains(name) {
             true => drop(scrubbed(run, value).map(|value| headers.append(name.clone(), value))),
+            false if run.lent.as_ref().is_some_and(|lent| lent.is_in(value.as_bytes())) => {}
             false => drop(headers.append(name.clone(), value.clone())),
         }
     }

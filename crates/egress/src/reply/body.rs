@@ -14,6 +14,7 @@ use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use lockgate_traffic::Passage;
 
+use crate::echo::Echo;
 use crate::kept::Kept;
 use crate::refusal::EgressRefusal;
 use crate::run::Run;
@@ -49,20 +50,30 @@ pub(crate) struct Flow {
     line: Line,
     /// Bytes that may still come.
     left: u64,
+    /// Takes out what the vendor repeats of what it was lent.
+    echo: Echo,
     stall: Duration,
     /// Since when nothing came; a caller that does not read is not the vendor's fault.
     waiting_since: Option<Duration>,
+    /// The vendor has said that nothing more comes.
+    ended: bool,
 }
 
 impl Flow {
     /// The rest of an answer of which at most `left` bytes may come.
-    pub(crate) fn new(body: Incoming, line: Line, left: u64, stall: Duration) -> Self {
-        Self { body, line, left, stall, waiting_since: None }
+    pub(crate) fn new(body: Incoming, line: Line, left: u64, run: &Run) -> Self {
+        let echo = Echo::of(run.lent.clone());
+        Self { body, line, left, echo, stall: run.inner.times.stall, waiting_since: None, ended: false }
+    }
+
+    /// The same with less patience: for what is not passed on.
+    pub(crate) fn within(self, stall: Duration) -> Self {
+        Self { stall, ..self }
     }
 
     /// The next piece; none at the end.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, run: &mut Run) -> Poll<Result<Option<Bytes>, EgressRefusal>> {
-        loop {
+        while !self.ended {
             let frame = match Pin::new(&mut self.body).poll_frame(cx) {
                 Poll::Ready(frame) => frame,
                 Poll::Pending => {
@@ -76,7 +87,10 @@ impl Flow {
             };
             self.waiting_since = None;
             let data = match frame {
-                None => return Poll::Ready(Ok(None)),
+                None => {
+                    self.ended = true;
+                    break;
+                }
                 Some(Err(_)) => return Poll::Ready(Err(EgressRefusal::AnswerTruncated)),
                 Some(Ok(frame)) => frame.into_data(),
             };
@@ -86,13 +100,31 @@ impl Flow {
                 Some(left) => self.left = left,
                 None => return Poll::Ready(Err(EgressRefusal::AnswerTooLarge)),
             }
-            return Poll::Ready(Ok(Some(data)));
+            self.ended = self.body.is_end_stream();
+            let piece = if self.ended { self.echo.last(data) } else { self.echo.pass(data) };
+            // All of it may be held back until the next piece tells whether it is the credential.
+            if !piece.is_empty() {
+                return Poll::Ready(Ok(Some(piece)));
+            }
         }
+        let rest = self.echo.last(Bytes::new());
+        Poll::Ready(Ok((!rest.is_empty()).then_some(rest)))
     }
 
     /// Whether nothing more will come.
     pub(crate) fn is_over(&self) -> bool {
-        self.body.is_end_stream()
+        (self.ended || self.body.is_end_stream()) && self.echo.held() == 0
+    }
+
+    /// How much is still to come, as far as the vendor has said.
+    fn size_hint(&self) -> SizeHint {
+        let (hint, held) = (self.body.size_hint(), self.echo.held() as u64);
+        let mut whole = SizeHint::new();
+        whole.set_lower(hint.lower().saturating_add(held));
+        if let Some(upper) = hint.upper() {
+            whole.set_upper(upper.saturating_add(held));
+        }
+        whole
     }
 
     /// Gives the line back.
@@ -193,7 +225,7 @@ impl http_body::Body for ReplyBody {
 
     fn size_hint(&self) -> SizeHint {
         let first = self.first.as_ref().map_or(0, |first| first.len() as u64);
-        let mut hint = self.flow.as_ref().map_or_else(|| SizeHint::with_exact(0), |flow| flow.body.size_hint());
+        let mut hint = self.flow.as_ref().map_or_else(|| SizeHint::with_exact(0), Flow::size_hint);
         if let Some(upper) = hint.upper() {
             hint.set_upper(upper.saturating_add(first));
         }

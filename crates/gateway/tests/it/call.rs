@@ -1,6 +1,6 @@
 //! `ANY /call/{connection}/{path...}`: the main job, and everything that refuses it.
 
-use lockgate_testkit::{Canned, Vendor};
+use lockgate_testkit::{Behaviour, Canned, Vendor};
 use serde_json::json;
 
 use crate::world::{VENDOR_SECRET, World};
@@ -184,5 +184,46 @@ async fn plain_http_is_spoken_where_a_connection_says_so_and_costs_a_new_credent
     let read = world.read(&acme.service, "/call/erp/v1/things/1").await;
     assert_eq!((read.status, read.text().as_str()), (200, r#"{"plain":true}"#));
     assert_eq!(vendor.seen()[0].header("authorization"), Some("Bearer erp-secret-81c2"));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_vendor_that_repeats_its_credential_tells_the_caller_nothing() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    world.connection_with(&acme, "pay", json!({ "retries": 0 })).await;
+    let sent = format!("Bearer {VENDOR_SECRET}");
+    let masked = format!("Bearer {}", "*".repeat(VENDOR_SECRET.len()));
+    let (front, back) = VENDOR_SECRET.split_at(7);
+    let split = format!(
+        "HTTP/1.1 200 OK\r\nX-Sent: {sent}\r\nTransfer-Encoding: chunked\r\n\r\n\
+         e\r\nBearer {front}\r\n{:x}\r\n{back}\r\n0\r\n\r\n",
+        back.len()
+    );
+    let answers = [
+        (Behaviour::Answer(Canned::bytes(200, sent.clone()).header("x-sent", &sent)), 200, masked.as_str()),
+        (Behaviour::Raw(split.into_bytes()), 200, masked.as_str()),
+        (Behaviour::Answer(Canned::json(400, &json!({ "sent": sent }).to_string()).header("x-sent", &sent)), 400, ""),
+        (Behaviour::Answer(Canned::bytes(404, sent.clone())), 404, ""),
+        (Behaviour::Answer(Canned::json(500, &json!({ "code": VENDOR_SECRET }).to_string())), 502, ""),
+    ];
+    for (place, (behaviour, status, body)) in answers.into_iter().enumerate() {
+        world.vendor.forget("GET /v1/things/1");
+        world.vendor.on("GET /v1/things/1", behaviour);
+        let answer = world.read(&acme.service, "/call/pay/v1/things/1").await;
+        assert_eq!(answer.status, status, "case {place}: {}", answer.text());
+        assert!(body.is_empty() || answer.text() == body, "case {place}: {}", answer.text());
+        assert!(!format!("{:?}{}", answer.headers, answer.text()).contains(VENDOR_SECRET), "case {place}: {answer:?}");
+        assert_eq!(answer.header("x-sent"), None);
+    }
+    world.vendor.answers("POST /v1/things", Canned::json(201, &json!({ "sent": sent }).to_string()));
+    let keyed = "Content-Type: application/json\r\nIdempotency-Key: k-1\r\n";
+    for replayed in [None, Some("true")] {
+        let answer = world.call(&acme.service, "POST", "/call/pay/v1/things", keyed, "{}").await;
+        assert_eq!((answer.status, answer.header("idempotent-replayed")), (201, replayed));
+        assert_eq!(answer.text(), json!({ "sent": masked }).to_string());
+    }
+    let seen = world.vendor.seen();
+    assert!(seen.len() == 6 && seen.iter().all(|seen| seen.header("authorization") == Some(sent.as_str())));
     world.end().await;
 }

@@ -1,0 +1,96 @@
+//! A credential that comes back is masked wherever it stands, and nothing else is touched.
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Uri};
+use lockgate_access::spec::AuthPlacement;
+use proptest::prelude::*;
+
+use super::{Echo, Lent};
+
+fn lent(secret: &str) -> Option<Lent> {
+    let (mut parts, ()) = Request::new(()).into_parts();
+    let value = HeaderValue::try_from(format!("Bearer {secret}")).expect("a value");
+    parts.headers.insert("authorization", value);
+    Lent::of(&AuthPlacement::Bearer, &parts)
+}
+
+/// What goes on of these pieces.
+fn passed(secret: &str, pieces: &[&[u8]]) -> Vec<u8> {
+    let mut echo = Echo::of(lent(secret));
+    let mut out = Vec::new();
+    for piece in pieces {
+        out.extend_from_slice(&echo.pass(Bytes::copy_from_slice(piece)));
+    }
+    out.extend_from_slice(&echo.last(Bytes::new()));
+    assert_eq!(echo.held(), 0);
+    out
+}
+
+#[test]
+fn it_is_masked_whole_and_across_pieces() {
+    let secret = "sk_live_1234";
+    let masked = b"a ************ b".as_slice();
+    assert_eq!(passed(secret, &[b"a sk_live_1234 b"]), masked);
+    assert_eq!(passed(secret, &[b"a sk_li", b"ve_1234 b"]), masked);
+    assert_eq!(passed(secret, &[b"a s", b"k", b"_live_123", b"4 b"]), masked);
+    assert_eq!(passed(secret, &[b"sk_live_1234sk_live_1234"]), b"*".repeat(24));
+    assert_eq!(passed(secret, &[b"sk_live_12", b" sk_live"]), b"sk_live_12 sk_live");
+}
+
+#[test]
+fn pieces_without_it_are_not_copied() {
+    let mut echo = Echo::of(lent("sk_live_1234"));
+    let piece = Bytes::from_static(b"nothing of it here");
+    let on = echo.pass(piece.clone());
+    assert_eq!(on.as_ptr(), piece.as_ptr());
+    let mut none = Echo::of(None);
+    assert_eq!(none.pass(piece.clone()).as_ptr(), piece.as_ptr());
+}
+
+#[test]
+fn it_is_read_from_where_it_was_put() {
+    let request = |uri: &'static str| {
+        let (mut parts, ()) = Request::new(()).into_parts();
+        parts.uri = Uri::from_static(uri);
+        parts.headers.insert("x-key", HeaderValue::from_static("Token 12345678"));
+        parts
+    };
+    let parts = request("https://vendor.test/a?api_key=x&page=2&api_key=s%2Fcret-12345");
+    let query = Lent::of(&AuthPlacement::Query { name: "api_key".into() }, &parts).expect("a parameter");
+    assert!(query.is_in(b"...s%2Fcret-12345..."));
+    let header = AuthPlacement::Header { name: "x-key".into(), prefix: "Token ".into() };
+    let header = Lent::of(&header, &parts).expect("a header");
+    assert!(header.is_in(b"12345678") && !header.is_in(b"Token 1234567"));
+    assert!(Lent::of(&AuthPlacement::None, &parts).is_none());
+    assert!(Lent::of(&AuthPlacement::Basic, &parts).is_none());
+    assert_eq!(format!("{header:?}"), "Lent");
+}
+
+#[test]
+fn what_is_too_short_is_not_looked_for() {
+    assert!(lent("1234567").is_none());
+    assert_eq!(passed("1234567", &[b"1234567"]), b"1234567");
+}
+
+proptest! {
+    #[test]
+    fn cutting_a_body_anywhere_changes_nothing(
+        secret in "[ab]{8,12}",
+        body in proptest::collection::vec(prop_oneof![Just(b'a'), Just(b'b'), Just(b'c')], 0..200),
+        cuts in proptest::collection::vec(0usize..200, 0..8),
+    ) {
+        let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(body.len())).collect();
+        cuts.extend([0, body.len()]);
+        cuts.sort_unstable();
+        let pieces: Vec<&[u8]> = cuts.windows(2).map(|pair| &body[pair[0]..pair[1]]).collect();
+        let out = passed(&secret, &pieces);
+        prop_assert_eq!(out.len(), body.len());
+        prop_assert!(!out.windows(secret.len()).any(|window| window == secret.as_bytes()));
+        for (clean, raw) in out.iter().zip(&body) {
+            prop_assert!(clean == raw || *clean == b'*');
+        }
+        if !body.windows(secret.len()).any(|window| window == secret.as_bytes()) {
+            prop_assert_eq!(out, body);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Vendors that repeat what they were sent: the credential comes back to nobody, however it was read.
+
+use lockgate_testkit::{Behaviour, Canned};
+use serde_json::json;
+
+use super::world::{SECRET, World, json_body, read, refusal};
+
+const LINE: &str = "GET /base/v1/things/1";
+
+/// An answer in chunks, with a field of its own.
+fn chunked(field: &str, chunks: &[&str]) -> Behaviour {
+    let mut text = format!("HTTP/1.1 200 OK\r\nx-echo: {field}\r\ntransfer-encoding: chunked\r\n\r\n");
+    for chunk in chunks {
+        text.push_str(&format!("{:x}\r\n{chunk}\r\n", chunk.len()));
+    }
+    text.push_str("0\r\n\r\n");
+    Behaviour::Raw(text.into_bytes())
+}
+
+fn masked() -> String {
+    "*".repeat(SECRET.len())
+}
+
+#[tokio::test]
+async fn a_body_that_flows_is_masked_and_a_field_is_dropped() {
+    let world = World::new().await;
+    let (front, back) = SECRET.split_at(9);
+    let whole = format!("you sent Bearer {SECRET}.");
+    let cases: [&[&str]; 4] = [
+        &[&whole],
+        &["you sent Bearer ", front, back, "."],
+        &["you sent Bearer ", front],
+        &[front, "x", back, "sk_live_"],
+    ];
+    for chunks in cases {
+        world.vendor.forget(LINE);
+        world.vendor.on(LINE, chunked(&format!("Bearer {SECRET}"), chunks));
+        let order = world.order("GET /v1/things/1");
+        let run = order.run;
+        let got = world.send(order).await.expect("an answer");
+        assert_eq!(got.body, chunks.concat().replace(SECRET, &masked()));
+        assert!(!got.headers.contains_key("x-echo"));
+        let ended = world.run(run).await.ended.expect("it ended");
+        assert_eq!(ended.answer_bytes, Some(chunks.concat().len() as u64), "nothing that was held back is lost");
+    }
+    world.vendor.forget(LINE);
+    world.vendor.on(LINE, chunked("innocent", &["{}"]));
+    assert_eq!(world.call("GET /v1/things/1").await.expect("an answer").headers["x-echo"], "innocent");
+}
+
+#[tokio::test]
+async fn a_length_that_was_announced_is_kept() {
+    let world = World::new().await;
+    world.vendor.answers(LINE, Canned::json(200, &format!(r#"{{"token":"{SECRET}"}}"#)));
+    let got = world.call("GET /v1/things/1").await.expect("an answer");
+    assert_eq!(got.body, format!(r#"{{"token":"{}"}}"#, masked()));
+    assert_eq!(world.egress.idle_lines(), 1, "its line is used again");
+}
+
+#[tokio::test]
+async fn what_is_kept_or_read_whole_is_masked() {
+    let world = World::new().await;
+    let line = "POST /base/v1/things";
+    let echo = Canned::json(201, &format!(r#"{{"token":"{SECRET}"}}"#)).header("etag", SECRET);
+    world.vendor.answers(line, echo);
+    for replayed in [false, true] {
+        let mut order = world.order("POST /v1/things");
+        order.idempotency_key = Some("key-1".into());
+        json_body(&mut order, "{}");
+        let reply = world.egress.call(world.worker().await, order).await.expect("a reply");
+        assert_eq!(reply.replayed(), replayed);
+        let got = read(reply).await.expect("an answer");
+        assert_eq!(got.body, format!(r#"{{"token":"{}"}}"#, masked()));
+        assert!(!got.headers.contains_key("etag"));
+    }
+    world.vendor.answers("GET /base/v1/checked", Canned::json(200, &format!(r#"{{"id":1,"name":"{SECRET}"}}"#)));
+    let got = world.call("GET /v1/checked").await.expect("an answer");
+    assert_eq!(got.body, format!(r#"{{"id":1,"name":"{}"}}"#, masked()));
+}
+
+#[tokio::test]
+async fn more_than_is_read_ahead_is_masked_at_the_seam() {
+    let world = World::new().await;
+    let line = "POST /base/v1/things";
+    // Too much to be kept for its key: what was read so far goes on, and the rest follows it.
+    let large = format!("{}{SECRET}{}", "x".repeat(1_048_570), "y".repeat(10_000));
+    world.vendor.answers(line, Canned::bytes(201, large.clone()));
+    let mut order = world.order("POST /v1/things");
+    order.idempotency_key = Some("key-1".into());
+    let got = world.send(order).await.expect("an answer");
+    assert!(got.body == large.replace(SECRET, &masked()), "{} bytes", got.body.len());
+}
+
+#[tokio::test]
+async fn an_error_tells_it_neither_as_text_nor_as_a_code() {
+    let world = World::with(|_, spec| spec["retries"] = json!(0)).await;
+    let encoded: String = SECRET.bytes().map(|byte| format!("{byte:02x}")).collect();
+    for (status, said) in [(403, SECRET), (500, SECRET), (500, encoded.as_str()), (404, encoded.as_str())] {
+        for media in ["application/json", "text/plain"] {
+            world.vendor.forget(LINE);
+            let body = format!(r#"{{"error":{{"code":"{said}","message":"bad token {said}"}}}}"#);
+            world.vendor.answers(LINE, Canned::bytes(status, body).header("content-type", media));
+            let told = match world.call("GET /v1/things/1").await {
+                Ok(got) => got.body,
+                stopped => refusal(stopped).told().unwrap_or_default().to_owned(),
+            };
+            assert!(!told.is_empty() && !told.contains(said), "{status} {media}: {told}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_credential_in_the_query_or_encoded_is_masked_as_it_was_sent() {
+    let spellings = [
+        (json!({ "placement": "query", "name": "api_key" }), SECRET.to_owned()),
+        (json!({ "placement": "header", "name": "x-key", "prefix": "Token " }), SECRET.to_owned()),
+        (json!({ "placement": "basic" }), "c2tfbGl2ZV80ZUMzOUhxTHlqV0Rhcmp0VDF6ZHA3ZGM6".to_owned()),
+    ];
+    for (auth, sent) in spellings {
+        let world = World::with(|provider, _| provider["auth"] = auth).await;
+        world.vendor.answers("*", Canned::bytes(200, format!("<{sent}>")));
+        let got = world.call("GET /v1/things/1").await.expect("an answer");
+        let seen = world.vendor.seen().pop().expect("it arrived");
+        assert!(format!("{seen:?}").contains(&sent), "{seen:?}");
+        assert_eq!(got.body, format!("<{}>", "*".repeat(sent.len())));
+    }
+}
