@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 
+import lockgate
 import peers
 from peers import R
 
@@ -21,6 +22,7 @@ CASES = [
     ("direct", "plain"), ("direct", "tls"),
     ("nginx", "plain"), ("nginx", "tls"), ("nginx", "ctl"), ("nginx", "ctltls"), ("nginx", "ctlcache"), ("nginx", "ctlcachetls"),
     ("haproxy", "plain"), ("haproxy", "tls"), ("haproxy", "ctl"), ("haproxy", "ctltls"),
+    ("lockgate", "ctl"), ("lockgate", "ctltls"), ("lockgate", "ctlcache"), ("lockgate", "ctlcachetls"),
     ("envoy", "plain"), ("envoy", "tls"), ("envoy", "ctl"), ("envoy", "ctltls"), ("envoy", "ctlcache"), ("envoy", "ctlcachetls"),
 ]
 CONNECTIONS = 64
@@ -128,12 +130,14 @@ def measure(system, variant, seconds):
             port, under_test = (19443 if variant == "tls" else 19000), upstream
             url = f"{'https' if variant == 'tls' else 'http'}://127.0.0.1:{port}/v1/items"
         else:
-            command, port, environment = getattr(peers, system)(variant)
+            ours = system == "lockgate"
+            command, port, environment = lockgate.command(variant) if ours else getattr(peers, system)(variant)
+            script = f"{R}/tokens-{variant}.lua" if ours else script
             under_test = start(command, 1, environment, log=f"{system}-{variant}")
             if not wait_for(port):
                 print("did not start:", system, variant, open(f"{R}/{system}-{variant}.log").read()[-800:])
                 return None
-            url = f"http://127.0.0.1:{port}/v1/items"
+            url = f"http://127.0.0.1:{port}/"
         time.sleep(1.0)
         idle = memory_kib(under_test)
         load(url, script, 2)

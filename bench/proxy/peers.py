@@ -25,7 +25,7 @@ daemon off; worker_processes 1; pid {r('up.pid')}; error_log {r('up.err')} error
 events {{ worker_connections 4096; }}
 http {{
   access_log off; keepalive_requests 1000000000; keepalive_timeout 300s; tcp_nodelay on; server_tokens off;
-  server {{ listen 127.0.0.1:19000 backlog=4096; default_type application/json; location / {{ return 200 '{body}'; }} }}
+  server {{ listen 127.0.0.1:19000 backlog=4096; default_type application/json; location = /jwks.json {{ alias {r('jwks.json')}; }} location / {{ return 200 '{body}'; }} }}
   server {{ listen 127.0.0.1:19443 ssl backlog=4096; ssl_certificate {r('srv.pem')}; ssl_certificate_key {r('srv.key')};
     ssl_protocols TLSv1.3; ssl_session_cache shared:a:4m; default_type application/json; location / {{ return 200 '{body}'; }} }}
 }}

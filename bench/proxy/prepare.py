@@ -10,6 +10,8 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+import lockgate
+
 RUN = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "run")
 ISSUER, AUDIENCE = "https://idp.local", "gateway"
 TOKENS = 50
@@ -88,6 +90,9 @@ def main():
     secret = {"@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret", "name": "cred",
               "generic_secret": {"secret": {"inline_string": "Bearer upstream-secret-token-0123456789abcdef"}}}
     json.dump({"resources": [secret]}, open(path("sds.json"), "w"))
+    for variant in ("ctl", "ctltls", "ctlcache", "ctlcachetls"):
+        lockgate.prepare(variant, tokens)
+        load_script(f"tokens-{variant}", "/call/crm-0/v1/items", "gate")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import subprocess
 
 from peers import R
 
-SHOW = ["direct", "nginx", "haproxy", "envoy"]
+SHOW = ["direct", "lockgate", "nginx", "haproxy", "envoy"]
 
 
 def version(command):

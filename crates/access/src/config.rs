@@ -7,8 +7,12 @@ use ipnet::IpNet;
 use lockgate_vocabulary::Fault;
 use serde::{Deserialize, Serialize};
 
+use crate::authn::seen::TOKENS_MOST;
 use crate::issuer::IssuerSpec;
 use crate::tokens::SigningAlgorithm;
+
+/// The most tokens that may be remembered.
+const TOKENS_CEILING: usize = 1024 * 1024;
 
 /// The settings of this room.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -18,9 +22,21 @@ pub struct Config {
     pub tokens: TokenConfig,
     /// External issuers that the whole house trusts, by their URL. Tenants may have more of their own.
     pub issuers: BTreeMap<String, IssuerSpec>,
+    /// Tokens whose signature was verified and is remembered, so that the next call verifies it no more;
+    /// 32,768 by default, at most 1,048,576. At 0 every call's token is verified anew.
+    pub remembered_tokens: Option<u32>,
     /// Private networks that tenants may open their connections to; none by default. A weakening: it
     /// shows as a finding.
     pub danger_private_networks: Vec<IpNet>,
+}
+
+impl Config {
+    /// How many verified tokens are remembered.
+    pub(crate) fn remembered_tokens(&self) -> Result<usize, Fault> {
+        let count = self.remembered_tokens.map_or(Ok(TOKENS_MOST), usize::try_from);
+        let sound = count.ok().filter(|count| *count <= TOKENS_CEILING);
+        sound.ok_or_else(|| Fault::broken("reading access.remembered_tokens", "not between 0 and 1,048,576"))
+    }
 }
 
 /// The settings of our own tokens.

@@ -10,7 +10,7 @@ use quick_cache::sync::Cache;
 use super::claims::{Claims, TenantClaim};
 use super::judge::judge_token;
 use super::presented::{Credential, Presented};
-use super::seen::{Seen, SeenTokens, TOKENS_MOST, TOKENS_OF_TENANT, TokenDigest, Voucher};
+use super::seen::{Seen, SeenTokens, TOKENS_OF_TENANT, TokenDigest, Voucher};
 use super::standing::Standing;
 use super::text_key::{api_key_id, fingerprint, proves};
 use crate::AccessRefusal;
@@ -46,12 +46,13 @@ impl Identity {
         let book = IssuerBook::new(&config.issuers, audience)
             .map_err(|refusal| Fault::broken("reading the house's issuers", refusal))?;
         let network = Network { errand, clock: Arc::clone(&grounds.clock) };
-        Ok(Self::new(Tokens::open(&config.tokens, grounds).await?, book, network))
+        let remembered = config.remembered_tokens()?;
+        Ok(Self::new(Tokens::open(&config.tokens, grounds).await?, book, network, remembered))
     }
 
-    fn new(tokens: Tokens, book: IssuerBook, network: Network) -> Self {
+    fn new(tokens: Tokens, book: IssuerBook, network: Network, remembered: usize) -> Self {
         let clock = Arc::clone(&network.clock);
-        let seen = SeenTokens::new(TOKENS_MOST, TOKENS_OF_TENANT);
+        let seen = SeenTokens::new(remembered, TOKENS_OF_TENANT.min(remembered));
         Self { tokens, book, network, clock, seen, standings: Cache::new(KEYS_MOST) }
     }
 

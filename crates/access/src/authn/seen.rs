@@ -53,7 +53,7 @@ pub(crate) struct SeenTokens {
 
 impl SeenTokens {
     pub(crate) fn new(most: usize, share: usize) -> Self {
-        Self { tokens: Cache::new(most), shares: Mutex::new(HashMap::new()), share: share.max(1) }
+        Self { tokens: Cache::new(most), shares: Mutex::new(HashMap::new()), share }
     }
 
     pub(crate) fn find(&self, digest: &TokenDigest) -> Option<Arc<Seen>> {
@@ -61,7 +61,11 @@ impl SeenTokens {
     }
 
     /// Remembers a token; where the tenant's share is used up, its oldest one is forgotten.
+    /// A share of nought remembers nothing.
     pub(crate) fn remember(&self, digest: TokenDigest, seen: Arc<Seen>) {
+        if self.share == 0 {
+            return;
+        }
         let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
         let share = shares.entry(seen.tenant).or_default();
         // A token that was verified anew, since keys changed, has its place already.

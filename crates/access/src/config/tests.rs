@@ -33,3 +33,13 @@ fn each_setting_has_its_bounds() {
     }
     assert!(!with(|config| config.audience = Some(String::new())));
 }
+
+#[test]
+fn as_many_tokens_are_remembered_as_was_said() {
+    for (said, counts) in
+        [("{}", Some(32_768)), (r#"{"remembered_tokens":0}"#, Some(0)), (r#"{"remembered_tokens":1048577}"#, None)]
+    {
+        let config: Config = serde_json::from_str(said).expect("settings");
+        assert_eq!(config.remembered_tokens().ok(), counts, "{said}");
+    }
+}

@@ -68,3 +68,10 @@ fn the_whole_is_bounded_too() {
     let kept = (0..1000).filter(|index| tokens.find(&digest(1, *index)).is_some()).count();
     assert!(kept <= 64, "{kept}");
 }
+
+#[test]
+fn a_memory_of_nought_remembers_nothing() {
+    let tokens = SeenTokens::new(0, 0);
+    tokens.remember(digest(1, 1), seen(1));
+    assert!(tokens.find(&digest(1, 1)).is_none());
+}
