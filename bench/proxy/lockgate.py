@@ -78,8 +78,7 @@ def furnish(key, tls, connections=1):
     for number in range(connections):
         name = f"crm-{number}"
         ask(operator, "/v1/connections", {"name": name, "provider": "crm", "spec": spec})
-        if number == 0:
-            ask(operator, "/v1/credentials", {"name": name, "connection": name, "owner": "bench", "secret": SECRET})
+        ask(operator, "/v1/credentials", {"name": name, "connection": name, "owner": "bench", "secret": SECRET})
     return made["tenant"]["tenant"], operator
 
 

@@ -52,14 +52,17 @@ def tokens(tenant_claims, name):
     open(path(f"{name}.txt"), "w").write("\n".join(made))
 
 
-def load_script(name, target, host):
-    """A wrk script that goes through the tokens of a file."""
+def load_script(name, targets, host):
+    """A wrk script that goes through the tokens of a file and through the targets."""
+    targets = [targets] if isinstance(targets, str) else targets
+    listed = ", ".join(f'"{target}"' for target in targets)
     open(path(f"{name}.lua"), "w").write(f"""
-local tokens, requests, at = {{}}, {{}}, 0
+local tokens, targets, requests, at = {{}}, {{ {listed} }}, {{}}, 0
 for line in io.lines("{path(name + '.txt')}") do tokens[#tokens + 1] = "Bearer " .. line end
 init = function(args)
   for k = 1, #tokens do
-    requests[k] = wrk.format("GET", "{target}", {{["Authorization"] = tokens[k], ["Host"] = "{host}"}})
+    local target = targets[(k - 1) % #targets + 1]
+    requests[k] = wrk.format("GET", target, {{["Authorization"] = tokens[k], ["Host"] = "{host}"}})
   end
 end
 request = function() at = at % #requests + 1; return requests[at] end
