@@ -125,3 +125,6 @@ pub fn is_scope(text: &str) -> bool {
     words.sort_unstable();
     !words.windows(2).any(|pair| pair.first() == pair.last())
 }
+
+#[cfg(test)]
+mod tests;

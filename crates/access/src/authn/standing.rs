@@ -104,3 +104,6 @@ fn demand_address(allowed: &[IpNet], peer: IpAddr) -> Result<(), AccessRefusal> 
     }
     Err(AccessRefusal::KeyAddress)
 }
+
+#[cfg(test)]
+mod tests;

@@ -244,3 +244,6 @@ fn read_basic(header: &[u8]) -> Result<Proof, AccessRefusal> {
 pub(crate) fn last_moment(client: &Client) -> Option<Timestamp> {
     [client.key.expires_at, client.caller.principal().expires_at].into_iter().flatten().min()
 }
+
+#[cfg(test)]
+mod tests;
