@@ -14,11 +14,24 @@ pub(crate) use shared::RedisCounters;
 
 use lockgate_vocabulary::{BoxFuture, Fault};
 
+/// So much of the rate of one key. A cost above the rate's burst can never be had; asking for it is a fault.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// Whose rate it is.
+    pub key: &'a str,
+    /// How much is wanted of it.
+    pub cost: u32,
+    /// The rate.
+    pub rate: Rate,
+}
+
 /// Counters that all nodes share, or that one process keeps.
 pub trait Counters: Send + Sync + 'static {
-    /// Takes `cost` from the rate of this key, or nothing if there is not so much left.
-    ///
-    /// A cost above the rate's burst can never be had; that is a fault. A store of counters that is
-    /// away is [`Fault::unavailable`].
-    fn take(&self, key: &str, cost: u32, rate: Rate) -> BoxFuture<Result<Taken, Fault>>;
+    /// Takes what is wanted, or nothing if there is not so much left. A store of counters that is away is
+    /// [`Fault::unavailable`].
+    fn take(&self, wanted: Wanted<'_>) -> BoxFuture<Result<Taken, Fault>>;
+
+    /// Takes what is wanted of two different keys, or nothing of either if one of them has not so much
+    /// left. Each tells whether it would have had it itself.
+    fn take_both(&self, wanted: [Wanted<'_>; 2]) -> BoxFuture<Result<[Taken; 2], Fault>>;
 }

@@ -25,7 +25,7 @@ mod writer;
 
 pub use change::{Applied, ApplyFailure, Change};
 pub use config::{Config, EngineConfig, PostgresConfig, RedisConfig, RolesConfig, SqliteConfig};
-pub use counters::{Counters, Level, LocalCounters, Rate, Taken};
+pub use counters::{Counters, Level, LocalCounters, Rate, Taken, Wanted};
 pub use epoch::{EPOCH_HOLDS, EPOCH_POLL, Epoch};
 pub use signals::{LocalSignals, SIGNAL_BYTES, Signal, Signals, Subscription};
 pub use statement::{Flaw, Reach, Statement};

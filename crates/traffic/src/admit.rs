@@ -1,9 +1,11 @@
 //! Admission by rate: of the caller's credential, and of the connection.
 //!
 //! A node counts for itself first, so that a call which is over the limit costs nobody a round trip.
-//! Where counters are shared, they are then asked exactly; if they are away the call is refused, unless
-//! an operator chose otherwise. What the vendor has left is looked at on the way out: whoever comes back
-//! with an idempotency key for an answer that is kept sends the vendor nothing.
+//! Where counters are shared, they are then asked exactly, both rates in one take from both or from none;
+//! if they are away the call is refused, unless an operator chose otherwise. What they refuse still counts
+//! on this node, so that who hammers on is held off here and not by them. What the vendor has left is
+//! looked at on the way out: whoever comes back with an idempotency key for an answer that is kept sends
+//! the vendor nothing.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +13,7 @@ use std::time::Duration;
 
 use lockgate_access::directory::Connection;
 use lockgate_access::{Caller, Grant};
-use lockgate_store::Counters;
+use lockgate_store::{Counters, Wanted};
 use lockgate_vocabulary::{Fault, Stop, Timestamp};
 
 use crate::bucket::{Bucket, Rate, Taken};
@@ -100,7 +102,8 @@ impl Traffic {
         match &self.0.shared {
             None => Ok(self.permit(own)),
             Some(shared) => {
-                let told = self.told(shared.take(&caller_name(key), 1, self.0.caller_rate).await)?;
+                let wanted = Wanted { key: &caller_name(key), cost: 1, rate: self.0.caller_rate };
+                let told = self.told(shared.take(wanted).await)?;
                 Ok(self.permit(tighter(own, self.fits(told.unwrap_or(own), Whose::Caller)?)))
             }
         }
@@ -149,20 +152,16 @@ impl Traffic {
         own: Taken,
     ) -> Result<Permit, Stop> {
         let (caller, call) = (caller_name(key), format!("n:{}:{}", connection.tenant, connection.id));
-        let (caller, call) = tokio::join!(shared.take(&caller, 1, self.0.caller_rate), shared.take(&call, 1, rate));
-        let mut tightest = own;
-        for (answer, whose) in [(caller, Whose::Caller), (call, Whose::Connection)] {
-            if let Some(taken) = self.told(answer)? {
-                tightest = tighter(tightest, self.fits(taken, whose)?);
-            }
-        }
-        Ok(self.permit(tightest))
+        let wanted = [Wanted { key: &caller, cost: 1, rate: self.0.caller_rate }, Wanted { key: &call, cost: 1, rate }];
+        let Some([caller, call]) = self.told(shared.take_both(wanted).await)? else { return Ok(self.permit(own)) };
+        let everywhere = tighter(self.fits(caller, Whose::Caller)?, self.fits(call, Whose::Connection)?);
+        Ok(self.permit(tighter(own, everywhere)))
     }
 
     /// What the shared counters told; nothing where they are away and this node counts for itself.
-    fn told(&self, answer: Result<Taken, Fault>) -> Result<Option<Taken>, Stop> {
+    fn told<T>(&self, answer: Result<T, Fault>) -> Result<Option<T>, Stop> {
         match answer {
-            Ok(taken) => Ok(Some(taken)),
+            Ok(told) => Ok(Some(told)),
             Err(fault) if !fault.is_unavailable() => Err(fault.into()),
             Err(fault) => {
                 self.0.unchecked.fetch_add(1, Ordering::Relaxed);

@@ -7,11 +7,11 @@
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lockgate_vocabulary::{BoxFuture, Clock, Fault};
 
-use super::{Counters, Level, Rate, Taken};
+use super::{Counters, Level, Rate, Taken, Wanted};
 
 /// Keys that are remembered at the most unless said otherwise; some 20 MB.
 pub const LOCAL_KEYS: usize = 131_072;
@@ -53,19 +53,61 @@ impl LocalCounters {
 
     /// Takes at once; see [`Counters::take`].
     pub fn take_now(&self, key: &str, cost: u32, rate: Rate) -> Result<Taken, Fault> {
-        let now = u64::try_from(self.clock.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let place = self.hasher.hash_one(key) as usize % SHARDS;
-        let shard = self.shards.get(place).ok_or_else(|| Fault::violated("every key has a shard"))?;
-        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.now();
+        let mut shard = self.shard(self.place(key))?;
         if let Some(bucket) = shard.buckets.get_mut(key) {
             let (level, taken) = rate.take(bucket.level, cost, now)?;
             *bucket = Bucket::new(level, taken, now);
             return Ok(taken);
         }
         let (level, taken) = rate.take(Level { units: 0, at: now }, cost, now)?;
-        shard.make_room(now, self.keys_per_shard)?;
+        shard.make_room(now, self.keys_per_shard, 1)?;
         shard.insert(key, Bucket::new(level, taken, now));
         Ok(taken)
+    }
+
+    /// Takes of both at once, or of neither; see [`Counters::take_both`].
+    pub fn take_both_now(&self, wanted: [Wanted<'_>; 2]) -> Result<[Taken; 2], Fault> {
+        let now = self.now();
+        let [one, other] = wanted;
+        let (place, other_place) = (self.place(one.key), self.place(other.key));
+        if place == other_place {
+            let mut shard = self.shard(place)?;
+            let (first, second) = (shard.look(one, now)?, shard.look(other, now)?);
+            if !(first.fits() && second.fits()) {
+                return Ok([first.untaken(), second.untaken()]);
+            }
+            shard.make_room(now, self.keys_per_shard, usize::from(first.is_new) + usize::from(second.is_new))?;
+            return Ok([shard.put(first, now), shard.put(second, now)]);
+        }
+        // INVARIANT: of two shards the one with the lower number is locked first.
+        let (mut shard, mut other_shard) = if place < other_place {
+            let shard = self.shard(place)?;
+            (shard, self.shard(other_place)?)
+        } else {
+            let other_shard = self.shard(other_place)?;
+            (self.shard(place)?, other_shard)
+        };
+        let (first, second) = (shard.look(one, now)?, other_shard.look(other, now)?);
+        if !(first.fits() && second.fits()) {
+            return Ok([first.untaken(), second.untaken()]);
+        }
+        shard.make_room(now, self.keys_per_shard, first.is_new.into())?;
+        other_shard.make_room(now, self.keys_per_shard, second.is_new.into())?;
+        Ok([shard.put(first, now), other_shard.put(second, now)])
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.clock.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    fn place(&self, key: &str) -> usize {
+        self.hasher.hash_one(key) as usize % SHARDS
+    }
+
+    fn shard(&self, place: usize) -> Result<MutexGuard<'_, Shard>, Fault> {
+        let shard = self.shards.get(place).ok_or_else(|| Fault::violated("every key has a shard"))?;
+        Ok(shard.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// How many keys are remembered.
@@ -81,22 +123,58 @@ impl Bucket {
     }
 }
 
+/// What taking would come to.
+struct Look<'a> {
+    wanted: Wanted<'a>,
+    /// Units that the bucket holds without it.
+    before: u64,
+    after: Level,
+    taken: Taken,
+    is_new: bool,
+}
+
+impl Look<'_> {
+    fn fits(&self) -> bool {
+        self.taken.allowed
+    }
+
+    /// What is told where nothing is taken.
+    fn untaken(&self) -> Taken {
+        let rate = self.wanted.rate;
+        // The cost was looked at already, so it is within the burst.
+        rate.told(self.taken.allowed, self.before, rate.cost_units(self.wanted.cost).unwrap_or(0))
+    }
+}
+
 impl Shard {
+    fn look<'a>(&self, wanted: Wanted<'a>, now: u64) -> Result<Look<'a>, Fault> {
+        let kept = self.buckets.get(wanted.key).map(|bucket| bucket.level);
+        let level = kept.unwrap_or(Level { units: 0, at: now });
+        let (after, taken) = wanted.rate.take(level, wanted.cost, now)?;
+        Ok(Look { wanted, before: wanted.rate.leaked(level, now), after, taken, is_new: kept.is_none() })
+    }
+
+    /// Takes what was looked at. There is room for it.
+    fn put(&mut self, look: Look<'_>, now: u64) -> Taken {
+        self.insert(look.wanted.key, Bucket::new(look.after, look.taken, now));
+        look.taken
+    }
+
     fn insert(&mut self, key: &str, bucket: Bucket) {
         self.sweep_from = self.sweep_from.min(bucket.empty_at);
         self.buckets.insert(key.into(), bucket);
     }
 
-    /// Makes room for one more key by forgetting buckets that have run empty.
-    fn make_room(&mut self, now: u64, most: usize) -> Result<(), Fault> {
-        if self.buckets.len() < most {
+    /// Makes room for so many more keys by forgetting buckets that have run empty.
+    fn make_room(&mut self, now: u64, most: usize, more: usize) -> Result<(), Fault> {
+        if self.buckets.len() + more <= most {
             return Ok(());
         }
         if now >= self.sweep_from {
             self.buckets.retain(|_, bucket| bucket.empty_at > now);
             self.sweep_from = self.buckets.values().map(|bucket| bucket.empty_at).min().unwrap_or(0);
         }
-        if self.buckets.len() < most {
+        if self.buckets.len() + more <= most {
             return Ok(());
         }
         Err(Fault::unavailable("counting by key", "every counter is in use"))
@@ -104,8 +182,12 @@ impl Shard {
 }
 
 impl Counters for LocalCounters {
-    fn take(&self, key: &str, cost: u32, rate: Rate) -> BoxFuture<Result<Taken, Fault>> {
-        Box::pin(std::future::ready(self.take_now(key, cost, rate)))
+    fn take(&self, wanted: Wanted<'_>) -> BoxFuture<Result<Taken, Fault>> {
+        Box::pin(std::future::ready(self.take_now(wanted.key, wanted.cost, wanted.rate)))
+    }
+
+    fn take_both(&self, wanted: [Wanted<'_>; 2]) -> BoxFuture<Result<[Taken; 2], Fault>> {
+        Box::pin(std::future::ready(self.take_both_now(wanted)))
     }
 }
 

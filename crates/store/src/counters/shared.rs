@@ -1,13 +1,14 @@
-//! Counters on Redis, which all nodes share: one script, one round trip, Redis's own clock.
+//! Counters on Redis, which all nodes share: one script, one round trip, Redis's own clock. Two keys are
+//! taken from in one run of the script, so no other node's take comes in between.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use lockgate_vocabulary::{BoxFuture, Fault};
-use redis::Script;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::{FromRedisValue, Script};
 
-use super::{Counters, Rate, Taken};
+use super::{Counters, Rate, Taken, Wanted};
 
 /// How long one round trip may take. A counter that is slower than this is of no use to a call.
 const ROUND_TRIP: Duration = Duration::from_millis(250);
@@ -39,23 +40,55 @@ impl RedisCounters {
     }
 }
 
+/// One key of a run of the script.
+struct Bucket {
+    key: String,
+    rate: Rate,
+    units: u64,
+}
+
+impl RedisCounters {
+    fn bucket(&self, wanted: Wanted<'_>) -> Result<Bucket, Fault> {
+        let Wanted { key, cost, rate } = wanted;
+        Ok(Bucket { key: format!("{}{key}", self.prefix), rate, units: rate.cost_units(cost)? })
+    }
+
+    /// Runs the script over these buckets.
+    async fn run<T: FromRedisValue>(self, buckets: &[Bucket]) -> Result<T, Fault> {
+        let mut call = self.script.prepare_invoke();
+        for Bucket { key, rate, units } in buckets {
+            call.key(key).arg(*units).arg(rate.full_units()).arg(rate.leak_units());
+        }
+        let mut connection = self.connection;
+        let told = call.invoke_async(&mut connection).await;
+        told.map_err(|error| Fault::unavailable("asking the shared counters", error))
+    }
+}
+
+impl Bucket {
+    fn told(&self, fits: bool, level: u64) -> Taken {
+        self.rate.told(fits, level, self.units)
+    }
+}
+
 impl Counters for RedisCounters {
-    fn take(&self, key: &str, cost: u32, rate: Rate) -> BoxFuture<Result<Taken, Fault>> {
-        let this = self.clone();
-        let key = format!("{}{key}", self.prefix);
+    fn take(&self, wanted: Wanted<'_>) -> BoxFuture<Result<Taken, Fault>> {
+        let (this, bucket) = (self.clone(), self.bucket(wanted));
         Box::pin(async move {
-            let units = rate.cost_units(cost)?;
-            let mut connection = this.connection;
-            let (allowed, level): (bool, u64) = this
-                .script
-                .key(key)
-                .arg(units)
-                .arg(rate.full_units())
-                .arg(rate.leak_units())
-                .invoke_async(&mut connection)
-                .await
-                .map_err(|error| Fault::unavailable("asking the shared counters", error))?;
-            Ok(rate.told(allowed, level, units))
+            let bucket = [bucket?];
+            let (fits, level) = this.run(&bucket).await?;
+            let [bucket] = bucket;
+            Ok(bucket.told(fits, level))
+        })
+    }
+
+    fn take_both(&self, wanted: [Wanted<'_>; 2]) -> BoxFuture<Result<[Taken; 2], Fault>> {
+        let (this, [one, other]) = (self.clone(), wanted.map(|wanted| self.bucket(wanted)));
+        Box::pin(async move {
+            let both = [one?, other?];
+            let (fits, level, other_fits, other_level) = this.run(&both).await?;
+            let [one, other] = both;
+            Ok([one.told(fits, level), other.told(other_fits, other_level)])
         })
     }
 }

@@ -1,29 +1,47 @@
--- Takes from one bucket. KEYS[1] is the bucket; ARGV: units wanted, units of a full bucket, units that
--- leak in a microsecond. Gives 1 or 0 and the units that the bucket holds afterwards.
+-- Takes from each of these buckets, or from none of them. KEYS are the buckets; ARGV has three numbers for
+-- each: units wanted, units of a full bucket, units that leak in a microsecond. Gives two numbers for each:
+-- 1 or 0 for whether it has room, and the units that it holds afterwards.
 -- INVARIANT: every number that decides stays a whole number under 2^53; where a product exceeds that,
 -- it exceeds every level too, so that the comparison is right all the same.
-local wanted, full, leak = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) * 1000000 + tonumber(clock[2])
-local units, at = 0, now
-local stored = redis.call('GET', KEYS[1])
-if stored then
-  local kept_units, kept_at = string.match(stored, '^(%d+) (%d+)$')
-  if kept_units then
-    units, at = tonumber(kept_units), tonumber(kept_at)
+local buckets, all_fit = {}, true
+for place, key in ipairs(KEYS) do
+  local bucket = {
+    wanted = tonumber(ARGV[place * 3 - 2]),
+    full = tonumber(ARGV[place * 3 - 1]),
+    leak = tonumber(ARGV[place * 3]),
+    units = 0,
+    at = now,
+  }
+  local stored = redis.call('GET', key)
+  if stored then
+    local kept_units, kept_at = string.match(stored, '^(%d+) (%d+)$')
+    if kept_units then
+      bucket.units, bucket.at = tonumber(kept_units), tonumber(kept_at)
+    end
   end
+  if now > bucket.at then
+    local gone = (now - bucket.at) * bucket.leak
+    if gone >= bucket.units then bucket.units = 0 else bucket.units = bucket.units - gone end
+    bucket.at = now
+  end
+  bucket.fits = bucket.units + bucket.wanted <= bucket.full
+  all_fit = all_fit and bucket.fits
+  buckets[place] = bucket
 end
-if now > at then
-  local gone = (now - at) * leak
-  if gone >= units then units = 0 else units = units - gone end
-  at = now
+local told = {}
+for place, key in ipairs(KEYS) do
+  local bucket = buckets[place]
+  if all_fit then
+    bucket.units = bucket.units + bucket.wanted
+    if bucket.wanted > 0 then
+      local empty_in = math.ceil(bucket.units / bucket.leak / 1000) + 1000 + (bucket.at - now) / 1000
+      local kept = string.format('%.0f %.0f', bucket.units, bucket.at)
+      redis.call('SET', key, kept, 'PX', string.format('%.0f', empty_in))
+    end
+  end
+  told[place * 2 - 1] = bucket.fits and 1 or 0
+  told[place * 2] = bucket.units
 end
-if units + wanted > full then
-  return {0, units}
-end
-units = units + wanted
-if wanted > 0 then
-  local empty_in = math.ceil(units / leak / 1000) + 1000 + (at - now) / 1000
-  redis.call('SET', KEYS[1], string.format('%.0f %.0f', units, at), 'PX', string.format('%.0f', empty_in))
-end
-return {1, units}
+return told

@@ -5,7 +5,11 @@ use std::time::Duration;
 
 use super::place::{tenant, unique};
 use super::{HandClock, Place, redis};
-use crate::{Change, Config, Rate, Signal, Signals, Store};
+use crate::{Change, Config, Rate, Signal, Signals, Store, Wanted};
+
+fn want(key: &str, cost: u32, rate: Rate) -> Wanted<'_> {
+    Wanted { key, cost, rate }
+}
 
 async fn node(place: &Place, url: &str, prefix: &str) -> Store {
     let config = place.config.clone().with_redis(url, prefix);
@@ -41,23 +45,23 @@ async fn a_limit_holds_across_nodes() {
     let rate = Rate::new(1, Duration::from_secs(3_600), 5).unwrap();
     for left in (0..5).rev() {
         let counters = if left % 2 == 0 { &one } else { &two };
-        let taken = counters.take("t/k", 1, rate).await.unwrap();
+        let taken = counters.take(want("t/k", 1, rate)).await.unwrap();
         assert_eq!((taken.allowed, taken.remaining, taken.limit), (true, left, 5));
     }
     for counters in [&one, &two] {
-        let taken = counters.take("t/k", 1, rate).await.unwrap();
+        let taken = counters.take(want("t/k", 1, rate)).await.unwrap();
         assert_eq!((taken.allowed, taken.remaining), (false, 0));
         assert!(taken.retry_after > Duration::from_secs(3_500) && taken.retry_after <= Duration::from_secs(3_600));
         assert!(
             taken.reset_after > Duration::from_secs(5 * 3_500) && taken.reset_after <= Duration::from_secs(5 * 3_600)
         );
     }
-    assert!(one.take("t/other", 5, rate).await.unwrap().allowed, "keys do not touch each other");
-    let asked = one.take("t/k", 0, rate).await.unwrap();
+    assert!(one.take(want("t/other", 5, rate)).await.unwrap().allowed, "keys do not touch each other");
+    let asked = one.take(want("t/k", 0, rate)).await.unwrap();
     assert!(asked.allowed, "nothing can always be had");
-    assert!(one.take("t/k", 6, rate).await.is_err(), "more than the burst can never be had");
+    assert!(one.take(want("t/k", 6, rate)).await.is_err(), "more than the burst can never be had");
     let elsewhere = node(&place, &url, &unique()).await.counters();
-    assert!(elsewhere.take("t/k", 5, rate).await.unwrap().allowed, "another installation has its own");
+    assert!(elsewhere.take(want("t/k", 5, rate)).await.unwrap().allowed, "another installation has its own");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -66,9 +70,57 @@ async fn many_at_once_take_no_more_than_there_is() {
     let (place, prefix) = (Place::sqlite(), unique());
     let nodes = [node(&place, &url, &prefix).await.counters(), node(&place, &url, &prefix).await.counters()];
     let rate = Rate::new(7, Duration::from_secs(86_400), 40).unwrap();
-    let takes = (0..120).map(|number| nodes[number % 2].take("t/k", 1, rate));
+    let takes = (0..120).map(|number| nodes[number % 2].take(want("t/k", 1, rate)));
     let taken = futures_util::future::join_all(takes).await;
     assert_eq!(taken.iter().filter(|taken| taken.as_ref().unwrap().allowed).count(), 40);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_keys_are_taken_from_together_or_not_at_all() {
+    let Some(url) = redis() else { return };
+    let (place, prefix) = (Place::sqlite(), unique());
+    let (one, two) = (node(&place, &url, &prefix).await.counters(), node(&place, &url, &prefix).await.counters());
+    let (wide, narrow) =
+        (Rate::new(1, Duration::from_secs(3_600), 9).unwrap(), Rate::new(1, Duration::from_secs(3_600), 1).unwrap());
+    let [caller, call] = one.take_both([want("caller", 1, wide), want("call", 1, narrow)]).await.unwrap();
+    assert_eq!((caller.allowed, caller.remaining, call.allowed, call.remaining), (true, 8, true, 0));
+    for (place, counters) in [&one, &two, &one].into_iter().enumerate() {
+        // The second refuses, then the first, whichever way round they are asked.
+        let mut wanted = [want("caller", 1, wide), want("call", 1, narrow)];
+        if place == 2 {
+            wanted.reverse();
+        }
+        let mut told = counters.take_both(wanted).await.unwrap();
+        if place == 2 {
+            told.reverse();
+        }
+        let [caller, call] = told;
+        assert_eq!((caller.allowed, caller.remaining, call.allowed, call.remaining), (true, 8, false, 0));
+        assert!(caller.retry_after.is_zero() && call.retry_after > Duration::from_secs(3_500));
+        assert_eq!(two.take(want("caller", 0, wide)).await.unwrap().remaining, 8, "nothing is taken of the first");
+    }
+    let [first, second] = two.take_both([want("caller", 8, wide), want("other", 1, narrow)]).await.unwrap();
+    assert!(first.allowed && second.allowed && first.remaining == 0);
+    assert!(one.take_both([want("caller", 1, wide), want("fresh", 2, narrow)]).await.is_err(), "beyond the burst");
+    let away = node(&place, "redis://127.0.0.1:1/0", "x").await.counters();
+    let wanted = [want("a", 1, wide), want("b", 1, wide)];
+    assert!(away.take_both(wanted).await.unwrap_err().is_unavailable());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_at_once_take_both_or_neither() {
+    let Some(url) = redis() else { return };
+    let (place, prefix) = (Place::sqlite(), unique());
+    let nodes = [node(&place, &url, &prefix).await.counters(), node(&place, &url, &prefix).await.counters()];
+    let (wide, narrow) = (
+        Rate::new(1, Duration::from_secs(86_400), 100).unwrap(),
+        Rate::new(1, Duration::from_secs(86_400), 40).unwrap(),
+    );
+    let takes = (0..120).map(|number| nodes[number % 2].take_both([want("caller", 1, wide), want("call", 1, narrow)]));
+    let taken = futures_util::future::join_all(takes).await;
+    let had = taken.iter().filter(|taken| taken.as_ref().unwrap().iter().all(|taken| taken.allowed)).count();
+    let left = nodes[0].take(want("caller", 0, wide)).await.unwrap().remaining;
+    assert_eq!((had, left), (40, 60));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -79,7 +131,7 @@ async fn a_drop_that_leaked_can_be_had_again() {
     let rate = Rate::new(5, Duration::from_millis(1), 1).unwrap();
     let mut allowed = 0;
     for _ in 0..1_000 {
-        allowed += u32::from(counters.take("t/k", 1, rate).await.unwrap().allowed);
+        allowed += u32::from(counters.take(want("t/k", 1, rate)).await.unwrap().allowed);
         if allowed > 3 {
             return;
         }
@@ -92,7 +144,7 @@ async fn a_redis_that_is_away_is_unavailable_and_no_reason_not_to_start() {
     let place = Place::sqlite();
     let store = node(&place, "redis://127.0.0.1:1/0", "x").await;
     let rate = Rate::per_minute(10, 10).unwrap();
-    assert!(store.counters().take("k", 1, rate).await.unwrap_err().is_unavailable());
+    assert!(store.counters().take(want("k", 1, rate)).await.unwrap_err().is_unavailable());
     assert!(store.signals().publish("t", b"m").await.unwrap_err().is_unavailable());
     let mut heard = store.signals().subscribe("t");
     assert!(store.apply(Change::house().raising_epoch()).await.is_ok());

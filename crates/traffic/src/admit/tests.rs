@@ -8,7 +8,7 @@ use lockgate_vocabulary::BoxFuture;
 
 use super::*;
 use crate::config::Config;
-use crate::tests::{caller, connection, limits, refused, room, seconds};
+use crate::tests::{breaker, caller, connection, connection_of, limits, refused, room, seconds};
 
 fn config(per_minute: u32, burst: u32) -> Config {
     Config { caller_per_minute: per_minute, caller_burst: burst, ..Config::default() }
@@ -89,6 +89,34 @@ async fn nodes_with_shared_counters_have_one_limit() {
     assert_eq!(near.remaining(), 1, "the permit tells what is left over all nodes");
 }
 
+#[tokio::test]
+async fn what_shared_counters_refuse_for_one_rate_they_take_from_neither() {
+    let clock = crate::tests::Time::default();
+    let shared: Arc<dyn Counters> = Arc::new(LocalCounters::new(Arc::new(clock)));
+    let rate = config(600, 10).caller_rate().unwrap();
+    let left = async |key: CallerKey| {
+        let asked = shared.take(Wanted { key: &caller_name(key), cost: 0, rate }).await;
+        asked.unwrap().remaining
+    };
+    let narrow = connection(limits(1, 1, 8));
+    // Each node has room by its own count; all of them together have none.
+    for node in 0..4 {
+        let (traffic, _) = room(config(600, 10), Some(Arc::clone(&shared)));
+        let admitted = traffic.admit_call(caller(1), &narrow).await;
+        assert_eq!(admitted.is_ok(), node == 0);
+        assert_eq!(left(caller(1)).await, 9, "what the connection's rate refused is not the caller's loss");
+    }
+    let (one, _) = room(config(1, 1), Some(Arc::clone(&shared)));
+    let (two, _) = room(config(1, 1), Some(shared));
+    let wide = connection_of(7, 1, limits(60, 3, 8), breaker(50, 10));
+    one.admit_call(caller(2), &wide).await.unwrap();
+    assert_eq!(refused(two.admit_call(caller(2), &wide).await).0, "traffic.rate.exceeded");
+    assert_eq!(two.admit_call(caller(3), &wide).await.unwrap().remaining(), 0);
+    assert_eq!(one.admit_call(caller(4), &wide).await.unwrap().remaining(), 0, "three were let in, and no fourth");
+    let (three, _) = room(config(1, 1), one.0.shared.clone());
+    assert!(three.admit_call(caller(5), &wide).await.is_err());
+}
+
 /// Counters that are away, or broken.
 struct Away {
     asked: AtomicUsize,
@@ -96,11 +124,21 @@ struct Away {
 }
 
 impl Counters for Away {
-    fn take(&self, _key: &str, _cost: u32, _rate: Rate) -> BoxFuture<Result<Taken, Fault>> {
-        self.asked.fetch_add(1, Ordering::SeqCst);
-        let fault =
-            if self.broken { Fault::broken("counting", "wrong") } else { Fault::unavailable("counting", "away") };
+    fn take(&self, _: Wanted<'_>) -> BoxFuture<Result<Taken, Fault>> {
+        let fault = self.fault();
         Box::pin(std::future::ready(Err(fault)))
+    }
+
+    fn take_both(&self, _: [Wanted<'_>; 2]) -> BoxFuture<Result<[Taken; 2], Fault>> {
+        let fault = self.fault();
+        Box::pin(std::future::ready(Err(fault)))
+    }
+}
+
+impl Away {
+    fn fault(&self) -> Fault {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        if self.broken { Fault::broken("counting", "wrong") } else { Fault::unavailable("counting", "away") }
     }
 }
 
@@ -129,7 +167,7 @@ async fn who_chose_the_danger_falls_back_to_this_nodes_count() {
     assert_eq!(traffic.admit_call(caller(1), &connection).await.unwrap().remaining(), 1);
     assert_eq!(traffic.admit_key(caller(1)).await.unwrap().remaining(), 0);
     assert_eq!(refused(traffic.admit_call(caller(1), &connection).await).0, "traffic.rate.exceeded");
-    assert_eq!(traffic.unchecked(), 3);
+    assert_eq!(traffic.unchecked(), 2);
 }
 
 #[tokio::test]

@@ -72,7 +72,41 @@ fn a_short_lived_bucket_makes_room_though_a_long_lived_one_was_swept_around() {
 async fn the_seam_is_the_same_counters() {
     let counters: Arc<dyn Counters> = Arc::new(LocalCounters::new(HandClock::new()));
     let rate = Rate::per_minute(10, 1).unwrap();
-    assert!(counters.take("k", 1, rate).await.unwrap().allowed);
-    assert!(!counters.take("k", 1, rate).await.unwrap().allowed);
-    assert!(counters.take("k", 2, rate).await.is_err());
+    assert!(counters.take(Wanted { key: "k", cost: 1, rate }).await.unwrap().allowed);
+    assert!(!counters.take(Wanted { key: "k", cost: 1, rate }).await.unwrap().allowed);
+    assert!(counters.take(Wanted { key: "k", cost: 2, rate }).await.is_err());
+}
+
+#[test]
+fn two_keys_are_taken_from_together_or_not_at_all() {
+    let (wide, narrow) = (Rate::per_minute(1, 9).unwrap(), Rate::per_minute(1, 1).unwrap());
+    // Among so many keys there are pairs of one shard, and of two in either order.
+    for number in 0..200 {
+        let counters = LocalCounters::new(HandClock::new());
+        let (caller, call) = (format!("caller-{number}"), format!("call-{number}"));
+        let wanted = [Wanted { key: &caller, cost: 1, rate: wide }, Wanted { key: &call, cost: 1, rate: narrow }];
+        let told = counters.take_both_now(wanted).unwrap();
+        assert_eq!(told.map(|taken| (taken.allowed, taken.remaining)), [(true, 8), (true, 0)]);
+        for _ in 0..3 {
+            let told = counters.take_both_now(wanted).unwrap();
+            assert_eq!(told.map(|taken| (taken.allowed, taken.remaining)), [(true, 8), (false, 0)]);
+        }
+        assert_eq!((counters.take_now(&caller, 1, wide).unwrap().remaining, counters.keys()), (7, 2));
+    }
+}
+
+#[test]
+fn where_there_is_no_room_for_both_neither_is_taken_from() {
+    let rate = Rate::per_minute(1, 9).unwrap();
+    let mut refused = 0;
+    for number in 0..200 {
+        let counters = LocalCounters::with_keys(HandClock::new(), SHARDS);
+        let (one, other) = (format!("one-{number}"), format!("other-{number}"));
+        let wanted = [&one, &other].map(|key| Wanted { key, cost: 1, rate });
+        if counters.take_both_now(wanted).is_err() {
+            refused += 1;
+            assert_eq!(counters.keys(), 0, "they share a shard, which has room for one");
+        }
+    }
+    assert!(refused > 0);
 }
