@@ -100,11 +100,16 @@ impl Default for RolesConfig {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RedisConfig {
-    /// `redis://host:port/0` or `redis+unix:///path`.
+    /// `redis://host:port/0`, `rediss://host:port/0` (over TLS) or `redis+unix:///path`. With a host that is
+    /// not this machine TLS is demanded.
     pub url: String,
     /// A file that holds the password.
     #[serde(default)]
     pub password_file: Option<PathBuf>,
+    /// Certificates (PEM) of the authorities that the server's certificate must come from; the
+    /// system's by default.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
     /// What stands before every key and topic, so that two installations can share a server;
     /// `lockgate` by default.
     #[serde(default = "default_schema")]
@@ -153,6 +158,7 @@ impl Config {
         self.redis = Some(RedisConfig {
             url: url.into(),
             password_file: None,
+            ca_file: None,
             prefix: prefix.into(),
             danger_allow_plaintext: false,
         });

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::place::{tenant, unique};
+use super::place::{redis_tls, tenant, unique};
 use super::{HandClock, Place, redis};
 use crate::{Change, Config, Rate, Signal, Signals, Store, Wanted};
 
@@ -25,14 +25,22 @@ async fn said(subscription: &mut crate::Subscription) -> Vec<u8> {
     }
 }
 
-/// Says it until it is heard: a listener may still be on its way to the server.
-async fn say_until_heard(signals: &Arc<dyn Signals>, heard: &mut crate::Subscription, topic: &str) -> Vec<u8> {
+/// Held by whoever breaks lines, and shared by those who need theirs whole while the clock stands still.
+static LINES: tokio::sync::RwLock<()> = tokio::sync::RwLock::const_new(());
+
+/// Says it until it is heard: a listener may still be on its way to the server, or wait to dial again.
+async fn say_until_heard(
+    clock: &HandClock,
+    signals: &Arc<dyn Signals>,
+    heard: &mut crate::Subscription,
+    topic: &str,
+) -> Vec<u8> {
     loop {
         let _ = signals.publish(topic, topic.as_bytes()).await;
         tokio::select! {
             biased;
             message = said(heard) => return message,
-            () = tokio::task::yield_now() => {}
+            () = tokio::task::yield_now() => clock.advance(Duration::from_millis(10)),
         }
     }
 }
@@ -159,19 +167,20 @@ async fn a_signal_reaches_every_node() {
     let (one, two) = (node(&place, &url, &prefix).await, node(&place, &url, &prefix).await);
     let (mut here, mut there) = (one.signals().subscribe("t"), two.signals().subscribe("t"));
     let mut other = two.signals().subscribe("other");
-    assert_eq!(say_until_heard(&one.signals(), &mut there, "t").await, b"t");
+    assert_eq!(say_until_heard(&place.clock, &one.signals(), &mut there, "t").await, b"t");
     assert_eq!(said(&mut here).await, b"t", "a node hears itself");
-    assert_eq!(say_until_heard(&one.signals(), &mut other, "other").await, b"other");
+    assert_eq!(say_until_heard(&place.clock, &one.signals(), &mut other, "other").await, b"other");
     assert!(one.signals().publish("t", &[0; crate::SIGNAL_BYTES + 1]).await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broken_line_for_signals_is_dialled_again() {
     let Some(url) = redis() else { return };
+    let _breaking = LINES.write().await;
     let (place, prefix) = (Place::sqlite(), unique());
     let store = node(&place, &url, &prefix).await;
     let mut heard = store.signals().subscribe("t");
-    say_until_heard(&store.signals(), &mut heard, "t").await;
+    say_until_heard(&place.clock, &store.signals(), &mut heard, "t").await;
     let client = ::redis::Client::open(url.as_str()).unwrap();
     let mut raw = client.get_multiplexed_async_connection().await.unwrap();
     ::redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("pubsub").query_async::<i64>(&mut raw).await.unwrap();
@@ -183,12 +192,13 @@ async fn a_broken_line_for_signals_is_dialled_again() {
             () = tokio::task::yield_now() => place.clock.advance(Duration::from_millis(10)),
         }
     }
-    assert_eq!(say_until_heard(&store.signals(), &mut heard, "t").await, b"t");
+    assert_eq!(say_until_heard(&place.clock, &store.signals(), &mut heard, "t").await, b"t");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_signal_makes_another_node_look_at_the_epoch_before_its_poll() {
     let Some(url) = redis() else { return };
+    let _whole = LINES.read().await;
     let (place, prefix) = (Place::sqlite(), unique());
     let (one, two) = (node(&place, &url, &prefix).await, node(&place, &url, &prefix).await);
     let mut seen = two.epoch();
@@ -221,6 +231,52 @@ fn an_address_that_is_not_safe_is_refused() {
     let refused = opened("redis://:hunter2@127.0.0.1/0").unwrap_err();
     assert!(refused.contains("password_file") && !refused.contains("hunter2"), "{refused}");
     assert!(opened("redis://cache.example/0").unwrap_err().contains("danger_allow_plaintext"));
-    assert!(opened("rediss://127.0.0.1/0").is_err());
+    assert!(opened("rediss://cache.example/0").is_ok());
+    assert!(opened("rediss://cache.example/0#insecure").unwrap_err().contains("ca_file"));
     assert!(opened("http://127.0.0.1/").is_err());
+}
+
+#[test]
+fn authorities_are_for_tls_and_must_be_readable() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ca.pem");
+    let opened = |url: &str| {
+        let mut config = Config::sqlite("unused").with_redis(url, "p").redis.unwrap();
+        config.ca_file = Some(file.clone());
+        let clock: Arc<dyn lockgate_vocabulary::Clock> = HandClock::new();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime
+            .block_on(async { crate::shared::open(Some(&config), &clock).map(drop).map_err(|fault| fault.to_string()) })
+    };
+    assert!(opened("redis://127.0.0.1/0").unwrap_err().contains("rediss://"));
+    assert!(opened("rediss://cache.example/0").is_err(), "it is not there");
+    for text in ["", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+        std::fs::write(&file, text).unwrap();
+        assert!(opened("rediss://cache.example/0").unwrap_err().contains("ca_file"), "{text:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn counters_and_signals_travel_under_tls_that_is_checked_to_its_end() {
+    let Some((url, authority)) = redis_tls() else { return };
+    let (place, prefix) = (Place::sqlite(), unique());
+    let open = async |url: &str, ca_file: Option<std::path::PathBuf>| {
+        let mut config = place.config.clone().with_redis(url, &prefix);
+        config.redis.as_mut().unwrap().ca_file = ca_file;
+        Store::open(&config, place.clock.clone()).await.unwrap()
+    };
+    let (one, two) = (open(&url, Some(authority.clone())).await, open(&url, Some(authority.clone())).await);
+    let rate = Rate::new(1, Duration::from_secs(3_600), 2).unwrap();
+    for store in [&one, &two] {
+        assert!(store.counters().take("t/k", 1, rate).await.unwrap().allowed);
+    }
+    assert!(!one.counters().take("t/k", 1, rate).await.unwrap().allowed, "both took from one");
+    let mut heard = two.signals().subscribe("t");
+    assert_eq!(say_until_heard(&place.clock, &one.signals(), &mut heard, "t").await, b"t");
+
+    let unknown = open(&url, None).await.counters();
+    assert!(unknown.take("t/k", 0, rate).await.err().unwrap().is_unavailable(), "the system knows no such authority");
+    // The certificate is for `localhost` and 127.0.0.1, and not for this address of the same machine.
+    let elsewhere = open(&url.replace("127.0.0.1", "127.0.0.2"), Some(authority)).await.counters();
+    assert!(elsewhere.take("t/k", 0, rate).await.err().unwrap().is_unavailable(), "the certificate is another host's");
 }

@@ -1,5 +1,6 @@
 //! A place for one test's database: a folder, or a schema of its own on the shared server.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use lockgate_vocabulary::{RunId, SystemClock, SystemEntropy, TenantId};
@@ -27,6 +28,11 @@ fn told(name: &str) -> Option<String> {
 /// The Redis server for tests.
 pub(crate) fn redis() -> Option<String> {
     told("LOCKGATE_TEST_REDIS")
+}
+
+/// The same server's address under TLS, and the authority of its certificate.
+pub(crate) fn redis_tls() -> Option<(String, PathBuf)> {
+    Some((told("LOCKGATE_TEST_REDIS_TLS")?, told("LOCKGATE_TEST_REDIS_CA")?.into()))
 }
 
 /// Twenty-six digits that nothing else has.
