@@ -2,6 +2,7 @@
 //! network, the same code as the running gate.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use lockgate_vocabulary::Timestamp;
 use serde::Deserialize;
@@ -45,7 +46,10 @@ impl ExplainPolicy {
     pub fn explain_line(&self, line: &str) -> String {
         let (id, verdict) = match serde_json::from_str::<Line<'_>>(line) {
             Ok(line) => (line.id.clone(), self.judge(&line)),
-            Err(_) => return json!({"id": null, "verdict": "reject", "code": LINE_MALFORMED}).to_string(),
+            Err(_) => {
+                let id = id_alone(line);
+                return json!({"id": id, "verdict": "reject", "code": LINE_MALFORMED}).to_string();
+            }
         };
         match verdict {
             Ok(()) => json!({"id": id, "verdict": "accept", "code": ACCEPTED}),
@@ -63,6 +67,12 @@ impl ExplainPolicy {
         };
         judge_token(&line.token, keys, &self.policy, self.now).map(|_| ())
     }
+}
+
+/// The id of a line of which nothing else can be read.
+fn id_alone(line: &str) -> Value {
+    let members: BTreeMap<String, &RawValue> = serde_json::from_str(line).unwrap_or_default();
+    members.get("id").and_then(|id| serde_json::from_str(id.get()).ok()).unwrap_or_default()
 }
 
 #[cfg(test)]

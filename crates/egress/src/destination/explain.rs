@@ -11,6 +11,7 @@ use futures_util::future::{Either, select};
 use lockgate_vocabulary::Clock;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::host::HostList;
 use super::judge::{Policy, Verdict, judge, judge_answers};
@@ -71,8 +72,9 @@ pub async fn run_line(options: &Options, line: &str) -> String {
     let output = match serde_json::from_str::<Line>(line) {
         Ok(line) => explain(options, line).await,
         Err(_) => {
-            let id = serde_json::from_str::<Value>(line).ok().and_then(|line| line.get("id").cloned());
-            Output::blocked(id.unwrap_or_default(), EgressRefusal::LineMalformed, None, Vec::new())
+            // What else is in the line may be no text at all, such as half a surrogate pair.
+            let id = id_alone(line);
+            Output::blocked(id, EgressRefusal::LineMalformed, None, Vec::new())
         }
     };
     serde_json::to_string(&output).unwrap_or_default()
@@ -146,6 +148,12 @@ impl Output {
         let host = url.map(|url| url.host().to_string());
         Self { id, verdict: "block", code: Some(refusal.info().code), host, addresses }
     }
+}
+
+/// The id of a line of which nothing else can be read.
+fn id_alone(line: &str) -> Value {
+    let members: BTreeMap<String, &RawValue> = serde_json::from_str(line).unwrap_or_default();
+    members.get("id").and_then(|id| serde_json::from_str(id.get()).ok()).unwrap_or_default()
 }
 
 #[cfg(test)]

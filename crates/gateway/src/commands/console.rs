@@ -27,30 +27,24 @@ impl Console {
         Self { input: Box::new(input), out: Box::new(out), err: Box::new(err) }
     }
 
-    /// The next line of input that is not empty, without its end; nothing at the end of the input.
+    /// The next line of input that is not empty, without its end; nothing at the end of the input. What is
+    /// longer than `most` bytes or not UTF-8 is given as an empty line, which is malformed to every reader:
+    /// one bad line among thousands must not cost the answers to those behind it.
     pub(super) fn read_line(&mut self, most: usize) -> Result<Option<String>, Failure> {
+        let failed = |error: io::Error| Failure::Internal(format!("reading the input: {error}"));
         loop {
             let mut line = Vec::new();
             let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
-            let read = io::Read::take(&mut self.input, limit).read_until(b'\n', &mut line);
-            match read {
-                Ok(0) => {
-                    self.flush()?;
-                    return Ok(None);
-                }
-                Ok(count) if count > most => {
-                    return Err(Failure::usage(
-                        "stdin",
-                        format!("a line has more than {most} bytes"),
-                        "Write shorter lines",
-                    ));
-                }
-                Ok(_) => {}
-                Err(error) => return Err(Failure::Internal(format!("reading the input: {error}"))),
+            let count = io::Read::take(&mut self.input, limit).read_until(b'\n', &mut line).map_err(failed)?;
+            if count == 0 {
+                self.flush()?;
+                return Ok(None);
             }
-            let text = String::from_utf8(line).map_err(|_| {
-                Failure::usage("stdin", "a line is not UTF-8", "Write one JSON object in UTF-8 on each line")
-            })?;
+            if line.last() != Some(&b'\n') && count > most {
+                self.input.skip_until(b'\n').map_err(failed)?;
+                return Ok(Some(String::new()));
+            }
+            let Ok(text) = String::from_utf8(line) else { return Ok(Some(String::new())) };
             let text = text.trim_end_matches(['\n', '\r']);
             if !text.trim().is_empty() {
                 return Ok(Some(text.to_owned()));

@@ -10,6 +10,7 @@
 
 mod call;
 mod client;
+mod explain;
 mod http1;
 mod issuer;
 mod lifecycle;

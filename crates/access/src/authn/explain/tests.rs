@@ -60,11 +60,16 @@ fn a_refused_key_set_refuses_every_token() {
 
 #[test]
 fn what_is_no_line_is_said_to_be_none() {
-    for line in ["", "{}", "[]", "{\"token\":1}", "{\"id\":1}", "nonsense"] {
-        assert_eq!(
-            answer(&explain(), line),
-            json!({"id": null, "verdict": "reject", "code": LINE_MALFORMED}),
-            "{line}"
-        );
+    for (line, id) in [
+        ("", json!(null)),
+        ("{}", json!(null)),
+        ("[]", json!(null)),
+        ("{\"token\":1}", json!(null)),
+        ("{\"id\":1}", json!(1)),
+        ("{\"id\":[2],\"token\":\"\\ud800\"}", json!([2])),
+        ("nonsense", json!(null)),
+    ] {
+        let expected = json!({"id": id, "verdict": "reject", "code": LINE_MALFORMED});
+        assert_eq!(answer(&explain(), line), expected, "{line}");
     }
 }
