@@ -1,19 +1,30 @@
 //! What is asked for: strict JSON bodies and strict queries.
+//!
+//! A body may carry a credential's value, so it is read into one buffer that is wiped, and [`secret`] takes
+//! a value out of it without a copy in between. What the sockets' own buffers held is beyond us.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 
-use axum::body::to_bytes;
+use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts as RequestParts;
+use http_body::Body as _;
 use lockgate_access::AccessRefusal;
 use lockgate_inspect::json;
 use lockgate_inspect::media_type::MediaType;
 use serde::de::DeserializeOwned;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::admin::Parts;
 use crate::answer::{Answer, Stopped, present};
 use crate::refusal::AdminRefusal;
+
+mod secret;
+
+pub(crate) use secret::secret;
 
 /// Bytes of a request body at the most.
 const BODY_BYTES: usize = 1024 * 1024;
@@ -30,13 +41,35 @@ impl<T: DeserializeOwned> FromRequest<Arc<Parts>> for Input<T> {
         if !matches!(&media_type, Some(Ok(media_type)) if media_type.is_plain_json()) {
             return Err(AdminRefusal::MediaType.into());
         }
-        let body = to_bytes(request.into_body(), BODY_BYTES).await.map_err(|_| AdminRefusal::BodyTooLarge)?;
+        let body = whole(request.into_body()).await.ok_or(AdminRefusal::BodyTooLarge)?;
         json::check(&body, &json::Limits::default()).map_err(|_| AdminRefusal::BodyMalformed)?;
         let read = serde_json::from_slice(&body);
         // The message names members and what was expected; it repeats no value but what it was called.
         read.map(Self)
             .map_err(|error| AdminRefusal::InputInvalid.refuse().violation("", shape(&error.to_string())).into())
     }
+}
+
+/// The whole body; nothing where it is too large or breaks off. Buffers that it outgrew are wiped too.
+async fn whole(body: Body) -> Option<Zeroizing<Vec<u8>>> {
+    let (mut body, mut text) = (pin!(body), Zeroizing::new(Vec::new()));
+    while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
+        let Ok(data) = frame.ok()?.into_data() else { continue };
+        let length = text.len() + data.len();
+        if length > BODY_BYTES {
+            return None;
+        }
+        if length > text.capacity() {
+            let mut larger = Zeroizing::new(Vec::with_capacity(length.next_power_of_two()));
+            larger.extend_from_slice(&text);
+            text = larger;
+        }
+        text.extend_from_slice(&data);
+        if let Ok(mut ours) = data.try_into_mut() {
+            ours.as_mut().zeroize();
+        }
+    }
+    Some(text)
 }
 
 /// What serde found, without the place in the text and without any value that was sent.

@@ -1,8 +1,9 @@
 //! What a person types: the command line, and how each command ends.
 //!
 //! Exit codes: 0 done, 1 refused or a failed check, 2 usage or configuration, 70 our own fault. Errors go
-//! to stderr, name the argument or key, and say the cure. A new command is a file of its own here, a row
-//! in [`Command`], and a line in [`dispatch`].
+//! to stderr, name the argument or key, and say the cure. `--json` stands once, for every command: one with
+//! a flag of that name of its own would take it away from all others. A new command is a file of its own
+//! here, a row in [`Command`], and a line in [`dispatch`].
 
 mod audit;
 mod console;
@@ -29,6 +30,9 @@ pub use console::Console;
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    /// Print data as JSON.
+    #[arg(long, global = true)]
+    json: bool,
     #[command(flatten)]
     connect: resource::Connect,
 }
@@ -145,13 +149,14 @@ pub fn run<A: Into<std::ffi::OsString> + Clone>(
 }
 
 async fn dispatch(cli: Cli, console: &mut Console) -> Result<(), Failure> {
+    let json = cli.json;
     match cli.command {
-        Command::Init(args) => init::run(args, &Seams::system(), console).await,
+        Command::Init(args) => init::run(args, json, &Seams::system(), console).await,
         Command::Serve(args) => serve::run(args).await,
         Command::Explain(explain) => explain::run(explain, console).await,
-        Command::Audit(audit) => audit::run(audit, console).await,
+        Command::Audit(audit) => audit::run(audit, json, console).await,
         Command::Demo(args) => demo::run(args, console).await,
-        Command::Resource(resource) => resource::run(&resource, &cli.connect, console).await,
+        Command::Resource(resource) => resource::run(&resource, &cli.connect, json, console).await,
     }
 }
 

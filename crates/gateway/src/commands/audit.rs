@@ -55,9 +55,6 @@ pub struct Verify {
     /// Check this proof instead of the log.
     #[arg(long, value_name = "FILE")]
     proof: Option<PathBuf>,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
 }
 
 /// Flags of `audit export`.
@@ -132,12 +129,12 @@ fn verifier(told: &str) -> Result<VerifierKey, Failure> {
 }
 
 /// Runs it.
-pub async fn run(audit: Audit, console: &mut Console) -> Result<(), Failure> {
+pub async fn run(audit: Audit, json: bool, console: &mut Console) -> Result<(), Failure> {
     match audit {
         Audit::Verify(args) => match (&args.export, &args.proof) {
-            (Some(file), _) => verify_export(&args, file, console),
-            (_, Some(file)) => verify_proof(&args, file, console),
-            _ => verify_log(&args, console).await,
+            (Some(file), _) => verify_export(&args, file, json, console),
+            (_, Some(file)) => verify_proof(&args, file, json, console),
+            _ => verify_log(&args, json, console).await,
         },
         Audit::Export(args) => {
             let found = args.log.find()?;
@@ -159,7 +156,7 @@ pub async fn run(audit: Audit, console: &mut Console) -> Result<(), Failure> {
     }
 }
 
-async fn verify_log(args: &Verify, console: &mut Console) -> Result<(), Failure> {
+async fn verify_log(args: &Verify, json: bool, console: &mut Console) -> Result<(), Failure> {
     let found = args.log.find()?;
     let mut known = Vec::new();
     for file in &args.known {
@@ -177,7 +174,7 @@ async fn verify_log(args: &Verify, console: &mut Console) -> Result<(), Failure>
         None => None,
     };
     let sound = report.is_sound() && outbox.is_none_or(|outbox| outbox.is_sound());
-    if args.json {
+    if json {
         console.say(&json!({ "sound": sound, "log": report, "outbox": outbox }).to_string())?;
     } else {
         console.say(&report.to_string())?;
@@ -188,12 +185,12 @@ async fn verify_log(args: &Verify, console: &mut Console) -> Result<(), Failure>
     if sound { Ok(()) } else { Err(Failure::Refused("the trail is not sound".into())) }
 }
 
-fn verify_export(args: &Verify, file: &Path, console: &mut Console) -> Result<(), Failure> {
+fn verify_export(args: &Verify, file: &Path, json: bool, console: &mut Console) -> Result<(), Failure> {
     let key = args.log.key()?;
     let open = File::open(file).map_err(|error| unreadable("--export", file, &error))?;
     let done = export::check(BufReader::new(open), &key, |_| {}).map_err(refused)?;
     let whose = done.tenant.map_or_else(|| "the house".to_owned(), |tenant| tenant.to_string());
-    if args.json {
+    if json {
         let told =
             json!({ "sound": true, "tenant": done.tenant, "entries": done.entries, "size": done.checkpoint.size });
         return console.say(&told.to_string());
@@ -201,9 +198,9 @@ fn verify_export(args: &Verify, file: &Path, console: &mut Console) -> Result<()
     console.say(&format!("{whose}: {} entries, complete up to entry {}; sound", done.entries, done.checkpoint.size))
 }
 
-fn verify_proof(args: &Verify, file: &Path, console: &mut Console) -> Result<(), Failure> {
+fn verify_proof(args: &Verify, file: &Path, json: bool, console: &mut Console) -> Result<(), Failure> {
     let proven = prove::check(&read(file, "--proof")?, &args.log.key()?).map_err(refused)?;
-    if args.json {
+    if json {
         let entry: serde_json::Value = serde_json::from_str(&proven.line).unwrap_or_default();
         return console.say(&json!({ "sound": true, "entry": entry, "size": proven.checkpoint.size }).to_string());
     }

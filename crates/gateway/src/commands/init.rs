@@ -31,9 +31,6 @@ pub struct Init {
     /// The first operator's name.
     #[arg(long, default_value = "operator")]
     operator: String,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
 }
 
 /// A gateway's folder that was made.
@@ -45,10 +42,10 @@ pub(super) struct Made {
 }
 
 /// Makes a gateway's folder and says what to keep.
-pub async fn run(args: Init, seams: &Seams, console: &mut Console) -> Result<(), Failure> {
+pub async fn run(args: Init, json: bool, seams: &Seams, console: &mut Console) -> Result<(), Failure> {
     let dir = std::path::absolute(&args.dir).map_err(|error| unusable(&args.dir, &error))?;
     let made = make(&dir, &args.operator, seams).await?;
-    show(&args, &dir, &made.first, &made.verifier, console)
+    show(json, &dir, &made, console)
 }
 
 /// Makes a gateway's folder.
@@ -96,10 +93,11 @@ fn unusable(path: &Path, error: &std::io::Error) -> Failure {
     Failure::usage("DIR", format!("{}: {error}", path.display()), "Name a folder that can be written")
 }
 
-fn show(args: &Init, dir: &Path, first: &FirstOperator, verifier: &str, console: &mut Console) -> Result<(), Failure> {
+fn show(json: bool, dir: &Path, made: &Made, console: &mut Console) -> Result<(), Failure> {
+    let Made { first, verifier } = made;
     let config = dir.join("lockgate.toml");
     let key = String::from_utf8_lossy(first.secret.expose());
-    if args.json {
+    if json {
         let told = json!({
             "config": config, "tenant": first.tenant, "operator": first.principal, "key": first.key,
             "api_key": key, "checkpoint_verifier": verifier,

@@ -3,6 +3,7 @@
 //! Each verb becomes one request to the admin API of a running gateway; nothing is decided here. A file
 //! of `resource/` has one resource's verbs and what each sends. Not here: commands that work offline.
 
+use std::fmt;
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use http::Method;
 use lockgate_egress::{OperatorAnswer, OperatorClient};
 use lockgate_vocabulary::{Secret, SystemClock};
 use serde_json::{Map, Value};
+use zeroize::Zeroizing;
 
 use super::{Console, Failure};
 
@@ -29,9 +31,6 @@ mod tenant;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "For the resource verbs")]
 pub struct Connect {
-    /// Print JSON.
-    #[arg(long = "as-json", global = true)]
-    pub as_json: bool,
     /// The admin listener of the gateway.
     #[arg(long, global = true, env = "LOCKGATE_ADMIN", default_value = "http://127.0.0.1:8444", value_name = "URL")]
     pub admin: String,
@@ -72,12 +71,17 @@ pub enum Resource {
     Run(run::Verb),
 }
 
-/// One request to the admin API.
-#[derive(Debug, PartialEq)]
+/// One request to the admin API. Its body may carry a secret: it is wiped, and printed nowhere.
 struct Order {
     method: Method,
     path: String,
-    body: Option<Value>,
+    body: Option<Zeroizing<Vec<u8>>>,
+}
+
+impl fmt::Debug for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Order").field("method", &self.method).field("path", &self.path).finish_non_exhaustive()
+    }
 }
 
 /// Why a verb could not be turned into a request, or the gateway not be asked.
@@ -91,14 +95,14 @@ impl From<Usage> for Failure {
 }
 
 /// Carries out one verb and prints what came back.
-pub async fn run(resource: &Resource, connect: &Connect, console: &mut Console) -> Result<(), Failure> {
+pub async fn run(resource: &Resource, connect: &Connect, json: bool, console: &mut Console) -> Result<(), Failure> {
     let order = order(resource, &mut console.input)?;
     let client = client(connect)?;
-    let body = order.body.map(|value| Bytes::from(value.to_string()));
+    let body = order.body.map(Bytes::from_owner);
     let answer = client.send(order.method, &order.path, body).await.map_err(|failure| {
         Usage(format!("{failure}; is `lockgate serve` running, and is --admin ({}) its admin listener?", connect.admin))
     })?;
-    print(&answer, connect.as_json, console)
+    print(&answer, json, console)
 }
 
 fn order(resource: &Resource, input: &mut dyn Read) -> Result<Order, Usage> {
@@ -156,7 +160,22 @@ impl Order {
     }
 
     fn send(method: Method, path: impl Into<String>, body: Map<String, Value>) -> Self {
-        Self { method, path: path.into(), body: Some(Value::Object(body)) }
+        let text = Value::Object(body).to_string();
+        Self { method, path: path.into(), body: Some(Zeroizing::new(text.into_bytes())) }
+    }
+
+    /// The same with a member `secret`, which is in no other buffer than the body itself.
+    fn bring(method: Method, path: impl Into<String>, body: Map<String, Value>, secret: &str) -> Result<Self, Usage> {
+        let rest = Value::Object(body).to_string();
+        // INVARIANT: it never grows, which would leave a part behind: an escape has six bytes at the most.
+        let room = rest.len() + br#","secret":"""#.len() + secret.len() * 6;
+        let mut text = Zeroizing::new(Vec::with_capacity(room));
+        let members = rest.strip_suffix('}').unwrap_or(&rest);
+        text.extend_from_slice(members.as_bytes());
+        text.extend_from_slice(if members.len() > 1 { br#","secret":"# } else { br#""secret":"# });
+        serde_json::to_writer(&mut *text, secret).map_err(|error| Usage(format!("--secret-stdin: {error}")))?;
+        text.push(b'}');
+        Ok(Self { method, path: path.into(), body: Some(text) })
     }
 }
 

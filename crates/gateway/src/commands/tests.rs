@@ -57,6 +57,34 @@ fn help_is_no_failure_and_a_wrong_flag_is_one() {
 }
 
 #[test]
+fn json_is_asked_for_in_one_way_everywhere() {
+    use clap::CommandFactory;
+
+    Cli::command().debug_assert();
+    let lines = [
+        "init gate",
+        "audit verify",
+        "audit export",
+        "explain url",
+        "demo --exit",
+        "tenant list",
+        "principal list",
+        "api-key list",
+        "provider list",
+        "connection show crm",
+        "credential list",
+        "run list --outcome unknown",
+    ];
+    for line in lines {
+        let words = || line.split(' ');
+        let parsed = |words: Vec<&str>| Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
+        assert!(!parsed(std::iter::once("lockgate").chain(words()).collect()).json, "{line}");
+        assert!(parsed(std::iter::once("lockgate").chain(words()).chain(["--json"]).collect()).json, "{line}");
+        assert!(parsed(["lockgate", "--json"].into_iter().chain(words()).collect()).json, "{line}");
+    }
+}
+
+#[test]
 fn a_configuration_that_is_not_there_is_named_with_its_cure() {
     let ended = lockgate(&["serve", "--config", "/nowhere/lockgate.toml"], "");
     assert!(ended.is(2));

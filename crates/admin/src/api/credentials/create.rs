@@ -36,6 +36,7 @@ pub(crate) struct CreateCredential {
     #[serde(default)]
     expires_in: Option<u64>,
     /// The value. It is accepted once and never returned.
+    #[serde(deserialize_with = "crate::input::secret")]
     #[schema(value_type = String, write_only)]
     secret: Secret,
 }

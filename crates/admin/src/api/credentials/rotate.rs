@@ -18,6 +18,7 @@ use crate::operator::Operator;
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewVersion {
     /// The value. It is accepted once and never returned.
+    #[serde(deserialize_with = "crate::input::secret")]
     #[schema(value_type = String, write_only)]
     secret: Secret,
 }

@@ -5,11 +5,12 @@ use std::io::Read;
 use clap::Subcommand;
 use http::Method;
 use serde_json::{Map, json};
+use zeroize::Zeroizing;
 
 use super::{Order, Page, Usage, put, segment};
 
 /// A secret's bytes at the most.
-const SECRET_BYTES: u64 = 64 * 1024;
+const SECRET_BYTES: usize = 64 * 1024;
 
 /// What may be done with credentials.
 #[derive(Debug, Subcommand)]
@@ -75,15 +76,14 @@ impl Verb {
                     ("connection".to_owned(), json!(connection)),
                     ("owner".to_owned(), json!(owner)),
                     ("sensitivity".to_owned(), json!(sensitivity)),
-                    ("secret".to_owned(), json!(secret(input)?)),
                 ]);
                 put(&mut body, "cadence_days", *cadence_days);
                 put(&mut body, "expires_in", *expires_in);
-                Order::send(Method::POST, "/v1/credentials", body)
+                Order::bring(Method::POST, "/v1/credentials", body, trimmed(&secret(input)?)?)?
             }
             Self::Rotate { id, secret_stdin: _ } => {
-                let body = Map::from_iter([("secret".to_owned(), json!(secret(input)?))]);
-                Order::send(Method::POST, format!("/v1/credentials/{}/versions", segment(id)), body)
+                let path = format!("/v1/credentials/{}/versions", segment(id));
+                Order::bring(Method::POST, path, Map::new(), trimmed(&secret(input)?)?)?
             }
             Self::List { page } => page.of("/v1/credentials"),
             Self::Show { id } => Order::read(format!("/v1/credentials/{}", segment(id))),
@@ -95,17 +95,23 @@ impl Verb {
     }
 }
 
-fn secret(input: &mut dyn Read) -> Result<String, Usage> {
-    let mut text = String::new();
-    let read = input.take(SECRET_BYTES + 1).read_to_string(&mut text);
+fn secret(input: &mut dyn Read) -> Result<Zeroizing<String>, Usage> {
+    // There is room for all that may come and for a look beyond it, so no part is left behind by growing.
+    let mut text = Zeroizing::new(String::with_capacity(SECRET_BYTES * 2));
+    let read = input.take(SECRET_BYTES as u64 + 1).read_to_string(&mut text);
     read.map_err(|error| Usage(format!("--secret-stdin: standard input is not text: {error}")))?;
-    if text.len() as u64 > SECRET_BYTES {
+    if text.len() > SECRET_BYTES {
         return Err(Usage("--secret-stdin: a secret has 64 KiB at the most".into()));
     }
-    let text = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(text)
+}
+
+/// Without one line end.
+fn trimmed(text: &str) -> Result<&str, Usage> {
+    let text = text.strip_suffix('\n').unwrap_or(text);
     let text = text.strip_suffix('\r').unwrap_or(text);
     if text.is_empty() {
         return Err(Usage("--secret-stdin: nothing came on standard input".into()));
     }
-    Ok(text.to_owned())
+    Ok(text)
 }

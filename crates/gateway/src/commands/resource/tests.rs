@@ -2,9 +2,13 @@
 
 use clap::Parser;
 use http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Order, Resource, order, print, segment};
+
+fn body(order: &Order) -> Option<Value> {
+    order.body.as_ref().map(|text| serde_json::from_slice(text).unwrap_or_else(|error| panic!("{error}")))
+}
 
 #[derive(Parser)]
 struct Line {
@@ -34,9 +38,20 @@ fn shell(line: &str) -> Vec<String> {
 #[test]
 fn a_secret_comes_from_standard_input_and_loses_one_line_end() {
     let order = sent("credential create --name s --connection c --owner me --secret-stdin", "sk_live_1\r\n");
-    assert_eq!((order.method, order.path.as_str()), (Method::POST, "/v1/credentials"));
-    let body = json!({ "name": "s", "connection": "c", "owner": "me", "sensitivity": "high", "secret": "sk_live_1" });
-    assert_eq!(order.body, Some(body));
+    assert_eq!((&order.method, order.path.as_str()), (&Method::POST, "/v1/credentials"));
+    let wanted = json!({ "name": "s", "connection": "c", "owner": "me", "sensitivity": "high", "secret": "sk_live_1" });
+    assert_eq!(body(&order), Some(wanted));
+    assert!(!format!("{order:?}").contains("sk_live_1"));
+}
+
+#[test]
+fn a_secret_of_any_text_is_written_as_json() {
+    for secret in ["\"\\/\u{1}\u{7f}é\u{1f600}", "{\"type\": \"service_account\",\n \"key\": \"a\\nb\"}", "\u{1}\u{2}"]
+    {
+        let order = sent("credential rotate s --secret-stdin", secret);
+        assert_eq!(order.path, "/v1/credentials/s/versions");
+        assert_eq!(body(&order), Some(json!({ "secret": secret })));
+    }
 }
 
 #[test]
@@ -52,7 +67,7 @@ fn a_declared_use_names_connection_method_and_path() {
         "principal create --name billing --kind service --scope integration.connections.call --use 'stripe GET /v1/{id}'",
         "",
     );
-    let uses = order.body.as_ref().and_then(|body| body.get("endpoints")).cloned();
+    let uses = body(&order).and_then(|body| body.get("endpoints").cloned());
     assert_eq!(uses, Some(json!([{ "connection": "stripe", "method": "GET", "path": "/v1/{id}" }])));
     let bad = Line::try_parse_from(shell("principal create --name b --kind service --scope x --use stripe"));
     let usage = super::order(&parsed(bad).resource, &mut "".as_bytes()).expect_err("two words are missing");
