@@ -146,7 +146,26 @@ async fn a_dry_run_sends_nothing_and_an_unclear_one_is_refused() {
     assert_eq!((unclear.status, unclear.code().as_str()), (400, "gateway.header.invalid"));
     let key = world.call(&acme.service, "POST", "/call/pay/v1/things", "Idempotency-Key: \r\n", "").await;
     assert_eq!((key.status, key.code().as_str()), (400, "gateway.header.invalid"));
-    assert!(world.vendor.seen().is_empty());
+    assert_eq!(world.vendor.connections(), 0);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_secret_arrives_as_it_is_whatever_json_makes_of_it() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    world.connection(&acme, "pay").await;
+    world.vendor.answers("GET /v1/things/1", Canned::json(200, "{}"));
+    let secret = r#"quo"te\back/slash"#;
+    world.make(&acme.operator, "/v1/credentials/pay-key/versions", json!({ "secret": secret })).await;
+    assert_eq!(world.read(&acme.service, "/call/pay/v1/things/1").await.status, 200);
+    let seen = world.vendor.seen().pop().expect("it arrived");
+    assert_eq!(seen.header("authorization"), Some(format!("Bearer {secret}").as_str()));
+    for value in [json!(17), json!(null), json!(["a"])] {
+        let body = json!({ "secret": value });
+        let refused = world.ask(&acme.operator, "POST", "/v1/credentials/pay-key/versions", Some(body)).await;
+        assert_eq!((refused.status, refused.code().as_str()), (422, "admin.input.invalid"), "{}", refused.text());
+    }
     world.end().await;
 }
 

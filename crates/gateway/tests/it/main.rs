@@ -8,6 +8,7 @@
     reason = "in a test, what cannot be done is a failure"
 )]
 
+mod again;
 mod call;
 mod client;
 mod explain;
