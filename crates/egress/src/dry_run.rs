@@ -43,7 +43,8 @@ pub(crate) fn reply(mut run: Box<Run>, proofs: Proofs) -> Reply {
 fn transcript(run: &Run, proofs: &Proofs) -> Result<Value, Stop> {
     let (grant, order) = (&run.grant, &run.order);
     let (connection, endpoint) = (grant.connection(), grant.endpoint());
-    let compose = Compose { grant, order, target: &proofs.target, hop: None, vendor_key: None };
+    let compose =
+        Compose { grant, order, target: &proofs.target, hop: None, vendor_key: None, trace: order.arrival.trace };
     let mut parts = compose.parts()?;
     let url = parts.uri.to_string();
     run.inner.parts.access.still_holds(grant)?;

@@ -19,6 +19,7 @@ use crate::operation::{self, OperationStatus};
 use crate::order::Order;
 use crate::refusal::EgressRefusal;
 use crate::rows;
+use crate::span::Spans;
 use crate::wire::Wire;
 
 /// How often the room looks after itself.
@@ -45,6 +46,8 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     /// The folder in which spools are made. It has to be there.
     pub spool_dir: PathBuf,
+    /// Whom spans are told to.
+    pub spans: Spans,
 }
 
 /// The only way out of the house. Cloning it gives another handle on the same one.

@@ -41,7 +41,8 @@ impl Leg {
     /// The request, with the credential where it belongs: the secret enters last.
     pub(crate) fn equip(&mut self, run: &mut Run) -> Result<Request<Outgoing>, Stop> {
         let (grant, order, hop) = (&run.grant, &run.order, self.hop.as_ref());
-        let compose = Compose { grant, order, target: &self.target, hop, vendor_key: run.vendor_key() };
+        let compose =
+            Compose { grant, order, target: &self.target, hop, vendor_key: run.vendor_key(), trace: run.trace() };
         let mut parts = compose.parts()?;
         let body = if hop.is_none_or(|hop| hop.keeps_body) { Outgoing::of(&order.body)? } else { Outgoing::Empty };
         if hop.is_none_or(|hop| hop.keeps_credential) {
@@ -101,7 +102,7 @@ impl<'a> Trace<'a> {
 }
 
 /// No line to the vendor came about.
-pub(crate) fn unreached(run: &Run, failure: WireFailure) -> Setback {
+pub(crate) fn unreached(run: &mut Run, failure: WireFailure) -> Setback {
     run.attempted(Attempted { address: None, status: None, outcome: failure.as_str(), sent: false });
     let trouble = if failure.may_pass() { Trouble::Unsent } else { Trouble::Final };
     Setback::new(trouble, failure.refusal())

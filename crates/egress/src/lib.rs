@@ -6,8 +6,8 @@
 //! to the vendor), `request` and `leg` (what is sent, and where its answer leads on to), `answer` (whether
 //! what came back may go on; `echo` masks the credential in it), `retry` (whether it is tried again), `ending` and `reply` (how it ends, and
 //! its way to the caller). Beside it: `dry_run` (all but the deed), `operation` (calls answered later),
-//! `escalation` (outcomes that nobody knows), `errand` (the house's own), and `operator_client` (the
-//! command line's way in).
+//! `escalation` (outcomes that nobody knows), `errand` (the house's own), [`span`] (what took how long), and
+//! `operator_client` (the command line's way in).
 //!
 //! Not here: who may call (`access`), how much (`traffic`), the credential itself (`vault`), reading the
 //! caller's request (`gateway`).
@@ -37,6 +37,7 @@ mod request;
 mod retry;
 mod rows;
 mod run;
+pub mod span;
 mod wire;
 
 pub use config::Config;

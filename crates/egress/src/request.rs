@@ -10,7 +10,7 @@ use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use http::{Method, Request};
 use lockgate_access::Grant;
 use lockgate_vocabulary::limit::TARGET_BYTES;
-use lockgate_vocabulary::{Fault, Stop};
+use lockgate_vocabulary::{Fault, Stop, TraceContext};
 
 use crate::destination::redirect::Hop;
 use crate::destination::{self, PinnedTarget};
@@ -51,6 +51,8 @@ pub(crate) struct Compose<'a> {
     pub(crate) hop: Option<&'a Hop>,
     /// What the vendor recognises the call by, where it does.
     pub(crate) vendor_key: Option<&'a HeaderValue>,
+    /// Where the vendor stands in the trace.
+    pub(crate) trace: TraceContext,
 }
 
 impl Compose<'_> {
@@ -112,7 +114,7 @@ impl Compose<'_> {
     }
 
     fn traceparent(&self) -> Result<HeaderValue, Fault> {
-        HeaderValue::try_from(self.order.arrival.trace.to_traceparent())
+        HeaderValue::try_from(self.trace.to_traceparent())
             .map_err(|error| Fault::broken("writing a traceparent", error))
     }
 }

@@ -14,7 +14,7 @@ use http::HeaderValue;
 use lockgate_access::Grant;
 use lockgate_access::spec::Operation;
 use lockgate_audit::{AttemptFacts, Closing, Opened, Outcome};
-use lockgate_vocabulary::{Fault, RunId};
+use lockgate_vocabulary::{Fault, RunId, SpanId, Timestamp, TraceContext};
 
 use crate::alarm::Alarm;
 use crate::call::call_time;
@@ -26,6 +26,7 @@ use crate::operation::Held;
 use crate::order::{Body, Order};
 use crate::refusal::EgressRefusal;
 use crate::retry::{self, Progress, Repeatable, Trouble, Verdict};
+use crate::span::{Span, Work, method_word};
 
 /// A call whose record is open.
 pub(crate) struct Run {
@@ -44,6 +45,8 @@ pub(crate) struct Run {
     opened: Option<Opened>,
     started: Duration,
     attempt_started: Duration,
+    /// The span of the exchange that is under way, where its trace is told of.
+    exchange: Option<(SpanId, Timestamp)>,
     retries: u8,
     in_flight: bool,
     doubtful: bool,
@@ -86,6 +89,7 @@ impl Run {
             opened: Some(opened),
             started,
             attempt_started: started,
+            exchange: None,
             retries: 0,
             in_flight: false,
             doubtful: false,
@@ -122,6 +126,7 @@ impl Run {
     /// An attempt begins. In the background each has the time of a whole call.
     pub(crate) fn attempting(&mut self) {
         self.attempt_started = self.alarm.now();
+        self.begin_exchange();
         if self.operation.is_some() {
             self.end = self.attempt_started.saturating_add(call_time(&self.grant));
         }
@@ -170,8 +175,42 @@ impl Run {
         self.in_flight = true;
     }
 
+    /// Where the vendor stands in the trace: below the exchange with it, where that is told of, or else
+    /// below the call.
+    pub(crate) fn trace(&self) -> TraceContext {
+        let trace = self.order.arrival.trace;
+        self.exchange.map_or(trace, |(span, _)| TraceContext { span, ..trace })
+    }
+
+    fn begin_exchange(&mut self) {
+        let parts = &self.inner.parts;
+        let told = parts.spans.records(self.order.arrival.trace.trace);
+        self.exchange = told.then(|| (SpanId::generate(&*parts.entropy), parts.clock.now()));
+    }
+
+    fn tell_exchange(&mut self, attempted: Attempted) {
+        let Some((span, begun)) = self.exchange.take() else { return };
+        let (trace, connection) = (self.order.arrival.trace, self.grant.connection());
+        let number = self.retries.saturating_add(1);
+        let (tenant, connection, outcome) = (connection.tenant, connection.id, attempted.outcome);
+        self.inner.parts.spans.tell(Span {
+            trace: trace.trace,
+            span,
+            parent: Some(trace.span),
+            begun,
+            ended: self.inner.parts.clock.now(),
+            run: self.order.run,
+            method: method_word(&self.order.ask.method),
+            status: attempted.status,
+            work: Work::Attempt { number, tenant, connection, outcome },
+        });
+        // A redirect leads on to another one.
+        self.begin_exchange();
+    }
+
     /// Records one exchange.
-    pub(crate) fn attempted(&self, attempted: Attempted) {
+    pub(crate) fn attempted(&mut self, attempted: Attempted) {
+        self.tell_exchange(attempted);
         let Attempted { address, status, outcome, sent } = attempted;
         if let Some(opened) = &self.opened {
             let number = self.retries.saturating_add(1);

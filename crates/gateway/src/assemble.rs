@@ -21,6 +21,7 @@ use crate::chance::PooledEntropy;
 use crate::config::{Config, ConfigProblem};
 use crate::doors::{Door, Strangers};
 use crate::telemetry::Metrics;
+use crate::telemetry::otlp::Exporter;
 use crate::{keys, tls};
 
 /// What to do about a root key that does not serve.
@@ -109,6 +110,8 @@ pub struct Rooms {
     pub admin: Admin,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// What sends spans to a collector, where one is named.
+    pub exporter: Option<Arc<Exporter>>,
 }
 
 /// Opens what everything stands on.
@@ -144,6 +147,8 @@ pub async fn assemble(config: &Config, seams: &Seams) -> Result<Rooms, StartFail
     let access = Arc::new(Access::open(&config.access, foundation).await?);
     let shared = config.store.redis.is_some().then(|| store.counters());
     let traffic = Traffic::new(config.traffic.clone(), shared, clock.clone())?;
+    let metrics = Arc::new(Metrics::default());
+    let (spans, exporter) = Exporter::open(&config.telemetry.otlp, &config.node, clock.clone(), metrics.clone())?;
     let parts = lockgate_egress::Parts {
         access: access.clone(),
         traffic: traffic.clone(),
@@ -154,11 +159,11 @@ pub async fn assemble(config: &Config, seams: &Seams) -> Result<Rooms, StartFail
         clock: clock.clone(),
         entropy: entropy.clone(),
         spool_dir: config.spool_dir(),
+        spans: spans.clone(),
     };
     let egress = Egress::new(&config.egress, parts);
     egress.recover(&recovered.unfinished).await?;
 
-    let metrics = Arc::new(Metrics::default());
     let door = Door {
         access: access.clone(),
         egress: egress.clone(),
@@ -169,6 +174,7 @@ pub async fn assemble(config: &Config, seams: &Seams) -> Result<Rooms, StartFail
         clock: clock.clone(),
         entropy: entropy.clone(),
         metrics: metrics.clone(),
+        spans,
         strangers: Strangers::default(),
         draining: AtomicBool::new(false),
     };
@@ -181,7 +187,7 @@ pub async fn assemble(config: &Config, seams: &Seams) -> Result<Rooms, StartFail
         entropy,
     });
     let relay = Arc::new(Relay::new(audit.clone(), store.clone()));
-    Ok(Rooms { store, audit, access, vault, egress, relay, door: Arc::new(door), admin, metrics })
+    Ok(Rooms { store, audit, access, vault, egress, relay, door: Arc::new(door), admin, metrics, exporter })
 }
 
 /// Our own signing keys are sealed under the house's key.

@@ -6,6 +6,7 @@
 //! with `danger_`.
 
 mod listen;
+mod otlp;
 mod problem;
 mod raw;
 
@@ -16,6 +17,7 @@ use lockgate_vocabulary::Name;
 use serde::Deserialize;
 
 pub use listen::{Listen, TlsFiles};
+pub use otlp::{Collector, Otlp};
 pub use problem::ConfigProblem;
 
 /// Bytes of a configuration file at the most.
@@ -44,7 +46,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// Logs and metrics.
+/// Logs and traces.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Telemetry {
@@ -52,11 +54,13 @@ pub struct Telemetry {
     pub log: String,
     /// How.
     pub format: LogFormat,
+    /// Where traces go; nowhere by default.
+    pub otlp: Otlp,
 }
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Self { log: "info".into(), format: LogFormat::Text }
+        Self { log: "info".into(), format: LogFormat::Text, otlp: Otlp::default() }
     }
 }
 
@@ -75,7 +79,7 @@ pub struct Config {
     pub admin: Listen,
     /// How long calls under way may take to end when the process is told to stop.
     pub drain: Duration,
-    /// Logs and metrics.
+    /// Logs and traces.
     pub telemetry: Telemetry,
     /// The file with the seed that checkpoints of the trail are signed with.
     pub checkpoint_key_file: PathBuf,

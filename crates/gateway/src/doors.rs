@@ -25,6 +25,7 @@ use hyper::body::Incoming;
 use lockgate_access::Access;
 use lockgate_audit::Audit;
 use lockgate_egress::Egress;
+use lockgate_egress::span::Spans;
 use lockgate_store::Store;
 use lockgate_traffic::Traffic;
 use lockgate_vault::Vault;
@@ -57,6 +58,8 @@ pub struct Door {
     pub entropy: Arc<dyn Entropy>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Whom spans are told to.
+    pub spans: Spans,
     /// How often those whom nobody knows were refused.
     pub strangers: Strangers,
     /// Whether the process was told to stop.
@@ -102,9 +105,11 @@ impl Door {
 
     fn arrive(&self, parts: &http::request::Parts, peer: SocketAddr) -> Arrival {
         let told = parts.headers.get(headers::TRACEPARENT).and_then(|value| value.to_str().ok());
-        let trace = told
+        let mut trace = told
             .and_then(|text| TraceContext::join(text, &*self.entropy))
             .unwrap_or_else(|| TraceContext::start(&*self.entropy));
+        // Whoever comes after us is told that our part of the trace can be looked at.
+        trace.sampled |= self.spans.records(trace.trace);
         Arrival { peer, listener: Listener::Door, at: self.clock.now(), trace }
     }
 

@@ -81,6 +81,9 @@ impl Running {
         for chore in &self.chores {
             chore.abort();
         }
+        if let Some(exporter) = &self.rooms.exporter {
+            exporter.pass().await;
+        }
         // What the last requests recorded inside changes of the store belongs into the trail before it ends.
         self.rooms.relay.pass().await?;
         self.rooms.audit.shutdown().await
@@ -103,6 +106,9 @@ async fn bind(config: &Config, role: Role, name: &'static str) -> Result<Option<
 fn chores(config: &Config, rooms: &Rooms, seams: &Seams) -> Vec<JoinHandle<()>> {
     let relay = rooms.relay.clone();
     let mut chores = vec![tokio::spawn(async move { relay.run().await })];
+    if let Some(exporter) = rooms.exporter.clone() {
+        chores.push(tokio::spawn(async move { exporter.run().await }));
+    }
     rooms.egress.start();
     if config.has(Role::Worker) {
         let (access, clock) = (rooms.access.clone(), seams.clock.clone());

@@ -1,9 +1,10 @@
-//! Logs to stderr and metrics for `/metrics`.
+//! Logs to stderr, metrics for `/metrics`, traces to a collector ([`otlp`]).
 //!
-//! Off the hot path: what a request counts are handles that it holds. Not here: what a log line says,
-//! which is where it happens. Traces over OTLP plug in at [`start_logs`], as one more layer.
+//! Off the hot path: what a request counts are handles that it holds, and a span is put into a queue. Not
+//! here: what a log line says, and when a span is over, which is where it happens.
 
 mod metrics;
+pub mod otlp;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;

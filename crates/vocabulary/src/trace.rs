@@ -12,6 +12,27 @@ pub struct TraceId(u128);
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SpanId(u64);
 
+impl TraceId {
+    /// Its bytes in the order in which they are written.
+    pub const fn to_bytes(self) -> [u8; 16] {
+        self.0.to_be_bytes()
+    }
+}
+
+impl SpanId {
+    /// A new one.
+    pub fn generate(entropy: &dyn Entropy) -> Self {
+        let mut bytes = [0u8; 8];
+        entropy.fill(&mut bytes);
+        Self(u64::from_be_bytes(bytes).max(1))
+    }
+
+    /// Its bytes in the order in which they are written.
+    pub const fn to_bytes(self) -> [u8; 8] {
+        self.0.to_be_bytes()
+    }
+}
+
 impl fmt::Display for TraceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:032x}", self.0)

@@ -115,6 +115,7 @@ impl World {
             clock: Arc::new(calls.clone()),
             entropy,
             spool_dir,
+            spans: crate::span::Spans::default(),
         };
         let egress = Egress::new(&config, parts);
         let custodian = Custodian::new(vault, access.clone(), audit.clone());

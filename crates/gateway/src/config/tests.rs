@@ -94,3 +94,30 @@ fn a_file_that_is_not_there_is_named() {
     assert_eq!(refused.key, "/nowhere/lockgate.toml");
     assert!(refused.cure.contains("lockgate init"));
 }
+
+#[test]
+fn traces_go_nowhere_unless_an_endpoint_is_named() {
+    let parsed = |text: &str| parse(&format!("[telemetry.otlp]\n{text}")).expect("sound").telemetry.otlp;
+    assert_eq!(parsed("").collector(), Ok(None));
+    let collector = |text: &str| parsed(text).collector();
+    for (endpoint, authority, port, path, encrypted) in [
+        ("http://127.0.0.1:4318", "127.0.0.1:4318", 4318, "/v1/traces", false),
+        ("http://[::1]:4318/", "[::1]:4318", 4318, "/v1/traces", false),
+        ("https://collector.example/otlp/", "collector.example", 443, "/otlp/v1/traces", true),
+    ] {
+        let found = collector(&format!("endpoint = \"{endpoint}\"")).expect("sound").expect("a collector");
+        let told = (found.authority.as_str(), found.port, found.path.as_str(), found.encrypted);
+        assert_eq!(told, (authority, port, path, encrypted));
+    }
+    for endpoint in ["127.0.0.1:4318", "grpc://127.0.0.1", "http://a@127.0.0.1", "http://127.0.0.1/?a=b", "", "http:"] {
+        let refused = collector(&format!("endpoint = \"{endpoint}\"")).expect_err("no address");
+        assert_eq!(refused.key, "telemetry.otlp.endpoint", "{endpoint}");
+    }
+    let refused = collector("endpoint = \"http://collector.example:4318\"").expect_err("in the clear");
+    assert!(refused.cure.contains("danger_allow_plaintext"), "{refused}");
+    assert!(collector("endpoint = \"http://collector.example:4318\"\ndanger_allow_plaintext = true").is_ok());
+    assert_eq!(collector("queue = 0").expect_err("none fits").key, "telemetry.otlp.queue");
+    for ratio in ["1.5", "-0.1", "\"all\""] {
+        assert!(parse(&format!("[telemetry.otlp]\nsample_ratio = {ratio}")).is_err(), "{ratio}");
+    }
+}

@@ -9,19 +9,40 @@ use hyper::body::Incoming;
 use lockgate_access::authn::Presented;
 use lockgate_access::template::canonical_path;
 use lockgate_access::{AccessRefusal, Ask};
+use lockgate_egress::span::{Span, Work, method_word};
 use lockgate_egress::{Answer, Body, BoxError, Order, Reply};
 use lockgate_vocabulary::{Arrival, RunId, Stop};
 
 use super::http1::Violation;
-use super::refuse::Refused;
+use super::refuse::{Refused, Shown};
 use super::{Door, DoorBody, Visit, headers};
 use crate::refusal::GatewayRefusal;
 
 impl Door {
-    /// Serves a call.
+    /// Serves a call, and tells its span.
     pub(super) async fn call(&self, connection: &str, path: &str, visit: Visit) -> Response<DoorBody> {
-        let Visit { parts, body, arrival } = visit;
         let run = RunId::generate(&*self.clock, &*self.entropy);
+        let (trace, begun, method) = (visit.arrival.trace, visit.arrival.at, method_word(&visit.parts.method));
+        let response = self.lead_out(run, connection, path, visit).await;
+        if self.spans.records(trace.trace) {
+            let code = response.extensions().get().map(|Shown(code)| *code);
+            self.spans.tell(Span {
+                trace: trace.trace,
+                span: trace.span,
+                parent: trace.parent,
+                begun,
+                ended: self.clock.now(),
+                run,
+                method,
+                status: Some(response.status().as_u16()),
+                work: Work::Call { code },
+            });
+        }
+        response
+    }
+
+    async fn lead_out(&self, run: RunId, connection: &str, path: &str, visit: Visit) -> Response<DoorBody> {
+        let Visit { parts, body, arrival } = visit;
         let (method, uri) = (parts.method.clone(), parts.uri.clone());
         let mut refused = Refused {
             door: "call",

@@ -14,6 +14,10 @@ use super::{Door, DoorBody, answer, headers, strangers};
 use crate::problem::Problem;
 use crate::refusal::GatewayRefusal;
 
+/// The code that an answer of ours shows, for the span of the call; it stays in this process.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shown(pub(super) &'static str);
+
 /// What is known of a request that is refused.
 #[derive(Clone, Copy)]
 pub(super) struct Refused<'a> {
@@ -92,6 +96,13 @@ impl Door {
             }
         }
         let mut response = answer::problem(Problem::of(stop, trace));
+        if self.spans.records(trace) {
+            let code = match stop {
+                Stop::Refused(refusal) => refusal.code(),
+                Stop::Fault(fault) => naming(fault).0,
+            };
+            response.extensions_mut().insert(Shown(code));
+        }
         if let Stop::Refused(refusal) = stop
             && let Some(challenge) = challenge(refusal)
         {

@@ -33,6 +33,11 @@ struct ByCode {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByReason {
+    why: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByListener {
     listener: &'static str,
 }
@@ -68,6 +73,8 @@ pub struct Metrics {
     ready: Gauge,
     open: Family<ByListener, Gauge>,
     turned_away: Family<ByListener, Counter>,
+    spans: Counter,
+    spans_dropped: Family<ByReason, Counter>,
 }
 
 impl Default for Metrics {
@@ -79,6 +86,7 @@ impl Default for Metrics {
         let (refusals, violations) = (Family::default(), Family::default());
         let (open, turned_away) = (Family::default(), Family::default());
         let (waiting, ready) = (Gauge::default(), Gauge::default());
+        let (spans, spans_dropped) = (Counter::default(), Family::default());
         registry.register(
             "audit_waiting_entries",
             "Entries of the trail that wait for the disk",
@@ -93,8 +101,23 @@ impl Default for Metrics {
         registry.register("http_violations", "Messages that broke the rules of HTTP", Family::clone(&violations));
         registry.register("connections", "Connections open", Family::clone(&open));
         registry.register("connections_turned_away", "Connections refused", Family::clone(&turned_away));
+        registry.register("spans_exported", "Spans that the collector took", Counter::clone(&spans));
+        registry.register("spans_dropped", "Spans that reached no collector", Family::clone(&spans_dropped));
         let routes = ROUTES.iter().map(|row| PerRoute::new(row.path, &requests, &seconds)).collect();
-        Self { registry, routes, unrouted, refusals, faults, violations, waiting, ready, open, turned_away }
+        Self {
+            registry,
+            routes,
+            unrouted,
+            refusals,
+            faults,
+            violations,
+            waiting,
+            ready,
+            open,
+            turned_away,
+            spans,
+            spans_dropped,
+        }
     }
 }
 
@@ -140,6 +163,18 @@ impl Metrics {
         Connections {
             open: self.open.get_or_create_owned(&label),
             turned_away: self.turned_away.get_or_create_owned(&label),
+        }
+    }
+
+    /// So many spans were taken by the collector.
+    pub fn spans_exported(&self, count: u64) {
+        self.spans.inc_by(count);
+    }
+
+    /// So many spans were dropped, for the queue was `full` or they were `unsent`.
+    pub fn spans_dropped(&self, why: &'static str, count: u64) {
+        if count > 0 {
+            self.spans_dropped.get_or_create(&ByReason { why }).inc_by(count);
         }
     }
 

@@ -22,4 +22,5 @@ mod smuggle;
 mod ssrf;
 mod surface;
 mod tokens;
+mod traces;
 mod world;

@@ -1,6 +1,6 @@
 //! The trace context follows the W3C grammar to the letter.
 
-use super::TraceContext;
+use super::{SpanId, TraceContext};
 use crate::entropy::SystemEntropy;
 
 #[test]
@@ -29,4 +29,13 @@ fn anything_else_starts_a_trace_of_our_own() {
     ] {
         assert!(TraceContext::join(bad, &SystemEntropy).is_none(), "{bad}");
     }
+}
+
+#[test]
+fn bytes_stand_in_the_order_in_which_they_are_written() {
+    let context = TraceContext::join("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00", &SystemEntropy);
+    let context = context.expect("it is good");
+    assert_eq!(context.trace.to_bytes()[..4], [0x4b, 0xf9, 0x2f, 0x35]);
+    assert_eq!(context.parent.expect("it has one").to_bytes()[..4], [0x00, 0xf0, 0x67, 0xaa]);
+    assert_ne!(SpanId::generate(&SystemEntropy), SpanId::generate(&SystemEntropy));
 }
