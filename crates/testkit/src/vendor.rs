@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio_rustls::TlsAcceptor;
 
 pub use request::Seen;
@@ -71,6 +71,10 @@ pub enum Behaviour {
     Endless(Vec<u8>, Vec<u8>),
     /// Waits until [`Vendor::release`] is called, then answers.
     Gated(Canned),
+    /// Writes the first bytes, then one byte of the others with each [`Vendor::drip`], and closes.
+    Drip(Vec<u8>, Vec<u8>),
+    /// Writes these bytes as soon as it has a request's head, reads nothing more, and closes.
+    Eager(Vec<u8>),
 }
 
 struct State {
@@ -78,6 +82,7 @@ struct State {
     seen: Mutex<Vec<Seen>>,
     connections: Mutex<usize>,
     gate: Notify,
+    drops: Semaphore,
     arrived: Notify,
 }
 
@@ -115,6 +120,7 @@ impl Vendor {
             seen: Mutex::default(),
             connections: Mutex::default(),
             gate: Notify::new(),
+            drops: Semaphore::new(0),
             arrived: Notify::new(),
         });
         tokio::spawn(accept(listener, tls, state.clone()));
@@ -140,6 +146,11 @@ impl Vendor {
     /// Lets everybody go on who waits at the gate.
     pub fn release(&self) {
         self.state.gate.notify_waiters();
+    }
+
+    /// Lets one more byte go of an answer that drips.
+    pub fn drip(&self) {
+        self.state.drops.add_permits(1);
     }
 
     /// Every request so far, in the order of arrival.
@@ -192,8 +203,11 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, state: Arc<Stat
 
 async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, state: &State) -> std::io::Result<()> {
     let mut rest = Vec::new();
-    while let Some(seen) = request::read(&mut stream, &mut rest).await? {
+    while let Some(mut seen) = request::head(&mut stream, &mut rest).await? {
         let behaviour = next_behaviour(state, &seen.line());
+        if !matches!(behaviour, Behaviour::Eager(_)) {
+            request::body(&mut seen, &mut stream, &mut rest).await?;
+        }
         let method = seen.method.clone();
         lock(&state.seen).push(seen);
         let gate = state.gate.notified();
@@ -207,6 +221,20 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, state: &State) 
             Behaviour::Hang => return Ok(()),
             Behaviour::Raw(bytes) => {
                 stream.write_all(&bytes).await?;
+                return stream.shutdown().await;
+            }
+            Behaviour::Eager(bytes) => {
+                stream.write_all(&bytes).await?;
+                return stream.shutdown().await;
+            }
+            Behaviour::Drip(first, others) => {
+                stream.write_all(&first).await?;
+                stream.flush().await?;
+                for byte in others {
+                    state.drops.acquire().await.map_err(std::io::Error::other)?.forget();
+                    stream.write_all(&[byte]).await?;
+                    stream.flush().await?;
+                }
                 return stream.shutdown().await;
             }
             Behaviour::Stall(bytes) => {

@@ -1,8 +1,10 @@
-//! Whether anything of a request left: a socket that counts what is written to it.
+//! Whether anything of a request left, and how much comes before an answer: a socket that counts.
 //!
 //! A write that provably never left may be sent again, whatever its method. The count is of bytes that
-//! HTTP handed over, so bytes that wait in the TLS layer count as sent: wrong on the safe side.
+//! HTTP handed over, so bytes that wait in the TLS layer count as sent: wrong on the safe side. Interim
+//! answers (1xx) have no end of their own, so what comes before the head of the answer is bounded here.
 
+use std::fmt;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,13 +13,60 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// How many bytes were written to a socket so far.
+/// Bytes that may be read before the head of an answer is whole: the head itself, some interim ones, and
+/// what of the body came along with the same reads.
+const BEFORE_HEAD: u64 = 1024 * 1024;
+
+/// How many bytes were written to a socket so far, and how many may still be read before a head.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Gauge(Arc<AtomicU64>);
+pub(super) struct Gauge(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    written: AtomicU64,
+    /// Counted down from [`BEFORE_HEAD`] while a head is awaited; zero where none is.
+    left: AtomicU64,
+}
+
+/// The peer sent more than any head has, and no head.
+#[derive(Debug)]
+pub(super) struct Babble;
+
+impl fmt::Display for Babble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("more came before the head of an answer than is read")
+    }
+}
+
+impl std::error::Error for Babble {}
 
 impl Gauge {
+    /// Bytes written so far.
     pub(super) fn read(&self) -> u64 {
-        self.0.load(Ordering::Acquire)
+        self.0.written.load(Ordering::Acquire)
+    }
+
+    /// From here on the head of an answer is awaited.
+    pub(super) fn await_head(&self) {
+        self.0.left.store(BEFORE_HEAD, Ordering::Release);
+    }
+
+    /// It has come.
+    pub(super) fn has_head(&self) {
+        self.0.left.store(0, Ordering::Release);
+    }
+
+    fn heard(&self, bytes: u64) -> io::Result<()> {
+        let left = self.0.left.load(Ordering::Acquire);
+        if left == 0 || bytes == 0 {
+            return Ok(());
+        }
+        let Some(rest) = left.checked_sub(bytes).filter(|rest| *rest > 0) else {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, Babble));
+        };
+        // Where the head was taken meanwhile nothing is awaited any more, and it stays so.
+        let _ = self.0.left.compare_exchange(left, rest, Ordering::AcqRel, Ordering::Acquire);
+        Ok(())
     }
 }
 
@@ -35,14 +84,17 @@ impl<S> Gauged<S> {
 
     fn count(&self, written: &Poll<io::Result<usize>>) {
         if let Poll::Ready(Ok(written)) = written {
-            self.gauge.0.fetch_add(*written as u64, Ordering::AcqRel);
+            self.gauge.0.written.fetch_add(*written as u64, Ordering::AcqRel);
         }
     }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Gauged<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(cx, buf)
+        let before = buf.filled().len();
+        let read = Pin::new(&mut self.inner).poll_read(cx, buf);
+        self.gauge.heard((buf.filled().len() - before) as u64)?;
+        read
     }
 }
 

@@ -22,7 +22,7 @@ use tokio_rustls::TlsConnector;
 
 use super::dial::Dialled;
 use super::failure::WireFailure;
-use super::gauge::{Gauge, Gauged};
+use super::gauge::{Babble, Gauge, Gauged};
 use super::outgoing::Outgoing;
 use super::pool::Place;
 use super::tls;
@@ -114,6 +114,7 @@ impl Line {
         let answer = match &mut self.wired.sender {
             Sender::One(one) => {
                 to_origin_form(&mut request, &self.place);
+                self.wired.gauge.await_head();
                 let answer = one.try_send_request(request);
                 alarm.race(until, answer).await
             }
@@ -124,6 +125,7 @@ impl Line {
         };
         match answer {
             Ok(Ok(response)) => {
+                self.wired.gauge.has_head();
                 let (head, body) = response.into_parts();
                 Ok(Exchange { head, body, line: self })
             }
@@ -165,7 +167,7 @@ fn to_origin_form(request: &mut Request<Outgoing>, place: &Place) {
 }
 
 fn reason(error: &hyper::Error) -> (EgressRefusal, &'static str) {
-    if error.is_parse_too_large() {
+    if error.is_parse_too_large() || causes(error).any(is_babble) {
         (EgressRefusal::AnswerHeadTooLarge, "head-too-large")
     } else if error.is_parse() {
         (EgressRefusal::AnswerHead, "malformed")
@@ -176,14 +178,18 @@ fn reason(error: &hyper::Error) -> (EgressRefusal, &'static str) {
 
 /// Whether it was our own body that broke.
 fn fault_in(error: &hyper::Error) -> Option<Fault> {
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        if inner.is::<Fault>() {
-            return Some(Fault::unavailable("reading a spool while it was sent", inner.to_string()));
-        }
-        cause = inner.source();
-    }
-    None
+    let inner = causes(error).find(|cause| cause.is::<Fault>())?;
+    Some(Fault::unavailable("reading a spool while it was sent", inner.to_string()))
+}
+
+/// Whether the peer said too much before it answered.
+fn is_babble(cause: &(dyn std::error::Error + 'static)) -> bool {
+    let inner = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    inner.is_some_and(|inner| inner.is::<Babble>())
+}
+
+fn causes(error: &hyper::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+    std::iter::successors(std::error::Error::source(error), |cause| cause.source())
 }
 
 /// TLS where the origin wants it, then HTTP of the version that was agreed on.

@@ -1,6 +1,7 @@
 //! A client that sends what it is told, byte for byte, and reads answers one after the other.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -67,6 +68,12 @@ impl Client {
         drop(self.stream.shutdown().await);
     }
 
+    /// Closes the connection as a process does that dies: what is under way is reset.
+    pub fn reset(self) {
+        let linger = socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        linger.expect("a socket");
+    }
+
     /// The next answer; nothing at the end of the stream.
     pub async fn answer(&mut self) -> Option<Answer> {
         loop {
@@ -82,6 +89,16 @@ impl Client {
                 _ => return None,
             }
         }
+    }
+
+    /// Waits for more bytes; whether there were any before the end of the stream.
+    pub async fn more(&mut self) -> bool {
+        matches!(self.stream.read_buf(&mut self.rest).await, Ok(count) if count > 0)
+    }
+
+    /// What has arrived and is no whole answer.
+    pub fn unread(&self) -> &[u8] {
+        &self.rest
     }
 
     /// All answers until the server closes.

@@ -10,6 +10,7 @@
 
 mod again;
 mod call;
+mod callers;
 mod client;
 mod explain;
 mod http1;
@@ -23,4 +24,5 @@ mod ssrf;
 mod surface;
 mod tokens;
 mod traces;
+mod vendors;
 mod world;

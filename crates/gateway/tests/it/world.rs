@@ -89,10 +89,10 @@ pub struct World {
 }
 
 /// One node in its folder, which has a root key already.
-async fn node(folder: &Path, seams: &Seams, more: &str) -> (Config, Running) {
+async fn node(folder: &Path, seams: &Seams, door: &str, more: &str) -> (Config, Running) {
     keys::generate_checkpoint_key(&folder.join("checkpoint.key"), &*seams.entropy).expect("a signing key");
     let text = format!(
-        "{more}\n[door]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\
+        "{more}\n[door]\nlisten = \"127.0.0.1:0\"\n{door}\n[admin]\nlisten = \"127.0.0.1:0\"\n\
          [access]\ndanger_private_networks = [\"127.0.0.0/8\"]\n"
     );
     let config = Config::parse(&text, folder).expect("a sound configuration");
@@ -107,17 +107,26 @@ impl World {
 
     /// A world whose configuration has these keys beside those that every world has.
     pub async fn with(more: &str) -> Self {
-        Self::at(ManualClock::new(), more).await
+        Self::built(ManualClock::new(), "", more).await
     }
 
     /// The same at the moment that this clock shows.
     pub async fn at(clock: ManualClock, more: &str) -> Self {
+        Self::built(clock, "", more).await
+    }
+
+    /// The same with keys of the door's own section.
+    pub async fn with_door(door: &str, more: &str) -> Self {
+        Self::built(ManualClock::new(), door, more).await
+    }
+
+    async fn built(clock: ManualClock, door: &str, more: &str) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let (names, entropy) = (Names::default(), SeededEntropy::new(0x10c4_6a7e));
         let seams =
             Seams { clock: Arc::new(clock.clone()), entropy: Arc::new(entropy), resolver: Arc::new(names.clone()) };
         lockgate_vault::generate_root_key_file(&dir.path().join("root.key"), &*seams.entropy).expect("a root key");
-        let (config, running) = node(dir.path(), &seams, more).await;
+        let (config, running) = node(dir.path(), &seams, door, more).await;
         let (store, audit) = (&running.rooms.store, &running.rooms.audit);
         let first =
             bootstrap(store, audit, "operator", &*seams.clock, &*seams.entropy).await.expect("a first operator");
@@ -133,7 +142,7 @@ impl World {
         let folder = self.dir.path().join("second");
         std::fs::create_dir(&folder).expect("a folder");
         std::fs::copy(self.dir.path().join("root.key"), folder.join("root.key")).expect("the same root key");
-        node(&folder, &self.seams, &format!("node = \"node-2\"\n{more}")).await.1
+        node(&folder, &self.seams, "", &format!("node = \"node-2\"\n{more}")).await.1
     }
 
     /// One request to the operators' side.
@@ -235,7 +244,8 @@ impl World {
     pub async fn pass(&self, by: Duration) {
         self.clock.advance(by);
         while self.read(&self.house, "/readyz").await.status != 200 {
-            tokio::task::yield_now().await;
+            // A look at the store that was under way counts from when it began, which may be too long ago.
+            self.clock.advance(Duration::from_millis(100));
         }
     }
 
@@ -249,6 +259,37 @@ impl World {
                 return told;
             }
             tokio::task::yield_now().await;
+        }
+    }
+
+    /// Lets time go by until the task is over.
+    pub async fn outlast<T>(&self, task: tokio::task::JoinHandle<T>) -> T {
+        while !task.is_finished() {
+            self.clock.advance(Duration::from_millis(500));
+            // Whoever is nobody is refused once that is on the disk, and with it what was to be recorded
+            // before: a write to the trail is given up by the clock, which must not outrun the disk.
+            self.read("nobody", "/call/none/x").await;
+        }
+        self.pass(Duration::ZERO).await;
+        task.await.expect("no panic")
+    }
+
+    /// The last run of the tenant, once it has ended: its outcome and its code.
+    pub async fn last_run(&self, tenant: &Tenant) -> (Value, Value) {
+        self.last_run_while(tenant, Duration::ZERO).await
+    }
+
+    /// The same where so much time goes by with every look.
+    pub async fn last_run_while(&self, tenant: &Tenant, step: Duration) -> (Value, Value) {
+        loop {
+            self.pass(step).await;
+            self.read("nobody", "/call/none/x").await;
+            let runs = self.ask(&tenant.operator, "GET", "/v1/runs?limit=1", None).await;
+            assert_eq!(runs.status, 200, "{}", runs.text());
+            let run = runs.json()["items"][0].clone();
+            if run["outcome"].is_string() {
+                return (run["outcome"].clone(), run["code"].clone());
+            }
         }
     }
 

@@ -37,8 +37,8 @@ impl Seen {
     }
 }
 
-/// Reads one request; `rest` keeps what arrived beyond it. Nothing at the end of the stream.
-pub async fn read<S: AsyncRead + Unpin>(stream: &mut S, rest: &mut Vec<u8>) -> std::io::Result<Option<Seen>> {
+/// Reads the head of one request; `rest` keeps what arrived beyond it. Nothing at the end of the stream.
+pub async fn head<S: AsyncRead + Unpin>(stream: &mut S, rest: &mut Vec<u8>) -> std::io::Result<Option<Seen>> {
     let head_end = loop {
         if let Some(place) = find(rest, b"\r\n\r\n") {
             break place + 4;
@@ -55,14 +55,18 @@ pub async fn read<S: AsyncRead + Unpin>(stream: &mut S, rest: &mut Vec<u8>) -> s
     let (method, target) = (words.next().unwrap_or_default().to_owned(), words.next().unwrap_or_default().to_owned());
     let headers =
         lines.filter_map(|line| line.split_once(':')).map(|(name, value)| (name.to_owned(), value.trim().to_owned()));
-    let mut seen = Seen { method, target, headers: headers.collect(), body: Vec::new() };
+    Ok(Some(Seen { method, target, headers: headers.collect(), body: Vec::new() }))
+}
+
+/// Reads the body that follows the head.
+pub async fn body<S: AsyncRead + Unpin>(seen: &mut Seen, stream: &mut S, rest: &mut Vec<u8>) -> std::io::Result<()> {
     if let Some(length) = seen.header("content-length").and_then(|text| text.parse::<usize>().ok()) {
         while rest.len() < length && more(stream, rest).await? {}
         seen.body = rest.drain(..length.min(rest.len())).collect();
     } else if seen.header("transfer-encoding").is_some() {
         seen.body = chunks(stream, rest).await?;
     }
-    Ok(Some(seen))
+    Ok(())
 }
 
 async fn chunks<S: AsyncRead + Unpin>(stream: &mut S, rest: &mut Vec<u8>) -> std::io::Result<Vec<u8>> {
