@@ -99,9 +99,11 @@ def load(url, script, seconds):
         ["taskset", "-c", "0", "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", "-s", script, url],
         capture_output=True, text=True).stdout
     field = lambda pattern: re.search(pattern, out)[1]
+    if "requests in" not in out or "99%" not in out or " 0 requests in" in out:
+        raise SystemExit(f"the load generator measured nothing:\n{out}")
     return {
         "rps": float(field(r"Requests/sec:\s+([\d.]+)")), "n": int(field(r"(\d+) requests in")),
-        "p50": micros(field(r"50%\s+(\S+)")), "p99": micros(field(r"99%\s+(\S+)")),
+        "p50": micros(field(r"\n\s+50%\s+(\S+)")), "p99": micros(field(r"\n\s+99%\s+(\S+)")),
         "non2xx": int(field(r"Non-2xx or 3xx responses: (\d+)")) if "Non-2xx" in out else 0,
     }
 

@@ -110,7 +110,7 @@ pub(crate) async fn judge(run: &mut Run, exchange: Exchange) -> Result<Content, 
         return Err(Setback { trouble: Trouble::Final, stop, said: None, exchange: Some(Box::new(exchange)) });
     }
     if status.is_client_error() {
-        return Ok(declined(run, exchange).await);
+        return Ok(Box::pin(declined(run, exchange)).await);
     }
     accepted(run, exchange).await
 }

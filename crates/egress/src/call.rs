@@ -48,7 +48,9 @@ impl Egress {
         let permit = parts.traffic.admit(&grant).await?;
         let order = order::gather(inner, &grant, order, &mut alarm, end).await?;
         let claim = match idempotency::claim(inner, &grant, &order).await? {
-            Claimed::Kept(run, kept) => return replay::reply(inner, &grant, &order, permit, (run, kept)).await,
+            Claimed::Kept(run, kept) => {
+                return Box::pin(replay::reply(inner, &grant, &order, permit, (run, kept))).await;
+            }
             Claimed::Ours(claim) => Some(claim),
             Claimed::Unkeyed => None,
         };
@@ -85,7 +87,7 @@ pub(crate) async fn pursue(mut run: Box<Run>, mut proofs: Proofs) -> Reply {
         };
         let wait = match run.retry(setback.trouble, setback.said) {
             Verdict::Again(wait) => wait,
-            verdict => return give_up(run, proofs, setback, verdict).await,
+            verdict => return Box::pin(give_up(run, proofs, setback, verdict)).await,
         };
         let Proofs { permit, passage, .. } = proofs;
         drop(passage);
@@ -95,7 +97,7 @@ pub(crate) async fn pursue(mut run: Box<Run>, mut proofs: Proofs) -> Reply {
         run.pause(wait).await;
         proofs = match readmit(&run.inner, &run.grant).await {
             Ok(proofs) => proofs,
-            Err(stop) => return refused(run, permit, stop).await,
+            Err(stop) => return Box::pin(refused(run, permit, stop)).await,
         };
     }
 }

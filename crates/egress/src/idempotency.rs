@@ -74,6 +74,11 @@ pub(crate) async fn claim(inner: &Arc<Inner>, grant: &Grant, order: &Order) -> R
     if order.dry_run || matches!(order.ask.method, Method::GET | Method::HEAD | Method::OPTIONS) {
         return Ok(Claimed::Unkeyed);
     }
+    // On the heap, since most calls have no key.
+    Box::pin(take(inner, grant, order, key)).await
+}
+
+async fn take(inner: &Arc<Inner>, grant: &Grant, order: &Order, key: &str) -> Result<Claimed, Stop> {
     let place = Place::of(inner, grant, key);
     let vendor_key = vendor_key(inner, grant, &place)?;
     let request = request_digest(inner, grant, order);

@@ -64,8 +64,12 @@ impl Wire {
         if !fresh && let Some(line) = self.pool.take(&place, target, alarm, until).await {
             return Ok(line);
         }
-        let dialled = dial::dial(target, alarm, until).await?;
-        Line::open(dialled, place, alarm, until).await
+        // On the heap: a handshake holds far more than an exchange does, and most calls need none.
+        Box::pin(async {
+            let dialled = dial::dial(target, alarm, until).await?;
+            Line::open(dialled, place, alarm, until).await
+        })
+        .await
     }
 
     /// Where lines of this connection to this origin are kept.

@@ -116,9 +116,9 @@ impl Door {
     async fn lead(&self, found: Found<'_>, visit: Visit) -> Response<DoorBody> {
         match found {
             Found::Call { connection, path } => self.call(connection, path, visit).await,
-            Found::Operation(operation) => self.operation(operation, &visit).await,
+            Found::Operation(operation) => Box::pin(self.operation(operation, &visit)).await,
             Found::Fixed(Serves::Token | Serves::Revoke | Serves::Introspect) => {
-                self.tokens(found.serves(), visit).await
+                Box::pin(self.tokens(found.serves(), visit)).await
             }
             Found::Fixed(Serves::Metadata) => self.metadata(),
             Found::Fixed(Serves::Keys) => self.keys(),

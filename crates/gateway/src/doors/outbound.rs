@@ -55,16 +55,17 @@ impl Door {
         };
         let caller = match self.access.identify(presented(&parts.headers), &arrival).await {
             Ok(caller) => caller,
-            Err(stop) => return self.refuse(refused, stop).await,
+            Err(stop) => return Box::pin(self.refuse(refused, stop)).await,
         };
         refused.caller = Some(&caller);
         let order = match order(run, connection, path, parts, body, arrival.clone()) {
             Ok(order) => order,
-            Err(stop) => return self.refuse(refused, stop).await,
+            Err(stop) => return Box::pin(self.refuse(refused, stop)).await,
         };
-        match self.egress.call(caller.clone(), order).await {
+        // On the heap: what a call holds while it waits is not moved through every layer above it.
+        match Box::pin(self.egress.call(caller.clone(), order)).await {
             Ok(reply) => self.reply(reply, &arrival),
-            Err(stop) => self.refuse(refused, stop).await,
+            Err(stop) => Box::pin(self.refuse(refused, stop)).await,
         }
     }
 
