@@ -268,15 +268,21 @@ async fn counters_and_signals_travel_under_tls_that_is_checked_to_its_end() {
     let (one, two) = (open(&url, Some(authority.clone())).await, open(&url, Some(authority.clone())).await);
     let rate = Rate::new(1, Duration::from_secs(3_600), 2).unwrap();
     for store in [&one, &two] {
-        assert!(store.counters().take("t/k", 1, rate).await.unwrap().allowed);
+        assert!(store.counters().take(want("t/k", 1, rate)).await.unwrap().allowed);
     }
-    assert!(!one.counters().take("t/k", 1, rate).await.unwrap().allowed, "both took from one");
+    assert!(!one.counters().take(want("t/k", 1, rate)).await.unwrap().allowed, "both took from one");
     let mut heard = two.signals().subscribe("t");
     assert_eq!(say_until_heard(&place.clock, &one.signals(), &mut heard, "t").await, b"t");
 
     let unknown = open(&url, None).await.counters();
-    assert!(unknown.take("t/k", 0, rate).await.err().unwrap().is_unavailable(), "the system knows no such authority");
+    assert!(
+        unknown.take(want("t/k", 0, rate)).await.err().unwrap().is_unavailable(),
+        "the system knows no such authority"
+    );
     // The certificate is for `localhost` and 127.0.0.1, and not for this address of the same machine.
     let elsewhere = open(&url.replace("127.0.0.1", "127.0.0.2"), Some(authority)).await.counters();
-    assert!(elsewhere.take("t/k", 0, rate).await.err().unwrap().is_unavailable(), "the certificate is another host's");
+    assert!(
+        elsewhere.take(want("t/k", 0, rate)).await.err().unwrap().is_unavailable(),
+        "the certificate is another host's"
+    );
 }
