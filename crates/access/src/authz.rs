@@ -15,6 +15,9 @@ use crate::scope::{Scope, ScopeClass};
 use crate::spec::Operation;
 
 mod decide;
+mod explain;
+
+pub use explain::{Allowed, CallJudge};
 
 /// A call that somebody wants to make.
 #[derive(Debug, Clone, PartialEq, Eq)]

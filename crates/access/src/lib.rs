@@ -21,7 +21,7 @@ mod violations;
 
 pub use access::{Access, Foundation};
 pub use authn::{Presented, challenge};
-pub use authz::{Ask, Grant};
+pub use authz::{Allowed, Ask, CallJudge, Grant};
 pub use caller::Caller;
 pub use config::{Config, TokenConfig};
 pub use issuer::IssuerSpec;

@@ -7,7 +7,7 @@
 //! what came back may go on; `echo` masks the credential in it), `retry` (whether it is tried again), `ending` and `reply` (how it ends, and
 //! its way to the caller). Beside it: `dry_run` (all but the deed), `operation` (calls answered later),
 //! `escalation` (outcomes that nobody knows), `errand` (the house's own), [`span`] (what took how long), and
-//! `operator_client` (the command line's way in).
+//! `operator_client` (the command line's way in), [`explain`] (what would be decided).
 //!
 //! Not here: who may call (`access`), how much (`traffic`), the credential itself (`vault`), reading the
 //! caller's request (`gateway`).
@@ -24,6 +24,7 @@ mod egress;
 mod ending;
 mod errand;
 mod escalation;
+pub mod explain;
 mod idempotency;
 mod kept;
 mod leg;

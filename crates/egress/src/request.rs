@@ -121,15 +121,18 @@ impl Compose<'_> {
 
 /// The path below the base, and the query, as they are sent.
 pub(crate) fn path_and_query(grant: &Grant, order: &Order) -> Result<String, Stop> {
-    let prefix = &grant.connection().base.prefix;
-    let query = order.query.as_deref();
-    let length = prefix.len() + order.ask.path.len() + query.map_or(0, |query| query.len() + 1);
+    target(&grant.connection().base.prefix, &order.ask.path, order.query.as_deref())
+}
+
+/// The same of its pieces.
+pub(crate) fn target(prefix: &str, path: &str, query: Option<&str>) -> Result<String, Stop> {
+    let length = prefix.len() + path.len() + query.map_or(0, |query| query.len() + 1);
     if length > TARGET_BYTES {
         return Err(EgressRefusal::TargetMalformed.into());
     }
     let mut target = String::with_capacity(length);
     target.push_str(prefix);
-    target.push_str(&order.ask.path);
+    target.push_str(path);
     if let Some(query) = query {
         // A fragment is never sent, and `#` would begin one.
         if query.bytes().any(|byte| byte <= b' ' || byte >= 0x7f || byte == b'#') {

@@ -36,6 +36,8 @@ use crate::routes::{self, Found, Nowhere, Serves};
 use crate::telemetry::Metrics;
 
 pub use answer::DoorBody;
+pub(crate) use outbound::spell;
+pub(crate) use refuse::naming;
 pub use strangers::Strangers;
 
 /// What the callers' door needs of the house.

@@ -6,7 +6,7 @@
 mod postgres;
 mod sqlite;
 
-use lockgate_vocabulary::{Clock, Fault, TenantId};
+use lockgate_vocabulary::{Fault, TenantId, Timestamp};
 
 use crate::change::{Applied, ApplyFailure, Change};
 use crate::config::EngineConfig;
@@ -21,6 +21,15 @@ pub(crate) use sqlite::Sqlite;
 /// What came of each change of a batch, in the batch's order.
 pub(crate) type Outcomes = Vec<Result<Applied, ApplyFailure>>;
 
+/// What may be done to a database that is opened.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Opening {
+    /// It is made where it is missing, and migrated forward; the migrations count as applied at this moment.
+    Migrating(Timestamp),
+    /// Nothing: it is read as it is, by whoever only wants to look.
+    AsItIs,
+}
+
 /// One of the two engines. Clones are handles on the same one.
 #[derive(Clone)]
 pub(crate) enum Engine {
@@ -29,10 +38,10 @@ pub(crate) enum Engine {
 }
 
 impl Engine {
-    pub(crate) async fn open(config: &EngineConfig, clock: &dyn Clock) -> Result<Self, Fault> {
+    pub(crate) async fn open(config: &EngineConfig, opening: Opening) -> Result<Self, Fault> {
         match config {
-            EngineConfig::Sqlite(config) => Sqlite::open(config, clock.now()).await.map(Self::Sqlite),
-            EngineConfig::Postgres(config) => Postgres::open(config, clock.now()).await.map(Self::Postgres),
+            EngineConfig::Sqlite(config) => Sqlite::open(config, opening).await.map(Self::Sqlite),
+            EngineConfig::Postgres(config) => Postgres::open(config, opening).await.map(Self::Postgres),
         }
     }
 

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use crate::change::{Applied, ApplyFailure, Change};
 use crate::config::Config;
 use crate::counters::Counters;
-use crate::engine::{EPOCH, Engine, Query, epoch_of};
+use crate::engine::{EPOCH, Engine, Opening, Query, epoch_of};
 use crate::epoch::{EPOCH_POLL, Epoch, EpochKeeper};
 use crate::shared;
 use crate::signals::{Signal, Signals, Subscription};
@@ -43,7 +43,17 @@ impl Drop for Inner {
 impl Store {
     /// Opens the database, migrates it forward, and starts the writer and the polling of the epoch.
     pub async fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, Fault> {
-        let engine = Engine::open(&config.engine, clock.as_ref()).await?;
+        let opening = Opening::Migrating(clock.now());
+        Self::open_with(config, clock, opening).await
+    }
+
+    /// Opens a database that is there and up to date, and changes nothing in opening it.
+    pub async fn open_as_it_is(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, Fault> {
+        Self::open_with(config, clock, Opening::AsItIs).await
+    }
+
+    async fn open_with(config: &Config, clock: Arc<dyn Clock>, opening: Opening) -> Result<Self, Fault> {
+        let engine = Engine::open(&config.engine, opening).await?;
         let (counters, signals) = shared::open(config.redis.as_ref(), &clock)?;
         let keeper = EpochKeeper::new(Arc::clone(&clock));
         let watch = Arc::new(Watch { engine: engine.clone(), keeper, clock });

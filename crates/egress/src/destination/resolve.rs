@@ -111,6 +111,11 @@ impl StaticResolver {
         Self { then: Some(then), ..self }
     }
 
+    /// Whether the map says where this name leads.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.known(name).is_some()
+    }
+
     fn known(&self, name: &str) -> Option<&Vec<IpAddr>> {
         self.names.get(name).or(self.every_other.as_ref())
     }

@@ -3,6 +3,8 @@
 //! JSON lines in, JSON lines out, in order. The judgement is the rooms' own, the same code as the running
 //! gate; here are only its flags.
 
+mod call;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +26,8 @@ const LINE_BYTES: usize = 1024 * 1024;
 pub enum Explain {
     /// Would this URL be called? Reads lines `{"id","url","allow"?,"dns"?}`.
     Url(UrlArgs),
+    /// Would this call be made? Reads lines `{"id","method","connection","path","body"?}`.
+    Call(call::CallArgs),
     /// Would this access token be accepted? Reads lines `{"id","token","jwks"?}`.
     Token(TokenArgs),
 }
@@ -79,6 +83,12 @@ pub async fn run(explain: Explain, console: &mut Console) -> Result<(), Failure>
             while let Some(line) = console.read_line(LINE_BYTES)? {
                 let verdict = run_line(&options, &line).await;
                 console.say(&verdict)?;
+            }
+        }
+        Explain::Call(args) => {
+            let calls = call::Calls::open(&args).await?;
+            while let Some(line) = console.read_line(LINE_BYTES)? {
+                console.say(&calls.explain_line(&line).await)?;
             }
         }
         Explain::Token(args) => {

@@ -20,5 +20,10 @@ pub use patience::Terms;
 pub use reader::{Manners, Strict};
 pub use violation::Violation;
 
+/// Whether the strict reader takes this target, in the form that it passes on.
+pub(crate) fn takes_target(text: &str) -> bool {
+    target::parse(text.as_bytes()).is_some_and(|target| target.path == 0)
+}
+
 #[cfg(test)]
 mod tests;

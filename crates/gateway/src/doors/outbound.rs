@@ -11,7 +11,7 @@ use lockgate_access::template::canonical_path;
 use lockgate_access::{AccessRefusal, Ask};
 use lockgate_egress::span::{Span, Work, method_word};
 use lockgate_egress::{Answer, Body, BoxError, Order, Reply};
-use lockgate_vocabulary::{Arrival, RunId, Stop};
+use lockgate_vocabulary::{Arrival, Refusal, RunId, Stop};
 
 use super::http1::Violation;
 use super::refuse::{Refused, Shown};
@@ -99,13 +99,11 @@ fn order(
     body: Incoming,
     arrival: Arrival,
 ) -> Result<Order, Stop> {
-    let spelled = ascii(path);
-    let path =
-        canonical_path(&spelled).map_err(|parse| AccessRefusal::PathAmbiguous.refuse().detail(parse.to_string()))?;
+    let (path, query) = spell(path, parts.uri.query())?;
     Ok(Order {
         run,
-        ask: Ask { connection: connection.into(), method: parts.method, path: path.into() },
-        query: parts.uri.query().map(|query| ascii(query).into()),
+        ask: Ask { connection: connection.into(), method: parts.method, path },
+        query,
         dry_run: headers::dry_run(&parts.headers)?,
         idempotency_key: headers::idempotency_key(&parts.headers)?,
         respond_async: headers::respond_async(&parts.headers),
@@ -113,6 +111,14 @@ fn order(
         body: Body::streaming(body.map_err(told)),
         arrival,
     })
+}
+
+/// Path and query as they are judged and sent.
+pub(crate) fn spell(path: &str, query: Option<&str>) -> Result<(Box<str>, Option<Box<str>>), Refusal> {
+    let spelled = ascii(path);
+    let path =
+        canonical_path(&spelled).map_err(|parse| AccessRefusal::PathAmbiguous.refuse().detail(parse.to_string()))?;
+    Ok((path.into(), query.map(|query| ascii(query).into())))
 }
 
 /// The text with letters beyond ASCII percent-encoded (RFC 3987 section 3.1).

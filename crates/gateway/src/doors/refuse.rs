@@ -113,7 +113,7 @@ impl Door {
 }
 
 /// The code and status under which a fault is recorded, as callers see them.
-fn naming(fault: &Fault) -> (&'static str, u16) {
+pub(crate) fn naming(fault: &Fault) -> (&'static str, u16) {
     if fault.is_unavailable() { ("gateway.fault.unavailable", 503) } else { ("gateway.fault.internal", 500) }
 }
 

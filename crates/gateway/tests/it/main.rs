@@ -13,6 +13,7 @@ mod call;
 mod callers;
 mod client;
 mod explain;
+mod explain_call;
 mod http1;
 mod issuer;
 mod lifecycle;

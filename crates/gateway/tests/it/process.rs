@@ -13,18 +13,18 @@ use tempfile::TempDir;
 use crate::client::{Answer, Client};
 use crate::world::{VENDOR_HOST, VENDOR_SECRET};
 
-fn lockgate(arguments: &[&str]) -> Output {
+pub fn lockgate(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_lockgate")).args(arguments).stdin(Stdio::null()).output().expect("it runs")
 }
 
-struct Gate {
+pub struct Gate {
     dir: TempDir,
-    operator: String,
+    pub operator: String,
 }
 
 impl Gate {
     /// A folder as `init` makes it, on free ports, in which the vendor's name leads to loopback.
-    fn init() -> Self {
+    pub fn init() -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let gate = dir.path().join("gate");
         let made = lockgate(&["init", &gate.display().to_string(), "--json"]);
@@ -42,15 +42,15 @@ impl Gate {
         this
     }
 
-    fn folder(&self) -> PathBuf {
+    pub fn folder(&self) -> PathBuf {
         self.dir.path().join("gate")
     }
 
-    fn config(&self) -> PathBuf {
+    pub fn config(&self) -> PathBuf {
         self.folder().join("lockgate.toml")
     }
 
-    fn serve(&self) -> Serving {
+    pub fn serve(&self) -> Serving {
         Serving::start(&self.config())
     }
 
@@ -60,10 +60,10 @@ impl Gate {
 }
 
 /// A process that serves.
-struct Serving {
+pub struct Serving {
     child: Child,
-    door: SocketAddr,
-    admin: SocketAddr,
+    pub door: SocketAddr,
+    pub admin: SocketAddr,
 }
 
 impl Serving {
@@ -90,17 +90,17 @@ impl Serving {
         Self { door: address("door"), admin: address("admin"), child }
     }
 
-    fn signal(&self, signal: Signal) {
+    pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a pid")).expect("a pid");
         kill_process(pid, signal).expect("it is there");
     }
 
-    fn wait(mut self) -> Option<i32> {
+    pub fn wait(mut self) -> Option<i32> {
         self.child.wait().expect("it ends").code()
     }
 }
 
-async fn ask(address: SocketAddr, key: &str, method: &str, path: &str, body: Option<Value>) -> Answer {
+pub async fn ask(address: SocketAddr, key: &str, method: &str, path: &str, body: Option<Value>) -> Answer {
     let body = body.map(|body| body.to_string()).unwrap_or_default();
     let typed = if body.is_empty() { "" } else { "Content-Type: application/json\r\n" };
     let mut client = Client::connect(address).await;
@@ -114,7 +114,7 @@ async fn ask(address: SocketAddr, key: &str, method: &str, path: &str, body: Opt
 }
 
 /// A tenant with a connection to the vendor; its operator's and its service's keys.
-async fn furnish(admin: SocketAddr, house: &str, vendor: &Vendor) -> (String, String) {
+pub async fn furnish(admin: SocketAddr, house: &str, vendor: &Vendor) -> (String, String) {
     let make = async |key: &str, path: &str, body: Value| {
         let answer = ask(admin, key, "POST", path, Some(body)).await;
         assert_eq!(answer.status, 201, "{path}: {}", answer.text());

@@ -14,9 +14,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
-use lockgate_vocabulary::{Fault, TenantId, Timestamp};
+use lockgate_vocabulary::{Fault, TenantId};
 
-use super::{Arguments, Outcomes, Query};
+use super::{Arguments, Opening, Outcomes, Query};
 use crate::change::Change;
 use crate::config::{PostgresConfig, RolesConfig};
 use crate::statement::{Reach, Statement};
@@ -52,7 +52,7 @@ struct Shared {
 }
 
 impl Postgres {
-    pub(crate) async fn open(config: &PostgresConfig, now: Timestamp) -> Result<Self, Fault> {
+    pub(crate) async fn open(config: &PostgresConfig, opening: Opening) -> Result<Self, Fault> {
         if !(1..=64).contains(&config.readers) {
             return Err(Fault::broken(CONNECTING, "`readers` must be 1 to 64"));
         }
@@ -60,7 +60,9 @@ impl Postgres {
         if !names.iter().all(|name| (1..=LONGEST_NAME).contains(&name.len())) {
             return Err(Fault::broken(CONNECTING, "the schema and each role have a name of 1 to 63 bytes"));
         }
-        migrate::migrate(config, now).await?;
+        if let Opening::Migrating(now) = opening {
+            migrate::migrate(config, now).await?;
+        }
         let line = Line::of(&config.url, config.password_file.as_deref(), config)?;
         let pool = |role: &str, reads: bool, size: usize| {
             pool(line.with(Session { schema: config.schema.clone(), role: role.to_owned(), reads }), size)

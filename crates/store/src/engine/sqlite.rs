@@ -18,7 +18,7 @@ use lockgate_vocabulary::{Fault, Timestamp};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::{Outcomes, Query};
+use super::{Opening, Outcomes, Query};
 use crate::change::Change;
 use crate::config::SqliteConfig;
 use crate::migrate::{HAD, HISTORY, MIGRATIONS, Migration, REMEMBER, missing};
@@ -51,14 +51,20 @@ pub(crate) struct Sqlite {
 }
 
 impl Sqlite {
-    pub(crate) async fn open(config: &SqliteConfig, now: Timestamp) -> Result<Self, Fault> {
+    pub(crate) async fn open(config: &SqliteConfig, opening: Opening) -> Result<Self, Fault> {
         if !(1..=32).contains(&config.readers) {
             return Err(Fault::broken(OPENING, "`readers` must be 1 to 32"));
         }
         let (path, most_megabytes) = (config.path.clone(), config.most_megabytes);
         let connection = blocking(OPENING, move || {
+            if matches!(opening, Opening::AsItIs) && !path.exists() {
+                return Err(Fault::broken(OPENING, "there is no database yet"));
+            }
             let mut connection = open_to_write(&path)?;
-            migrate(&mut connection, MIGRATIONS, now)?;
+            match opening {
+                Opening::Migrating(now) => migrate(&mut connection, MIGRATIONS, now)?,
+                Opening::AsItIs => demand_migrated(&connection)?,
+            }
             if let Some(megabytes) = most_megabytes {
                 limit_size(&connection, megabytes)?;
             }
@@ -184,6 +190,15 @@ fn migrate(connection: &mut Connection, known: &[Migration], now: Timestamp) -> 
     }
     transaction.pragma_update(None, "application_id", APPLICATION).map_err(failed)?;
     transaction.commit().map_err(failed)
+}
+
+/// Demands that nothing is missing, without making it good.
+fn demand_migrated(connection: &Connection) -> Result<(), Fault> {
+    let had = had(connection).map_err(|error| run::classify(OPENING, error).into_fault(OPENING))?;
+    match missing(MIGRATIONS, &had)? {
+        [] => Ok(()),
+        _ => Err(Fault::broken(OPENING, "the database is of an older version; start the gateway once")),
+    }
 }
 
 fn had(connection: &Connection) -> rusqlite::Result<Vec<(i64, String)>> {

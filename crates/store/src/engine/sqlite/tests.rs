@@ -104,3 +104,18 @@ fn errors_are_told_by_their_codes() {
         assert_eq!(told(code), "broken", "{code}");
     }
 }
+
+#[tokio::test]
+async fn who_only_looks_makes_and_migrates_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let config = SqliteConfig { path: path.clone(), readers: 1, most_megabytes: None };
+    assert!(Sqlite::open(&config, Opening::AsItIs).await.is_err());
+    assert!(!path.exists(), "it was not made");
+    drop(open_to_write(&path).unwrap());
+    assert!(Sqlite::open(&config, Opening::AsItIs).await.is_err(), "it was not migrated");
+    Sqlite::open(&config, Opening::Migrating(now())).await.unwrap().close().await.unwrap();
+    let before = std::fs::read(&path).unwrap();
+    Sqlite::open(&config, Opening::AsItIs).await.unwrap().close().await.unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
