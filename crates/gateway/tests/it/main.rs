@@ -17,6 +17,7 @@ mod explain_call;
 mod http1;
 mod issuer;
 mod lifecycle;
+mod metrics;
 mod nodes;
 mod process;
 mod refused;
