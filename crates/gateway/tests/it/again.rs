@@ -96,23 +96,6 @@ async fn operation(world: &World, key: &str, location: &str) -> Answer {
     call_at(world.door, key, ("GET", location), "", "").await
 }
 
-async fn run_of(world: &World, acme: &Tenant, run: &str) -> Value {
-    over(world, acme, run).await;
-    world.ask(&acme.operator, "GET", &format!("/v1/runs/{run}"), None).await.json()
-}
-
-/// Waits until a run is over. The trail itself is asked, because whoever asks the gateway has a rate.
-async fn over(world: &World, acme: &Tenant, run: &str) {
-    let (tenant, run) = (acme.id.parse().expect("an id"), run.parse().expect("an id"));
-    loop {
-        let found = world.running.rooms.audit.run(tenant, run).await.expect("the trail is read");
-        if found.is_some_and(|run| run.ended.is_some()) {
-            return;
-        }
-        tokio::task::yield_now().await;
-    }
-}
-
 async fn events(world: &World, acme: &Tenant, kind: &str) -> Vec<Value> {
     let told = world.ask(&acme.operator, "GET", "/v1/events?limit=1000", None).await.json();
     let items = told["items"].as_array().expect("items").clone();
@@ -135,7 +118,7 @@ async fn a_read_is_tried_again_and_not_before_the_vendor_wants_it() {
     let answer = call.await.expect("it ran");
     assert_eq!((answer.status, answer.text().as_str()), (200, r#"{"id":1}"#));
     assert_eq!(world.vendor.count(READ), 3);
-    let run = run_of(&world, &acme, answer.header("x-lockgate-run").expect("a run")).await;
+    let run = world.ended(&acme, answer.header("x-lockgate-run").expect("a run")).await;
     assert_eq!(run["attempts"].as_array().map(Vec::len), Some(3), "{run}");
     world.end().await;
 }
@@ -193,7 +176,7 @@ async fn behind_an_operation_the_whole_schedule_goes_by_and_ends() {
 
 /// The operation once it is over.
 async fn ended(world: &World, acme: &Tenant, accepted: &Answer) -> Value {
-    over(world, acme, accepted.header("x-lockgate-run").expect("a run")).await;
+    world.ended(acme, accepted.header("x-lockgate-run").expect("a run")).await;
     loop {
         // Its run has ended, and what came of it is about to be kept.
         let told = operation(world, &acme.service, accepted.header("location").expect("where to ask")).await;
@@ -272,7 +255,7 @@ async fn a_write_that_nobody_answered_is_unknown_and_is_told() {
     let data = &told[0]["data"];
     assert_eq!((&data["run"], &data["outcome"]), (&json!(run), &json!("unknown")), "{data}");
     assert_eq!((&data["code"], &data["connection_name"]), (&json!("egress.answer.timeout"), &json!("pay")));
-    assert_eq!(run_of(&world, &acme, &run).await["outcome"], "unknown");
+    assert_eq!(world.ended(&acme, &run).await["outcome"], "unknown");
     let unknown = world.ask(&acme.operator, "GET", "/v1/runs?outcome=unknown", None).await.json();
     assert_eq!(unknown["items"].as_array().map(Vec::len), Some(1), "{unknown}");
     assert_eq!(world.vendor.count(WRITE), 1, "never repeated");
