@@ -33,6 +33,15 @@ fn credentials(client: &Registered) -> String {
     format!("client_id={}&client_secret={}", client.id, client.secret)
 }
 
+/// An access token of the tenant's service.
+pub async fn issued(world: &World, tenant: &Tenant) -> String {
+    let client = registered(world, tenant).await;
+    let form = format!("grant_type=client_credentials&{}", credentials(&client));
+    let answer = post(world, "/oauth/token", "", &form).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.json()["access_token"].as_str().expect("a token").to_owned()
+}
+
 #[tokio::test]
 async fn a_token_is_issued_used_looked_into_and_revoked() {
     let world = World::start().await;
