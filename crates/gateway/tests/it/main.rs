@@ -17,6 +17,7 @@ mod explain;
 mod explain_call;
 mod http1;
 mod issuer;
+mod killed;
 mod lifecycle;
 mod metrics;
 mod nodes;

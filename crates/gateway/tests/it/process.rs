@@ -34,6 +34,9 @@ impl Gate {
         let text = std::fs::read_to_string(this.config()).expect("there");
         let text = text.replace("127.0.0.1:8443", "127.0.0.1:0").replace("127.0.0.1:8444", "127.0.0.1:0");
         let text = text.replace("format = \"text\"", "format = \"json\"");
+        let text = text
+            .replace("[traffic]", "[traffic]\ncaller_burst = 100000")
+            .replace("caller_per_minute = 6000", "caller_per_minute = 1000000");
         let more = format!(
             "[access]\ndanger_private_networks = [\"127.0.0.0/8\"]\n\
              [egress.destination.danger_static_hosts]\n\"{VENDOR_HOST}\" = [\"127.0.0.1\"]\n"
@@ -54,7 +57,7 @@ impl Gate {
         Serving::start(&self.config())
     }
 
-    fn verify(&self) -> Output {
+    pub fn verify(&self) -> Output {
         lockgate(&["audit", "verify", "--config", &self.config().display().to_string()])
     }
 }
@@ -127,7 +130,10 @@ pub async fn furnish(admin: SocketAddr, house: &str, vendor: &Vendor) -> (String
         "auth": { "placement": "bearer" }, "endpoints": [{ "method": "POST", "path": "/v1/things" }],
     });
     make(&operator, "/v1/providers", spec).await;
-    let settings = json!({ "trust_pem": vendor.authority_pem, "danger_private_networks": ["127.0.0.0/8"] });
+    let settings = json!({
+        "trust_pem": vendor.authority_pem, "danger_private_networks": ["127.0.0.0/8"],
+        "limits": { "per_minute": 1_000_000, "burst": 100_000 },
+    });
     make(&operator, "/v1/connections", json!({ "name": "pay", "provider": "vendor", "spec": settings })).await;
     let credential = json!({ "name": "pay-key", "connection": "pay", "owner": "payments", "secret": VENDOR_SECRET });
     make(&operator, "/v1/credentials", credential).await;
