@@ -12,6 +12,7 @@ mod again;
 mod call;
 mod callers;
 mod client;
+mod disk;
 mod equal;
 mod explain;
 mod explain_call;
