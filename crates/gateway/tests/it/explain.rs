@@ -53,9 +53,9 @@ fn names() -> (TempDir, String) {
     (dir, path)
 }
 
-/// Runs a set of URLs; `member` is the one with the URL.
-fn urls(file: &str, member: &str) {
-    let Some(text) = corpus(&format!("ssrf/{file}.jsonl")) else { return };
+/// Runs a set of URLs; `member` is the one with the URL. How many of them have a verdict, where they are there.
+fn urls(file: &str, member: &str) -> Option<usize> {
+    let text = corpus(&format!("ssrf/{file}.jsonl"))?;
     // Half a surrogate pair is no text; such lines are not JSON for us and are looked at elsewhere.
     let lines: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let ask = |line: &Value| {
@@ -89,8 +89,8 @@ fn urls(file: &str, member: &str) {
             wrong.push(format!("{answer} for {line}"));
         }
     }
-    println!("{file}: {} of {scored} right", scored - wrong.len());
-    assert!(wrong.is_empty() && scored > 0, "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(wrong.is_empty() && scored > 0, "{file}: {} wrong:\n{}", wrong.len(), wrong.join("\n"));
+    Some(scored)
 }
 
 #[test]
@@ -102,7 +102,8 @@ fn every_scored_url_of_the_sets_is_right() {
         ("ip_literals", "input"),
         ("url_pass", "input"),
     ] {
-        urls(file, member);
+        let Some(scored) = urls(file, member) else { continue };
+        println!("{file}: {scored} right");
     }
 }
 

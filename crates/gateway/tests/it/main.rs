@@ -9,6 +9,7 @@
 )]
 
 mod again;
+mod away;
 mod call;
 mod callers;
 mod client;

@@ -1,0 +1,110 @@
+//! A store that goes away: a wall stands between the gateway and PostgreSQL, and is closed. Calls are
+//! refused within the time in which a revocation must hold, and go on once it is open again.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lockgate_testkit::Canned;
+use lockgate_vocabulary::{RunId, SystemClock, SystemEntropy};
+use serde_json::json;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use crate::world::World;
+
+/// Where PostgreSQL is, or a visible line that says that it is not there.
+#[expect(clippy::disallowed_methods, reason = "tests are told by their environment where the servers are")]
+#[expect(clippy::print_stdout, reason = "a test that is skipped must say so")]
+fn postgres() -> Option<String> {
+    let told = std::env::var("LOCKGATE_TEST_POSTGRES").ok();
+    if told.is_none() {
+        println!("skipped: LOCKGATE_TEST_POSTGRES is not set (scripts/services sets it)");
+    }
+    told
+}
+
+/// Passes bytes on while it is open, and cuts every connection while it is not.
+struct Wall {
+    address: SocketAddr,
+    open: Arc<watch::Sender<bool>>,
+}
+
+impl Wall {
+    async fn before(server: String) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let open = Arc::new(watch::Sender::new(true));
+        let told = open.clone();
+        tokio::spawn(async move {
+            while let Ok((near, _)) = listener.accept().await {
+                let mut open = told.subscribe();
+                if *open.borrow() {
+                    let server = server.clone();
+                    tokio::spawn(async move {
+                        tokio::select! {
+                            () = pass(near, &server) => {}
+                            _ = open.wait_for(|open| !open) => {}
+                        }
+                    });
+                }
+            }
+        });
+        Self { address, open }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the wall stands for the way to the server")]
+async fn pass(mut near: TcpStream, server: &str) {
+    if let Ok(mut far) = TcpStream::connect(server).await {
+        drop(tokio::io::copy_bidirectional(&mut near, &mut far).await);
+    }
+}
+
+/// The host and port in a URL.
+fn authority(url: &str) -> String {
+    let (_, rest) = url.split_once("://").expect("a URL");
+    let authority = rest.split(['/', '?']).next().expect("an authority");
+    authority.rsplit('@').next().expect("a host").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_goes_away_refuses_calls_and_comes_back() {
+    let Some(url) = postgres() else { return };
+    let server = authority(&url);
+    let wall = Wall::before(server.clone()).await;
+    let schema = RunId::generate(&SystemClock::new(), &SystemEntropy).to_string();
+    let url = url.replacen(&server, &wall.address.to_string(), 1);
+    let world =
+        World::with(&format!("[store.engine]\nkind = \"postgres\"\nurl = \"{url}\"\nschema = \"t_{schema}\"")).await;
+    let acme = world.tenant("acme").await;
+    world.connection(&acme, "pay").await;
+    world.vendor.answers("GET /v1/things/1", Canned::json(200, "{}"));
+    world.vendor.answers("POST /v1/things", Canned::json(201, "{}"));
+    let read = async || world.read(&acme.service, "/call/pay/v1/things/1").await;
+    let keyed = async || world.call(&acme.service, "POST", "/call/pay/v1/things", "Idempotency-Key: a\r\n", "").await;
+    assert_eq!(read().await.status, 200);
+
+    wall.open.send_replace(false);
+    world.clock.advance(Duration::from_secs(3));
+    let sent = world.vendor.seen().len();
+    for answer in [read().await, keyed().await] {
+        assert_eq!(answer.status, 503, "{}", answer.text());
+        let text = answer.text().to_lowercase();
+        for inner in ["postgres", "sql", "127.0.0.1", "connection refused"] {
+            assert!(!text.contains(inner), "{inner} is told: {text}");
+        }
+    }
+    assert_eq!(world.vendor.seen().len(), sent, "nothing is sent while nobody knows what was revoked");
+    let unready = world.read(&acme.service, "/readyz").await;
+    assert_eq!((unready.status, &unready.json()["checks"]["store"]), (503, &json!(false)));
+    assert_eq!(world.read(&acme.service, "/healthz").await.status, 200);
+
+    wall.open.send_replace(true);
+    world.pass(Duration::from_secs(1)).await;
+    assert_eq!(read().await.status, 200);
+    let first = keyed().await;
+    assert_eq!(first.status, 201, "{}", first.text());
+    assert_eq!(keyed().await.header("idempotent-replayed"), Some("true"));
+    world.end().await;
+}
