@@ -64,7 +64,8 @@ impl Pool {
         Self { shards: std::array::from_fn(|_| Mutex::default()), most_idle, times }
     }
 
-    /// The place for this connection and origin. Where whom to trust has changed, what is there goes.
+    /// The place for this connection and origin. Where whom to trust has changed, what is there goes, and a
+    /// place that was made under settings which have been replaced meanwhile is its call's alone.
     pub(super) fn place(
         &self,
         connection: &Connection,
@@ -83,6 +84,12 @@ impl Pool {
         let lane = shard
             .entry((connection.tenant, connection.id))
             .or_insert_with(|| Lane { settings: Arc::clone(&connection.settings), places: Vec::with_capacity(1) });
+        if !lane.trusts_like(&connection.settings) {
+            return Ok(place);
+        }
+        if let Some(first) = lane.at(target) {
+            return Ok(first);
+        }
         if lane.places.len() < ORIGINS {
             lane.places.push(Arc::clone(&place));
         }
@@ -92,14 +99,13 @@ impl Pool {
     fn find(&self, connection: &Connection, target: &PinnedTarget) -> Option<Arc<Place>> {
         let mut shard = self.shard(connection);
         let lane = shard.get_mut(&(connection.tenant, connection.id))?;
+        if !lane.trusts_like(&connection.settings) {
+            lane.places.clear();
+        }
         if !Arc::ptr_eq(&lane.settings, &connection.settings) {
-            let (old, new) = (&lane.settings, &connection.settings);
-            if old.trust_pem != new.trust_pem || old.pins != new.pins {
-                lane.places.clear();
-            }
             lane.settings = Arc::clone(&connection.settings);
         }
-        lane.places.iter().find(|place| place.is_at(target)).cloned()
+        lane.at(target)
     }
 
     fn shard(&self, connection: &Connection) -> MutexGuard<'_, HashMap<(TenantId, ConnectionId), Lane>> {
@@ -155,6 +161,18 @@ impl Pool {
             shard.values().flat_map(|lane| &lane.places).map(count).sum::<usize>()
         };
         self.shards.iter().map(of_shard).sum()
+    }
+}
+
+impl Lane {
+    /// INVARIANT: every place of a lane was made under settings that trust whom the lane's settings trust.
+    fn trusts_like(&self, settings: &Arc<Settings>) -> bool {
+        let own = &self.settings;
+        Arc::ptr_eq(own, settings) || (own.trust_pem == settings.trust_pem && own.pins == settings.pins)
+    }
+
+    fn at(&self, target: &PinnedTarget) -> Option<Arc<Place>> {
+        self.places.iter().find(|place| place.is_at(target)).cloned()
     }
 }
 
@@ -280,3 +298,6 @@ impl Wired {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
