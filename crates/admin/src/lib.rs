@@ -2,7 +2,8 @@
 //! credentials, runs and the trail are administered.
 //!
 //! [`Admin`] answers requests. In reading order: `admin` (the room as one value), `operator` (who asks),
-//! `input` and `page` (what is asked for), `answer` and [`problem`] (what comes back), `api/<resource>/`
+//! `input` and `page` (what is asked for), `schemas` (tried out before they are
+//! written down), `answer` and [`problem`] (what comes back), `api/<resource>/`
 //! (one endpoint, one file), `openapi` (the document, generated from the same code).
 //!
 //! Not here: any decision. Scopes, tenants and rules are `access`'s and `vault`'s; a handler turns bytes
@@ -17,6 +18,7 @@ mod operator;
 mod page;
 pub mod problem;
 mod refusal;
+mod schemas;
 
 pub use admin::{Admin, AdminBody, Parts};
 pub use openapi::document as openapi_document;

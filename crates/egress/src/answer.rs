@@ -11,6 +11,7 @@ mod fields;
 mod head;
 mod schemas;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -132,7 +133,8 @@ async fn accepted(run: &mut Run, exchange: Exchange) -> Result<Content, Setback>
         return invalid(run, refusal);
     }
     let flow = Flow::new(body, line, most, run);
-    let schema = run.inner.schemas.of(run.grant.endpoint())?.filter(|_| has_body);
+    let inner = Arc::clone(&run.inner);
+    let schema = inner.schemas.of(run.grant.endpoint(), run.grant.caller().tenant()).await?.filter(|_| has_body);
     let kept = run.claim.is_some() || run.operation.is_some();
     let headers = fields::passed(&head, run);
     let up_to = match (&schema, kept) {
@@ -147,12 +149,8 @@ async fn accepted(run: &mut Run, exchange: Exchange) -> Result<Content, Setback>
     run.answered(status.as_u16());
     if let Some(schema) = schema {
         let limits = json::Limits { bytes: up_to, ..json::Limits::default() };
-        if let Err(violations) = schema.check(&first, &limits) {
-            let refusal = violations.into_iter().fold(EgressRefusal::AnswerSchema.refuse(), |refusal, violation| {
-                refusal.violation(violation.pointer, violation.reason)
-            });
-            return Err(Setback::new(Trouble::Invalid, refusal));
-        }
+        let fits = schemas::demand(run, &schema, &first, limits).await;
+        fits.map_err(|stop| Setback::new(Trouble::Invalid, stop))?;
     }
     Ok(Content { status, headers, first, flow })
 }

@@ -4,10 +4,11 @@
 //! body read whole), `idempotency` (whether it was asked before; `replay` gives what was kept),
 //! [`destination`] (where it leads), `run` (its record), `clearance` (all proofs together), `wire` (a line
 //! to the vendor), `request` and `leg` (what is sent, and where its answer leads on to), `answer` (whether
-//! what came back may go on; `echo` masks the credential in it), `retry` (whether it is tried again), `ending` and `reply` (how it ends, and
-//! its way to the caller). Beside it: `dry_run` (all but the deed), `operation` (calls answered later),
-//! `escalation` (outcomes that nobody knows), `errand` (the house's own), [`span`] (what took how long), and
-//! `operator_client` (the command line's way in), [`explain`] (what would be decided).
+//! what came back may go on; `echo` masks the credential in it), `retry` (whether it is tried again),
+//! `ending` and `reply` (how it ends, and its way to the caller). Beside it: `dry_run` (all but the deed),
+//! `operation` (calls answered later), `escalation` (outcomes that nobody knows), `turns` (work that no
+//! call waits behind), `errand` (the house's own), [`span`] (what took how long), `operator_client` (the
+//! command line's way in), [`explain`] (what would be decided).
 //!
 //! Not here: who may call (`access`), how much (`traffic`), the credential itself (`vault`), reading the
 //! caller's request (`gateway`).
@@ -39,6 +40,7 @@ mod retry;
 mod rows;
 mod run;
 pub mod span;
+mod turns;
 mod wire;
 
 pub use config::Config;

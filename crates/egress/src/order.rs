@@ -16,6 +16,7 @@ use lockgate_vocabulary::{Arrival, RunId, Stop};
 
 use crate::alarm::Alarm;
 use crate::egress::Inner;
+use crate::refusal::EgressRefusal;
 
 pub use body::{Body, BoxError};
 use gather::Limits;
@@ -61,6 +62,7 @@ pub(crate) async fn gather(
         Spooler { vault: &inner.parts.vault, dir: &inner.parts.spool_dir, tenant: grant.caller().tenant(), run };
     let body = order.body.gather(limits, spooler, alarm).await?;
     // A call whose answer could not be checked is not made.
-    inner.schemas.of(grant.endpoint())?;
+    let schema = inner.schemas.of(grant.endpoint(), grant.caller().tenant());
+    alarm.race(end, schema).await.map_err(|_| EgressRefusal::AnswerUnchecked)??;
     Ok(Order { body, ..order })
 }

@@ -27,13 +27,16 @@ lockgate_vocabulary::refusals! {
         AnswerSchema = 502, "egress.answer.schema", "The vendor's answer does not follow the schema that the endpoint declares.", "Correct the endpoint's answer.schema, or ask the vendor.";
         AnswerStalled = 504, "egress.answer.stalled", "The vendor stopped in the middle of its answer.", "Try again if repeating the call is safe.";
         AnswerTimeout = 504, "egress.answer.timeout", "The vendor did not answer in time.", "Try again later, or use an endpoint declared as bulk.";
+        AnswerTooCostly = 502, "egress.answer.too_costly", "Checking the vendor's answer against the endpoint's schema would take too much work.", "Ask for less at a time, or make the endpoint's answer.schema simpler: fewer and shorter patterns.";
         AnswerTooLarge = 502, "egress.answer.too_large", "The vendor's answer is too large.", "Ask for less at a time, or raise the endpoint's answer.most_bytes.";
         AnswerTruncated = 502, "egress.answer.truncated", "The vendor's answer ended too early.", "Try again if repeating the call is safe.";
+        AnswerUnchecked = 503, "egress.answer.unchecked", "The answer could not be checked against the endpoint's schema in time.", "Send fewer calls with large answers at once, or make the endpoint's answer.schema simpler.";
         AnswerUpgrade = 502, "egress.answer.upgrade", "The vendor wants to go on in another protocol.", "Call an endpoint that answers in HTTP.";
         BodyBroken = 400, "egress.body.broken", "The request body ended too early.", "Send the whole body.";
         BodyStalled = 400, "egress.body.stalled", "The request body did not come in time.", "Send the body without long pauses.";
         BodyTooLarge = 413, "egress.body.too_large", "The request body is too large.", "Send at most 10 MB, or 100 MB where the endpoint is declared as bulk.";
         CallerGone = 400, "egress.caller.gone", "The caller went away before the answer was complete.", "Keep the connection open until the answer is complete.";
+        EndpointSchema = 503, "egress.endpoint.schema", "The endpoint's answer.schema cannot be used.", "Have the provider or connection written anew; that answer says what is wrong with the schema.";
         HostInternal = 403, "egress.host.internal", "The host's name belongs to a private network.", "Use the vendor's public name; for a system of your own list its network under danger_private_networks.";
         HostInvalid = 400, "egress.host.invalid", "The host is not a well-formed DNS name or address.", "Write a DNS name without a trailing dot, with labels of 1 to 63 letters, digits, hyphens and underscores.";
         HostLookalike = 400, "egress.host.lookalike", "The host is written in characters that programs read differently.", "Write the host in lower case in its ASCII form (xn--…).";

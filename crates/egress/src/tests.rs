@@ -12,4 +12,4 @@ mod redirects;
 mod retries;
 mod two;
 mod unknown;
-mod world;
+pub(crate) mod world;

@@ -19,8 +19,8 @@ const USES_MOST: usize = 256;
 /// Media types of one answer.
 const MEDIA_TYPES_MOST: usize = 16;
 
-/// Bytes of one answer's schema.
-const SCHEMA_BYTES: usize = 256 * 1024;
+/// Bytes of one answer's schema. Whether it holds, who compiles schemas says.
+const SCHEMA_BYTES: usize = 64 * 1024;
 
 /// What a connection or provider declares, the most exact template first.
 pub(crate) fn endpoints(specs: Vec<EndpointSpec>, at: &str, wrong: &mut Violations) -> Arc<[Arc<Endpoint>]> {
@@ -77,7 +77,7 @@ fn answer(spec: &AnswerSpec, at: &str, wrong: &mut Violations) {
     let Some(schema) = &spec.schema else { return };
     let object = schema.is_object() || schema.is_boolean();
     let small = schema.to_string().len() <= SCHEMA_BYTES;
-    wrong.check(object && small, format!("{at}/schema"), "a JSON Schema of at most 256 KiB");
+    wrong.check(object && small, format!("{at}/schema"), "a JSON Schema of at most 64 KiB");
 }
 
 fn is_media_type(text: &str) -> bool {

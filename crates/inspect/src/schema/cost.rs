@@ -2,7 +2,8 @@
 //!
 //! The parts of a schema form a graph: a part leads to the parts in it and to what its `$ref` names. The
 //! cost of a part is one and the cost of all it leads to, so a part that is named twice counts twice, as
-//! it does when a value is judged. A graph with a circle has no such cost.
+//! it does when a value is judged. A graph with a circle has no such cost. Patterns are counted beside the
+//! parts, because compiling one takes as long as compiling hundreds of parts.
 
 use std::collections::HashMap;
 
@@ -18,6 +19,8 @@ const DEPTH: usize = 32;
 const FOLLOWED: usize = 96;
 /// Parts once every reference is followed.
 const PARTS: u64 = 10_000;
+/// Patterns once every reference is followed.
+const PATTERNS: u64 = 64;
 
 /// The version of JSON Schema that is spoken here.
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
@@ -31,13 +34,39 @@ const NAMES: &[&str] = &["dependencies", "dependentSchemas", "patternProperties"
 /// Members that lead elsewhere in ways that no bound could be found for, or to other documents.
 const BANNED: &[&str] = &["$anchor", "$dynamicAnchor", "$dynamicRef", "$id", "$recursiveAnchor", "$recursiveRef"];
 
+/// Members that cost more than one look at each node of a value.
+const HEAVY: &[&str] = &["multipleOf", "unevaluatedItems", "unevaluatedProperties", "uniqueItems"];
+
+/// How large a schema is once every reference is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Its parts, the values of an `enum` among them.
+    pub parts: u64,
+    /// Its patterns, the names in `patternProperties` among them.
+    pub patterns: u64,
+    /// Whether no part costs more than one look at each node of a value.
+    pub(super) plain: bool,
+}
+
+impl Size {
+    const ONE: Self = Self { parts: 1, patterns: 0, plain: true };
+
+    fn with(self, other: Self) -> Self {
+        Self {
+            parts: self.parts.saturating_add(other.parts),
+            patterns: self.patterns.saturating_add(other.patterns),
+            plain: self.plain && other.plain,
+        }
+    }
+}
+
 /// Demands that the schema is small, stays within itself and does not contain itself.
-pub(super) fn check(schema: &Value) -> Result<(), SchemaFlaw> {
+pub(super) fn check(schema: &Value) -> Result<Size, SchemaFlaw> {
     if !is_shallow(schema, DEPTH) || schema.to_string().len() > BYTES {
         return Err(SchemaFlaw::TooLarge);
     }
     let mut walk = Walk { root: schema, costs: HashMap::new() };
-    walk.cost(schema, Role::Schema, FOLLOWED).map(drop)
+    walk.cost(schema, Role::Schema, FOLLOWED)
 }
 
 fn is_shallow(value: &Value, levels: usize) -> bool {
@@ -57,14 +86,27 @@ enum Role {
     Names,
 }
 
+/// What a part costs without those that it leads to.
+fn own(part: &Value, role: Role) -> Size {
+    let (Value::Object(members), Role::Schema) = (part, role) else { return Size::ONE };
+    let named = members.get("patternProperties").and_then(Value::as_object).map_or(0, |names| names.len() as u64);
+    let values =
+        |name| members.get(name).and_then(Value::as_array).map_or(0, |values: &Vec<Value>| values.len() as u64);
+    Size {
+        parts: 1 + values("enum"),
+        patterns: named + u64::from(members.get("pattern").is_some_and(Value::is_string)),
+        plain: !members.keys().any(|name| HEAVY.contains(&name.as_str())),
+    }
+}
+
 struct Walk<'a> {
     root: &'a Value,
     /// What parts cost, by where they lie in memory and how they are read; `None` while one is looked at.
-    costs: HashMap<(*const Value, Role), Option<u64>>,
+    costs: HashMap<(*const Value, Role), Option<Size>>,
 }
 
 impl<'a> Walk<'a> {
-    fn cost(&mut self, part: &'a Value, role: Role, levels: usize) -> Result<u64, SchemaFlaw> {
+    fn cost(&mut self, part: &'a Value, role: Role, levels: usize) -> Result<Size, SchemaFlaw> {
         let place = (std::ptr::from_ref(part), role);
         match self.costs.get(&place) {
             Some(Some(known)) => return Ok(*known),
@@ -73,11 +115,11 @@ impl<'a> Walk<'a> {
             None => {}
         }
         self.costs.insert(place, None);
-        let mut cost = 1u64;
+        let mut cost = own(part, role);
         for (next, role) in self.leads_to(part, role)? {
-            cost = cost.saturating_add(self.cost(next, role, levels - 1)?);
+            cost = cost.with(self.cost(next, role, levels - 1)?);
         }
-        if cost > PARTS {
+        if cost.parts > PARTS || cost.patterns > PATTERNS {
             return Err(SchemaFlaw::TooLarge);
         }
         self.costs.insert(place, Some(cost));

@@ -9,7 +9,11 @@ fn compiled(schema: Value) -> Schema {
 }
 
 fn violations(schema: &Schema, text: &str) -> Vec<(String, String)> {
-    let found = schema.check(text.as_bytes(), &json::Limits::default()).err().unwrap_or_default();
+    let found = match schema.check(text.as_bytes(), &json::Limits::default()) {
+        Ok(()) => Vec::new(),
+        Err(Misfit::Violations(found)) => found,
+        Err(Misfit::TooCostly) => panic!("too costly"),
+    };
     found.into_iter().map(|violation| (violation.pointer, violation.reason)).collect()
 }
 
@@ -170,6 +174,96 @@ fn patterns_run_in_linear_time() {
     // What only backtracking can match is no pattern here.
     assert!(matches!(Schema::compile(&json!({"pattern": "^(?=a)b"})), Err(SchemaFlaw::Invalid(_))));
     assert!(matches!(Schema::compile(&json!({"pattern": "(a{1000}){1000}"})), Err(SchemaFlaw::Invalid(_))));
+}
+
+/// The texts that `[xX]*x[xX]{n}[0-9]` finds hardest: no memory holds all sets of states that it can be in.
+fn mixed(bytes: usize) -> String {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let letter = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        if state & 1 == 0 { 'x' } else { 'X' }
+    };
+    std::iter::repeat_with(letter).take(bytes).collect()
+}
+
+fn many(patterns: usize) -> Value {
+    let each = (0..patterns).map(|number| json!({"pattern": format!("[xX]*x[xX]{{{}}}[0-9]", 40 + number % 20)}));
+    let forms: Vec<Value> = each.chain([json!({})]).collect();
+    json!({"type": "array", "items": {"anyOf": forms}})
+}
+
+#[test]
+fn patterns_are_few_and_small() {
+    assert!(Schema::compile(&many(64)).is_ok());
+    assert_eq!(Schema::compile(&many(65)).err(), Some(SchemaFlaw::TooLarge));
+    let names: serde_json::Map<_, _> = (0..65).map(|number| (format!("^{number}$"), json!(true))).collect();
+    assert_eq!(Schema::compile(&json!({"patternProperties": names})).err(), Some(SchemaFlaw::TooLarge));
+    let named = json!({"$ref": "#/$defs/id"});
+    let often = json!({"$defs": {"id": {"pattern": "^a$"}}, "prefixItems": vec![named; 65]});
+    assert_eq!(Schema::compile(&often).err(), Some(SchemaFlaw::TooLarge), "followed references count");
+    assert!(matches!(Schema::compile(&json!({"pattern": "\\p{L}{200}"})), Err(SchemaFlaw::Invalid(_))));
+}
+
+#[test]
+fn work_is_counted_before_it_is_done() {
+    let limits = json::Limits::default();
+    let schema = compiled(many(64));
+    let value = |bytes| json!([mixed(bytes)]).to_string();
+    // A text that would keep a processor busy for minutes is refused in no time.
+    assert_eq!(schema.check(value(60_000).as_bytes(), &limits), Err(Misfit::TooCostly));
+    assert_eq!(schema.check_light(value(60_000).as_bytes(), &limits), None);
+    assert_eq!(schema.check_light(value(2).as_bytes(), &limits), Some(Ok(())));
+    // What a pattern sees is bounded, however cheap the pattern is.
+    let cheap = compiled(json!({"pattern": "^a"}));
+    assert_eq!(cheap.check(json!("a".repeat(65_536)).to_string().as_bytes(), &limits), Ok(()));
+    assert_eq!(cheap.check(json!("a".repeat(65_537)).to_string().as_bytes(), &limits), Err(Misfit::TooCostly));
+    let names = compiled(json!({"patternProperties": {"^a": true}}));
+    assert_eq!(names.check(json!({"a".repeat(65_537): 1}).to_string().as_bytes(), &limits), Err(Misfit::TooCostly));
+}
+
+#[test]
+fn usual_answers_are_light_and_large_ones_pass() {
+    let limits = json::Limits::default();
+    let schema = compiled(json!({"type": "array", "items": customer().0.source.clone()}));
+    let row = json!({"id": "cus_1234567890", "balance": 7, "kind": "person", "tags": ["a", "b"]});
+    let page = serde_json::to_vec(&vec![row.clone(); 100]).expect("JSON");
+    assert_eq!(schema.check_light(&page, &limits), Some(Ok(())));
+    let bulk = serde_json::to_vec(&vec![row; 5_000]).expect("JSON");
+    assert_eq!((schema.check_light(&bulk, &limits), schema.check(&bulk, &limits)), (None, Ok(())));
+    let wrong = json!(vec![json!({"id": 1}); 20_000]).to_string();
+    let Err(Misfit::Violations(told)) = schema.check(wrong.as_bytes(), &limits) else { panic!("it fits") };
+    assert_eq!((told.len(), told[0].pointer.as_str()), (1, ""), "too many places to tell them");
+}
+
+#[test]
+fn every_costly_keyword_is_counted() {
+    let limits = json::Limits::default();
+    let text = |value: &Value| value.to_string().into_bytes();
+    let deep = |levels: usize, inner: Value, wrap: fn(Value) -> Value| (0..levels).fold(inner, |inner, _| wrap(inner));
+    let numbers = text(&json!((0..70_000).map(|number| f64::from(number) + 0.5).collect::<Vec<_>>()));
+    let object: serde_json::Map<_, _> = (0..5_000).map(|number| (format!("m{number}"), json!(number))).collect();
+    let object = text(&Value::Object(object));
+    let wide: Vec<Value> = (0..4_000).map(|number| json!({"const": number})).collect();
+    let nested = text(&deep(30, json!(vec![1; 90_000]), |inner| json!([inner])));
+    for (schema, value) in [
+        (json!({"items": {"multipleOf": 1e-300}}), &numbers),
+        (json!({"items": {"enum": (0..5_000).collect::<Vec<_>>()}}), &numbers),
+        (json!({"items": {"anyOf": wide}}), &numbers),
+        (
+            deep(
+                4,
+                json!({"additionalProperties": {"type": "string"}}),
+                |inner| json!({"anyOf": [inner, {}], "unevaluatedProperties": {"type": "integer"}}),
+            ),
+            &object,
+        ),
+        (deep(30, json!({"uniqueItems": true}), |inner| json!({"uniqueItems": true, "items": inner})), &nested),
+    ] {
+        let schema = compiled(schema);
+        assert_eq!(schema.check(value, &limits), Err(Misfit::TooCostly), "{}", schema.0.source);
+    }
 }
 
 #[test]

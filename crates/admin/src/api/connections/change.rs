@@ -4,9 +4,11 @@ use crate::admin::Parts;
 use crate::answer::Answer;
 use crate::input::{Input, Named};
 use crate::operator::Operator;
+use crate::schemas;
 use axum::Json;
 use axum::extract::State;
 use lockgate_access::registry::{ChangeConnection, ConnectionRecord};
+use lockgate_access::scope::Scope;
 use std::sync::Arc;
 
 /// The connection as it is now.
@@ -25,5 +27,8 @@ pub(crate) async fn change(
     Named(id): Named,
     Input(change): Input<ChangeConnection>,
 ) -> Answer<Json<ConnectionRecord>> {
+    operator.may(&parts.access, Scope::ConnectionsWrite)?;
+    let endpoints = change.spec.as_ref().and_then(|spec| spec.endpoints.as_deref());
+    schemas::demand(endpoints.unwrap_or_default(), "/spec/endpoints").await?;
     Ok(Json(operator.registry(&parts.access).change_connection(&id, change).await?))
 }

@@ -4,8 +4,10 @@ use crate::admin::Parts;
 use crate::answer::{Answer, Created};
 use crate::input::Input;
 use crate::operator::Operator;
+use crate::schemas;
 use axum::extract::State;
 use lockgate_access::registry::{ConnectionRecord, NewConnection};
+use lockgate_access::scope::Scope;
 use std::sync::Arc;
 
 /// The connection that was made.
@@ -22,5 +24,8 @@ pub(crate) async fn create(
     operator: Operator,
     Input(new): Input<NewConnection>,
 ) -> Answer<Created<ConnectionRecord>> {
+    operator.may(&parts.access, Scope::ConnectionsWrite)?;
+    let endpoints = new.spec.endpoints.as_deref();
+    schemas::demand(endpoints.unwrap_or_default(), "/spec/endpoints").await?;
     Ok(Created(operator.registry(&parts.access).create_connection(new).await?))
 }

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use lockgate_access::registry::ProviderRecord;
+use lockgate_access::scope::Scope;
 use lockgate_access::spec::ProviderSpec;
 
 use crate::admin::Parts;
 use crate::answer::Answer;
 use crate::input::{Input, Named};
 use crate::operator::Operator;
+use crate::schemas;
 
 /// The provider as it is now.
 #[utoipa::path(
@@ -28,5 +30,7 @@ pub(crate) async fn change(
     Named(id): Named,
     Input(spec): Input<ProviderSpec>,
 ) -> Answer<Json<ProviderRecord>> {
+    operator.may(&parts.access, Scope::ProvidersWrite)?;
+    schemas::demand(&spec.endpoints, "/endpoints").await?;
     Ok(Json(operator.registry(&parts.access).change_provider(&id, spec).await?))
 }

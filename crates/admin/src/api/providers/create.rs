@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use lockgate_access::registry::ProviderRecord;
+use lockgate_access::scope::Scope;
 use lockgate_access::spec::ProviderSpec;
 
 use crate::admin::Parts;
 use crate::answer::{Answer, Created};
 use crate::input::Input;
 use crate::operator::Operator;
+use crate::schemas;
 
 /// The provider that was added.
 #[utoipa::path(
@@ -25,5 +27,7 @@ pub(crate) async fn create(
     operator: Operator,
     Input(spec): Input<ProviderSpec>,
 ) -> Answer<Created<ProviderRecord>> {
+    operator.may(&parts.access, Scope::ProvidersWrite)?;
+    schemas::demand(&spec.endpoints, "/endpoints").await?;
     Ok(Created(operator.registry(&parts.access).create_provider(spec).await?))
 }

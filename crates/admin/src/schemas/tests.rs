@@ -1,0 +1,31 @@
+//! What does not hold is named by its place.
+
+use serde_json::json;
+
+use super::*;
+
+fn wrong(schemas: &[Value]) -> Vec<(String, String)> {
+    let schemas: Vec<_> = schemas.iter().cloned().enumerate().collect();
+    tried(&schemas, "/endpoints").into_iter().map(|each| (each.pointer, each.reason)).collect()
+}
+
+#[test]
+fn schemas_that_hold_pass() {
+    assert_eq!(wrong(&[json!(true), json!({"pattern": "^a$"}), json!({"type": "object"})]), []);
+}
+
+#[test]
+fn each_that_does_not_hold_is_named() {
+    let found = wrong(&[json!({"type": "strin"}), json!({}), json!({"$ref": "#"})]);
+    let places: Vec<_> = found.iter().map(|(pointer, _)| pointer.as_str()).collect();
+    assert_eq!(places, ["/endpoints/0/answer/schema", "/endpoints/2/answer/schema"]);
+}
+
+#[test]
+fn schemas_that_are_too_much_together_are_not_compiled() {
+    let patterns: Vec<Value> = (0..60).map(|number| json!({"pattern": format!("^{number}$")})).collect();
+    let schema = json!({"prefixItems": patterns});
+    assert_eq!(wrong(&vec![schema.clone(); 8]), []);
+    let found = wrong(&vec![schema; 9]);
+    assert_eq!((found.len(), found[0].0.as_str()), (1, "/endpoints"));
+}

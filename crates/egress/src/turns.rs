@@ -1,0 +1,65 @@
+//! Work that keeps a processor busy: off the threads that carry calls, a few at a time, and never more than
+//! a share of them for one tenant.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use lockgate_vocabulary::{Fault, TenantId};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+
+/// Tenants that are remembered before those that wait for nothing are forgotten.
+const REMEMBERED: usize = 1_024;
+
+/// The places in which such work is done.
+pub(crate) struct Turns {
+    all: Arc<Semaphore>,
+    each: usize,
+    tenants: Mutex<HashMap<TenantId, Arc<Semaphore>>>,
+}
+
+impl Turns {
+    /// So many places, of which one tenant has so many at the most.
+    pub(crate) fn new(all: usize, each: usize) -> Self {
+        Self { all: Arc::new(Semaphore::new(all)), each, tenants: Mutex::default() }
+    }
+
+    /// One place for each processor, of which half are one tenant's at the most; two at the least.
+    pub(crate) fn of_machine() -> Self {
+        let processors = std::thread::available_parallelism().map_or(2, |count| count.get().max(2));
+        Self::new(processors, processors / 2)
+    }
+
+    /// Waits for a turn of the tenant's and has it done. Whoever stops waiting loses the turn, but work that
+    /// has begun keeps its place until it is over.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        tenant: TenantId,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Fault> {
+        let places = self.places(tenant).await.map_err(|error| Fault::broken("waiting for a turn", error))?;
+        let done = tokio::task::spawn_blocking(move || {
+            let done = work();
+            drop(places);
+            done
+        });
+        done.await.map_err(|error| Fault::broken("working beside the calls", error))
+    }
+
+    /// The tenant's own first, so that its others do not stand in everybody's line.
+    async fn places(&self, tenant: TenantId) -> Result<(OwnedSemaphorePermit, OwnedSemaphorePermit), AcquireError> {
+        let own = self.of_tenant(tenant).acquire_owned().await?;
+        Ok((own, Arc::clone(&self.all).acquire_owned().await?))
+    }
+
+    fn of_tenant(&self, tenant: TenantId) -> Arc<Semaphore> {
+        let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        if tenants.len() >= REMEMBERED {
+            // Who waits or works holds another handle.
+            tenants.retain(|_, own| Arc::strong_count(own) > 1);
+        }
+        Arc::clone(tenants.entry(tenant).or_insert_with(|| Arc::new(Semaphore::new(self.each))))
+    }
+}
+
+#[cfg(test)]
+mod tests;
