@@ -7,7 +7,8 @@
 //!
 //! INVARIANT: an acknowledged entry is on the disk. After any failed write or sync nothing more is
 //! written to this log by this process: what a failed sync left in the cache is not known, and a second
-//! sync of the same file may claim success.
+//! sync of the same file may claim success. A segment that cannot be begun for want of a descriptor or of
+//! room is another matter: nothing was written, so it is tried again, and what waits is refused meanwhile.
 
 use std::fs::{self, File};
 use std::io;
@@ -72,6 +73,8 @@ pub(crate) struct Shared {
     pub(crate) latest: Mutex<Option<Arc<str>>>,
     sound: AtomicBool,
     stalled: AtomicBool,
+    /// Whether the next segment cannot be begun at the moment.
+    short: AtomicBool,
     /// When the write that is under way began, on the clock's own count, in microseconds and never 0;
     /// 0 if none is.
     writing_since: AtomicU64,
@@ -102,6 +105,7 @@ impl Shared {
             latest: Mutex::new(parts.latest),
             sound: AtomicBool::new(true),
             stalled: AtomicBool::new(false),
+            short: AtomicBool::new(false),
             writing_since: AtomicU64::new(0),
             #[cfg(test)]
             trouble: Arc::default(),
@@ -140,7 +144,8 @@ impl Shared {
 
     /// Whether entries can be made durable as far as anybody knows.
     pub(crate) fn is_sound(&self) -> bool {
-        self.sound.load(Ordering::Acquire) && !self.stalled.load(Ordering::Acquire)
+        let held_up = self.stalled.load(Ordering::Acquire) || self.short.load(Ordering::Acquire);
+        self.sound.load(Ordering::Acquire) && !held_up
     }
 
     /// Ends the log's use by this process: everything that waits and everything that comes is refused.
@@ -149,6 +154,25 @@ impl Shared {
             tracing::error!(doing, %error, "the audit log cannot be written any more; new calls are refused");
         }
         self.queue.abandon();
+    }
+
+    /// Notes that the next segment cannot be begun at the moment.
+    pub(crate) fn lacks(&self, error: &io::Error) {
+        if !self.short.swap(true, Ordering::AcqRel) {
+            tracing::error!(%error, "the next audit segment cannot be begun; new calls are refused until it can");
+        }
+    }
+
+    /// Notes that it was begun after all.
+    pub(crate) fn lacks_nothing(&self) {
+        if self.short.swap(false, Ordering::AcqRel) {
+            tracing::info!("the next audit segment was begun; calls are served again");
+        }
+    }
+
+    /// Whether the next segment is ready.
+    pub(crate) fn is_next_ready(&self) -> bool {
+        locked(&self.ready_segment).is_some()
     }
 
     pub(crate) fn has_failed(&self) -> bool {
@@ -162,7 +186,7 @@ impl Shared {
     /// is written to it afterwards would stand in no directory.
     pub(crate) fn following(&self, segment: &Segment, segment_bytes: u64) -> io::Result<Segment> {
         let mut ready = locked(&self.ready_segment);
-        segment.following(&self.dir, ready.take(), segment_bytes)
+        segment.following(&self.dir, &mut ready, segment_bytes)
     }
 
     /// A new file to be made ready as the next segment; none if one is ready already.

@@ -126,7 +126,7 @@ impl Audit {
             index: found.index.clone(),
             recent: Vec::new(),
         };
-        let dir = LogDir::at(&config.dir);
+        let dir = LogDir::held(&config.dir).map_err(|error| Fault::broken("opening the audit directory", error))?;
         let node = config.node.as_str().into();
         let queue = Queue::new(config.queue_entries, config.linger());
         let shared = Arc::new(Shared::new(Parts { dir, node, clock, entropy, core, queue, latest, lock }));
@@ -234,8 +234,9 @@ impl Audit {
         outbox::house_step(self.shared(), deed)
     }
 
-    /// Whether the log can be written. False once a write failed, until the process starts anew, and
-    /// while one does not come back: every new call is refused.
+    /// Whether the log can be written. False once a write failed, until the process starts anew; while
+    /// one does not come back; and while there is no descriptor or room for the next segment. Every new
+    /// call is refused then.
     pub fn is_sound(&self) -> bool {
         self.shared().is_sound()
     }

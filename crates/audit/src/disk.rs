@@ -16,6 +16,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::entry::LINE_BYTES;
 
@@ -24,61 +25,73 @@ const READ_BYTES: usize = 256 * 1024;
 
 /// The directory of a log.
 #[derive(Debug, Clone)]
-pub(crate) struct LogDir(PathBuf);
+pub(crate) struct LogDir {
+    path: PathBuf,
+    /// Held open by whoever writes, so that making a name durable never wants for a descriptor.
+    held: Option<Arc<File>>,
+}
 
 impl LogDir {
     /// The directory as it is.
     pub(crate) fn at(path: &Path) -> Self {
-        Self(path.to_owned())
+        Self { path: path.to_owned(), held: None }
+    }
+
+    /// The directory as it is, held open.
+    pub(crate) fn held(path: &Path) -> io::Result<Self> {
+        Ok(Self { path: path.to_owned(), held: Some(Arc::new(File::open(path)?)) })
     }
 
     /// The directory, made for its owner alone if it is not there.
     pub(crate) fn made(path: &Path) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-        Ok(Self(path.to_owned()))
+        Self::held(path)
     }
 
     pub(crate) fn segment(&self, number: u32) -> PathBuf {
-        self.0.join(segment_name(number))
+        self.path.join(segment_name(number))
     }
 
     pub(crate) fn index(&self, number: u32) -> PathBuf {
-        self.0.join(format!("{number:08}.idx"))
+        self.path.join(format!("{number:08}.idx"))
     }
 
     pub(crate) fn tiles(&self, level: usize) -> PathBuf {
-        self.0.join(format!("tiles-{level}"))
+        self.path.join(format!("tiles-{level}"))
     }
 
     pub(crate) fn checkpoints(&self) -> PathBuf {
-        self.0.join("checkpoints")
+        self.path.join("checkpoints")
     }
 
     pub(crate) fn state(&self) -> PathBuf {
-        self.0.join("state")
+        self.path.join("state")
     }
 
     pub(crate) fn next(&self) -> PathBuf {
-        self.0.join("next.tmp")
+        self.path.join("next.tmp")
     }
 
     pub(crate) fn torn(&self, index: u64) -> PathBuf {
-        self.0.join(format!("torn-{index}"))
+        self.path.join(format!("torn-{index}"))
     }
 
     pub(crate) fn lock(&self) -> PathBuf {
-        self.0.join("lock")
+        self.path.join("lock")
     }
 
     /// Makes the names in the directory durable.
     pub(crate) fn sync(&self) -> io::Result<()> {
-        File::open(&self.0)?.sync_all()
+        match &self.held {
+            Some(held) => held.sync_all(),
+            None => File::open(&self.path)?.sync_all(),
+        }
     }
 
     /// How many segments there are. They are numbered from 0 without a gap.
     pub(crate) fn segments(&self) -> io::Result<u32> {
         let mut numbers = Vec::new();
-        for file in fs::read_dir(&self.0)? {
+        for file in fs::read_dir(&self.path)? {
             let name = file?.file_name();
             let number = name.to_str().and_then(|name| name.strip_suffix(".log")).filter(|stem| stem.len() == 8);
             numbers.extend(number.and_then(|stem| stem.parse::<u32>().ok()));
@@ -106,6 +119,14 @@ impl LogDir {
 /// What a segment is called.
 pub(crate) fn segment_name(number: u32) -> String {
     format!("{number:08}.log")
+}
+
+/// Whether the machine lacks for the moment what a file is made of: a descriptor or room on the disk.
+/// Where nothing was written yet, that is no doubt about what was, and it is worth trying again.
+pub(crate) fn is_for_now(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let lacks = [Errno::MFILE, Errno::NFILE, Errno::NOSPC, Errno::DQUOT];
+    error.raw_os_error().is_some_and(|code| lacks.iter().any(|known| known.raw_os_error() == code))
 }
 
 /// Options that give a new file to its owner alone.

@@ -6,7 +6,8 @@ use std::os::unix::fs::FileExt;
 
 use crate::disk::{LogDir, owner_only};
 
-/// How much of the first segment is made ready while the node starts.
+/// How much of a segment is made ready where it is wanted at once: at the first start, and where a
+/// segment is full before the next one is ready.
 const FIRST_BYTES: u64 = 4 * 1024 * 1024;
 
 /// How much is filled at once, so that a checkpoint need not wait long for the disk.
@@ -37,10 +38,7 @@ impl Segment {
     pub(crate) fn first(dir: &LogDir, segment_bytes: u64) -> io::Result<Self> {
         let mut file = owner_only().write(true).create_new(true).open(dir.segment(0))?;
         let capacity = segment_bytes.min(FIRST_BYTES);
-        let mut filled = 0;
-        while filled < capacity {
-            filled += fill(&mut file, capacity - filled)?;
-        }
+        fill_whole(&mut file, capacity)?;
         file.sync_all()?;
         dir.sync()?;
         Ok(Self::with(file, 0, 0, 0, capacity))
@@ -54,18 +52,28 @@ impl Segment {
         Ok(Self::with(file, number, offset, lines, capacity))
     }
 
-    /// The segment behind this one: the one that was made ready, or else a fresh file that grows.
-    pub(crate) fn following(&self, dir: &LogDir, ready: Option<File>, segment_bytes: u64) -> io::Result<Self> {
+    /// The segment behind this one: the one that was made ready, or else a fresh and shorter one. Where
+    /// it cannot be begun, nothing has changed: what is ready stays so, and no file has its name.
+    pub(crate) fn following(&self, dir: &LogDir, ready: &mut Option<File>, segment_bytes: u64) -> io::Result<Self> {
+        #[cfg(test)]
+        self.trouble.strike_turn()?;
         let number = self.number + 1;
         let path = dir.segment(number);
-        let (file, capacity) = match ready {
-            Some(file) => {
+        let (file, capacity) = match ready.as_ref().map(File::metadata).transpose()? {
+            Some(known) => {
                 std::fs::rename(dir.next(), &path)?;
-                let capacity = file.metadata()?.len();
-                (file, capacity)
+                (ready.take(), known.len())
             }
-            None => (owner_only().write(true).create_new(true).open(&path)?, segment_bytes),
+            None => {
+                let capacity = segment_bytes.min(FIRST_BYTES);
+                let mut file = owner_only().write(true).create_new(true).open(&path)?;
+                let filled = fill_whole(&mut file, capacity).and_then(|()| file.sync_all());
+                // A disk that is full is found here, where no entry stands yet.
+                filled.inspect_err(|_| _ = std::fs::remove_file(&path))?;
+                (Some(file), capacity)
+            }
         };
+        let file = file.ok_or_else(|| io::Error::other("a segment that was ready is gone"))?;
         dir.sync()?;
         let next = Self::with(file, number, 0, 0, capacity);
         #[cfg(test)]
@@ -122,6 +130,14 @@ impl Segment {
         self.trouble.strike()?;
         self.file.sync_data()
     }
+}
+
+fn fill_whole(file: &mut File, bytes: u64) -> io::Result<()> {
+    let mut filled = 0;
+    while filled < bytes {
+        filled += fill(file, bytes - filled)?;
+    }
+    Ok(())
 }
 
 /// Appends zeros, at most one step and at most so many. Gives how many.

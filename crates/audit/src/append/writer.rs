@@ -13,6 +13,7 @@ use super::segment::Segment;
 use super::{Draft, Shared, locked};
 use crate::chain::sha256;
 use crate::checkpoint::Checkpoint;
+use crate::disk::is_for_now;
 use crate::entry::emit::{self, Envelope};
 use crate::ledger::Mark;
 use crate::state::{Kept, Place};
@@ -43,6 +44,11 @@ pub(crate) struct Writer {
     buffered: u64,
     /// Who waits for what is in the buffer.
     waiting: Vec<oneshot::Sender<()>>,
+    /// What nobody waits for and has no place while the next segment cannot be begun: the ends of runs
+    /// that are open, so there are no more than those.
+    held: Vec<Draft>,
+    /// Whether the next segment could not be begun.
+    short: bool,
     /// Bytes written since the last sync.
     unsynced: u64,
     /// The size that the last checkpoint covers.
@@ -79,6 +85,8 @@ impl Writer {
             buffer: Vec::with_capacity(64 * 1024),
             buffered: 0,
             waiting: Vec::new(),
+            held: Vec::new(),
+            short: false,
             unsynced: 0,
             signed: begin.signed,
             asked: false,
@@ -104,13 +112,18 @@ impl Writer {
     /// Writes all that was asked for at once. Gives how many waited for it.
     fn group(&mut self, batch: &mut Vec<Command>) -> io::Result<usize> {
         let mut waited = 0;
+        self.resume()?;
         for command in batch.drain(..) {
             match command {
-                Command::Append(draft, done) => {
-                    self.append(draft)?;
-                    waited += usize::from(done.is_some());
-                    self.waiting.extend(done);
-                }
+                Command::Append(draft, done) => match (self.append(draft)?, done) {
+                    (None, done) => {
+                        waited += usize::from(done.is_some());
+                        self.waiting.extend(done);
+                    }
+                    (Some(draft), None) => self.held.push(draft),
+                    // Dropping `done` refuses it.
+                    (Some(_), Some(_)) => {}
+                },
                 Command::Checkpoint(done) => self.checkpoint(done)?,
             }
             if self.buffer.len() >= GROUP_BYTES {
@@ -124,8 +137,29 @@ impl Writer {
         Ok(waited)
     }
 
-    /// Gives an entry its place and puts it into the buffer.
-    fn append(&mut self, draft: Draft) -> io::Result<()> {
+    /// Tries again to begin the segment that could not be begun, and appends what was held for it.
+    fn resume(&mut self) -> io::Result<()> {
+        if !self.short || !self.turn()? {
+            return Ok(());
+        }
+        for draft in std::mem::take(&mut self.held) {
+            let back = self.append(draft)?;
+            self.held.extend(back);
+        }
+        Ok(())
+    }
+
+    /// Gives an entry its place and puts it into the buffer; gives it back where there is no place now.
+    fn append(&mut self, draft: Draft) -> io::Result<Option<Draft>> {
+        if self.short {
+            return Ok(Some(draft));
+        }
+        if let Mark::Closed(run) = draft.mark
+            && !locked(&self.shared.core).ledger.open.contains_key(&run)
+        {
+            // What opened the run was refused its place, so the run never was.
+            return Ok(None);
+        }
         let next = locked(&self.shared.core).ledger.next(draft.tenant);
         self.line.clear();
         self.line.push(0);
@@ -143,8 +177,8 @@ impl Writer {
         let leaf = sha256(&self.line);
         // The newline takes the place of the byte that marks a leaf.
         let bytes = self.line.len() as u64;
-        if !self.segment.fits(self.buffer.len() as u64 + bytes) {
-            self.turn()?;
+        if !self.segment.fits(self.buffer.len() as u64 + bytes) && !self.turn()? {
+            return Ok(Some(draft));
         }
         let offset = self.segment.offset() + self.buffer.len() as u64;
         let mut core = locked(&self.shared.core);
@@ -156,7 +190,7 @@ impl Writer {
         self.buffer.extend_from_slice(self.line.get(1..).unwrap_or_default());
         self.buffer.push(b'\n');
         self.buffered += 1;
-        Ok(())
+        Ok(None)
     }
 
     /// Writes the buffer, syncs where somebody waits (or `must`), and tells them.
@@ -180,17 +214,36 @@ impl Writer {
             // Whoever waited may have gone; the entry stays.
             _ = done.send(());
         }
-        if !self.asked && self.segment.is_half_full() {
-            self.asked = self.jobs.send(Job::Prepare).is_ok();
+        if !self.asked {
+            self.ask_for_next();
         }
         Ok(())
     }
 
-    /// Begins the next segment. What is in the buffer still goes into this one.
-    fn turn(&mut self) -> io::Result<()> {
+    /// Has the next segment made ready once it is time. Asking again does no harm: where it failed, it is
+    /// tried again with each checkpoint.
+    fn ask_for_next(&mut self) {
+        if self.segment.is_half_full() && !self.shared.is_next_ready() {
+            self.asked = self.jobs.send(Job::Prepare).is_ok();
+        }
+    }
+
+    /// Begins the next segment. What is in the buffer still goes into this one. False where the machine
+    /// lacks what it takes: nothing was written to it, so it may be tried again.
+    fn turn(&mut self) -> io::Result<bool> {
         self.commit(true)?;
+        let next = match self.shared.following(&self.segment, self.segment_bytes) {
+            Ok(next) => next,
+            Err(error) if is_for_now(&error) => {
+                self.shared.lacks(&error);
+                self.short = true;
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        };
+        self.short = false;
+        self.shared.lacks_nothing();
         self.asked = false;
-        let next = self.shared.following(&self.segment, self.segment_bytes)?;
         let full = std::mem::replace(&mut self.segment, next);
         let mut core = locked(&self.shared.core);
         let index = Arc::new(std::mem::take(&mut core.index));
@@ -199,7 +252,7 @@ impl Writer {
         core.recent.push((full.number(), Arc::clone(&index)));
         drop(core);
         self.turned = true;
-        self.ask(Job::Sealed(full.number(), index))
+        self.ask(Job::Sealed(full.number(), index)).map(|()| true)
     }
 
     fn ask(&self, job: Job) -> io::Result<()> {
@@ -212,8 +265,11 @@ impl Writer {
             return done.map_or(Ok(()), |done| self.ask(Job::Settled(done)));
         }
         let told = locked(&self.shared.core).ledger.heads_told();
-        self.append(self.shared.draft(None, Mark::Plain, emit::heads(&told)))?;
+        if self.append(self.shared.draft(None, Mark::Plain, emit::heads(&told)))?.is_some() {
+            return Ok(());
+        }
         self.commit(true)?;
+        self.ask_for_next();
         let (size, root) = {
             let core = locked(&self.shared.core);
             (core.ledger.size(), core.ledger.root())
@@ -242,6 +298,10 @@ impl Writer {
             let files: io::Result<Vec<File>> = tiles.write().and_then(|()| tiles.files());
             match files {
                 Ok(files) => self.ask(Job::State(state, files))?,
+                // The hashes are written; only the handles to make them durable with are wanting.
+                Err(error) if is_for_now(&error) && tiles.write().is_ok() => {
+                    tracing::warn!(%error, "the audit log's state was not kept; the next start takes longer");
+                }
                 Err(error) => give_up(&mut self.tiles, &error),
             }
         }
@@ -250,7 +310,10 @@ impl Writer {
 
     /// Ends the log in good order.
     fn finish(&mut self) -> io::Result<()> {
-        self.append(self.shared.draft(None, Mark::Plain, emit::stopped()))?;
+        self.resume()?;
+        if self.append(self.shared.draft(None, Mark::Plain, emit::stopped()))?.is_some() {
+            return Err(io::Error::other("the next segment cannot be begun"));
+        }
         self.checkpoint(None)?;
         self.keep_state(true)
     }

@@ -120,6 +120,42 @@ async fn after_a_failed_sync_everything_is_refused_until_the_next_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_segment_that_cannot_be_begun_now_is_begun_later_and_nothing_is_lost() {
+    let scene = Scene::with_segments_of(8 * 1024);
+    let (audit, _) = scene.open().await;
+    let actor = actor(1);
+    let before = audit.open_run(facts(&actor, run(1))).await.expect("opened");
+    audit.shared().trouble.lack();
+    let mut number = 2;
+    let stop = loop {
+        match audit.open_run(facts(&actor, run(number))).await {
+            Ok(opened) => opened.close(closing()),
+            Err(stop) => break stop,
+        }
+        number += 1;
+    };
+    assert_eq!(code(&stop), AuditRefusal::Unavailable.info().code);
+    assert!(!audit.is_sound() && !audit.shared().has_failed(), "it is short of something, not broken");
+    let lines = scene.lines().len();
+    before.close(closing());
+    assert_eq!(code(&audit.refused(refused(None)).await.expect_err("short")), "audit.unavailable");
+    until(|| scene.clock.sleepers() == 1).await;
+    scene.clock.advance(Duration::from_secs(1));
+    until(|| scene.clock.sleepers() == 1 && audit.waiting() == 0).await;
+    assert_eq!(scene.lines().len(), lines, "nothing is written as long as it lacks");
+    audit.shared().trouble.end();
+    scene.clock.advance(Duration::from_secs(1));
+    until(|| audit.is_sound()).await;
+    audit.open_run(facts(&actor, run(1_000))).await.expect("opened again").close(closing());
+    audit.shutdown().await.expect("ended");
+    let report = scene.verify();
+    assert!(report.is_sound(), "{report}");
+    assert_eq!(report.open_runs, 0, "the end that came meanwhile was held");
+    let refused = run(number).to_string();
+    assert!(!scene.lines().iter().any(|line| line.contains(&refused)), "what was refused never was");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_full_queue_refuses_and_says_when_to_come_again() {
     let mut scene = Scene::new();
     scene.config.queue_entries = 2;

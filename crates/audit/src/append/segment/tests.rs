@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::*;
+use crate::disk::is_for_now;
 
 const FAILS: u8 = 1;
 const HANGS: u8 = 2;
+const LACKS: u8 = 3;
 
 /// What is wrong with the disk.
 #[derive(Debug, Default)]
@@ -21,8 +23,19 @@ impl Trouble {
         self.0.store(HANGS, Ordering::Release);
     }
 
+    /// No segment can be begun.
+    pub(crate) fn lack(&self) {
+        self.0.store(LACKS, Ordering::Release);
+    }
+
     pub(crate) fn end(&self) {
         self.0.store(0, Ordering::Release);
+    }
+
+    /// What the beginning of a segment meets.
+    pub(super) fn strike_turn(&self) -> io::Result<()> {
+        let lacks = self.0.load(Ordering::Acquire) == LACKS;
+        if lacks { Err(rustix::io::Errno::MFILE.into()) } else { Ok(()) }
     }
 
     /// What a sync meets.
@@ -69,12 +82,18 @@ fn the_next_segment_is_the_one_that_was_made_ready() {
     let place = tempfile::tempdir().expect("a directory");
     let dir = LogDir::at(place.path());
     let first = Segment::first(&dir, 4_096).expect("made");
-    let mut ready = owner_only().write(true).create(true).truncate(true).open(dir.next()).expect("made");
-    assert_eq!(fill(&mut ready, 5_000).expect("filled"), 5_000);
-    let second = first.following(&dir, Some(ready), 9_000).expect("begun");
+    let mut made = owner_only().write(true).create(true).truncate(true).open(dir.next()).expect("made");
+    assert_eq!(fill(&mut made, 5_000).expect("filled"), 5_000);
+    let mut ready = Some(made);
+    first.trouble.lack();
+    assert!(is_for_now(&first.following(&dir, &mut ready, 9_000).expect_err("it lacks a descriptor")));
+    assert!(ready.is_some() && dir.next().exists(), "what is ready stays so");
+    first.trouble.end();
+    let second = first.following(&dir, &mut ready, 9_000).expect("begun");
+    assert!(ready.is_none());
     assert!(second.fits(5_000) && !second.fits(5_001));
     assert!(!dir.next().exists());
-    let third = second.following(&dir, None, 9_000).expect("begun");
+    let third = second.following(&dir, &mut None, 9_000).expect("begun");
     assert_eq!((third.number(), third.fits(9_000), third.fits(9_001)), (2, true, false));
     assert_eq!(dir.segments().expect("three"), 3);
 }
