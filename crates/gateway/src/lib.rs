@@ -9,6 +9,7 @@ pub mod assemble;
 pub mod chance;
 pub mod commands;
 pub mod config;
+pub mod descriptors;
 pub mod doors;
 pub mod keys;
 pub mod manual;

@@ -10,7 +10,8 @@ use lockgate_vocabulary::Fault;
 use tokio::task::JoinHandle;
 
 use crate::assemble::{self, Rooms, Seams, StartFailure};
-use crate::config::{Config, ConfigProblem, Role};
+use crate::config::{Config, ConfigProblem, Listen, Role};
+use crate::descriptors;
 use crate::doors::Door;
 use crate::doors::http1::Manners;
 use crate::serve::{House, Socket};
@@ -37,8 +38,9 @@ impl Running {
     /// Opens every room and every socket that the configuration's roles call for.
     pub async fn start(config: &Config, seams: &Seams) -> Result<Self, StartFailure> {
         // Sockets first: a port that is taken is found before anything is written.
-        let door = bind(config, Role::Door, "door").await?;
-        let admin = bind(config, Role::Admin, "admin").await?;
+        let (door, admin) = descriptors::fitted(&config.door, &config.admin, descriptors::limit());
+        let door = bind(config, Role::Door, "door", &door).await?;
+        let admin = bind(config, Role::Admin, "admin", &admin).await?;
         let rooms = assemble::assemble(config, seams).await?;
         let (stopper, stopping) = shutdown::channel();
         let house = House {
@@ -90,11 +92,15 @@ impl Running {
     }
 }
 
-async fn bind(config: &Config, role: Role, name: &'static str) -> Result<Option<(Socket, SocketAddr)>, ConfigProblem> {
+async fn bind(
+    config: &Config,
+    role: Role,
+    name: &'static str,
+    listen: &Listen,
+) -> Result<Option<(Socket, SocketAddr)>, ConfigProblem> {
     if !config.has(role) {
         return Ok(None);
     }
-    let listen = if role == Role::Admin { &config.admin } else { &config.door };
     let socket = Socket::bind(name, listen).await?;
     let address = socket
         .address()

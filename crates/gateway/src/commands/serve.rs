@@ -7,6 +7,7 @@ use clap::Args;
 use super::Failure;
 use crate::assemble::Seams;
 use crate::config::{Config, Role};
+use crate::descriptors;
 use crate::running::Running;
 use crate::shutdown::Signals;
 use crate::telemetry;
@@ -31,6 +32,9 @@ pub async fn run(args: Serve) -> Result<(), Failure> {
     telemetry::start_logs(&config.telemetry)?;
     if let Err(error) = forbid_dumps() {
         tracing::warn!(%error, "core dumps could not be switched off; a dump would hold secrets");
+    }
+    if let Err(error) = descriptors::raise() {
+        tracing::warn!(%error, "the limit of file descriptors could not be raised");
     }
     for key in &config.dangers {
         tracing::warn!(key, "this setting weakens the gateway");

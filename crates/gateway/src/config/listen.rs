@@ -39,7 +39,8 @@ pub(super) struct RawListen {
     certificate_file: Option<PathBuf>,
     /// The private key, PEM.
     key_file: Option<PathBuf>,
-    /// Connections at the same time; 10,000 by default.
+    /// Connections at the same time; 10,000 by default. Those of both listeners get half of the
+    /// process's file descriptors at the most.
     most_connections: Option<u32>,
     /// Connections of one peer at the same time; 1,024 by default.
     most_connections_per_peer: Option<u32>,

@@ -71,12 +71,21 @@ pub struct Serving {
 
 impl Serving {
     fn start(config: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_lockgate"))
-            .args(["serve", "--config"])
-            .arg(config)
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("it starts");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lockgate"));
+        command.args(["serve", "--config"]).arg(config);
+        Self::told(command)
+    }
+
+    /// The same where the process may have so many file descriptors.
+    fn start_with(config: &Path, descriptors: u32) -> Self {
+        let mut command = Command::new("sh");
+        let script = format!("ulimit -n {descriptors}; exec \"$0\" serve --config \"$1\"");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_lockgate")]).arg(config);
+        Self::told(command)
+    }
+
+    fn told(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("it starts");
         let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
         let told = loop {
             let line = lines.next().expect("it says that it serves").expect("text");
@@ -201,6 +210,43 @@ async fn the_root_key_is_demanded_and_must_be_the_right_one() {
     std::fs::remove_file(gate.folder().join("checkpoint.key")).expect("there");
     let (code, told) = serve();
     assert!(code == Some(2) && told.contains("audit.checkpoint_key_file"), "{code:?} {told}");
+}
+
+#[tokio::test]
+async fn idle_connections_do_not_use_up_the_descriptors_of_the_house() {
+    let gate = Gate::init();
+    let vendor = Vendor::start(VENDOR_HOST).await;
+    let serving = Serving::start_with(&gate.config(), 160);
+    let (_, service) = furnish(serving.admin, &gate.operator, &vendor).await;
+    vendor.on("POST /v1/things", Behaviour::Answer(Canned::json(201, "{}")));
+    // One caller is in before the crowd comes; the crowd is larger than all descriptors.
+    let mut client = Client::connect(serving.door).await;
+    let mut crowd = Vec::new();
+    for _ in 0..400 {
+        crowd.push(Client::connect(serving.door).await);
+        crowd.push(Client::connect(serving.admin).await);
+    }
+    for number in 0..3_u8 {
+        client
+            .send(format!(
+                "POST /call/pay/v1/things HTTP/1.1\r\nHost: gate\r\nX-Api-Key: {service}\r\nContent-Length: 2\r\n\r\n{{}}"
+            ))
+            .await;
+        let answer = client.answer().await.expect("an answer");
+        assert_eq!(answer.status, 201, "call {number}: {}", answer.text());
+    }
+    drop(crowd);
+    let ready = loop {
+        let mut client = Client::connect(serving.door).await;
+        client.send("GET /readyz HTTP/1.1\r\nHost: gate\r\n\r\n").await;
+        if let Some(answer) = client.answer().await {
+            break answer;
+        }
+    };
+    assert_eq!(ready.status, 200, "{}", ready.text());
+    serving.signal(Signal::TERM);
+    assert_eq!(serving.wait(), Some(0));
+    assert!(gate.verify().status.success());
 }
 
 #[test]
