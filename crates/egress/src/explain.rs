@@ -79,7 +79,8 @@ impl CallExplainer {
         if question.body_bytes > most {
             return Err(at("gather")(EgressRefusal::BodyTooLarge.into()));
         }
-        self.schemas.of(&allowed.endpoint).map_err(|fault| at("gather")(fault.into()))?;
+        let tenant = allowed.connection.tenant;
+        self.schemas.of(&allowed.endpoint, tenant).await.map_err(at("gather"))?;
         self.vet(&allowed.connection).await.map_err(at("vet"))?;
         let prefix = &allowed.connection.base.prefix;
         request::target(prefix, &question.ask.path, question.query).map(drop).map_err(at("send"))
