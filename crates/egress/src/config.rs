@@ -27,6 +27,10 @@ pub struct Config {
     pub most_idle: usize,
     /// Bytes of an answer that are kept for a repeated idempotency key; 1 MiB by default.
     pub kept_answer_bytes: usize,
+    /// Calls that go on behind an operation at once on this node, for each tenant; 256 by default.
+    pub operations_per_tenant: u32,
+    /// Bytes of request bodies that are on disk at once on this node, for each tenant; 1 GiB by default.
+    pub spool_bytes_per_tenant: u64,
     /// Certificates (PEM) of the authorities that those come from whom the house's own errands ask, such as
     /// an issuer inside the operator's network; the system's by default.
     pub errand_ca_file: Option<PathBuf>,
@@ -47,6 +51,8 @@ impl Default for Config {
             age_seconds: 600,
             most_idle: 64,
             kept_answer_bytes: 1024 * 1024,
+            operations_per_tenant: 256,
+            spool_bytes_per_tenant: 1024 * 1024 * 1024,
             errand_ca_file: None,
             danger_allow_http_errands: false,
             danger_errand_networks: Vec::new(),

@@ -19,6 +19,7 @@ use crate::operation::{self, OperationStatus};
 use crate::order::Order;
 use crate::refusal::EgressRefusal;
 use crate::rows;
+use crate::share::Shares;
 use crate::span::Spans;
 use crate::wire::Wire;
 
@@ -62,6 +63,10 @@ pub(crate) struct Inner {
     pub(crate) kept_answer_bytes: usize,
     pub(crate) wire: Wire,
     pub(crate) schemas: Schemas,
+    /// Operations that tenants have going on.
+    pub(crate) operations: Arc<Shares>,
+    /// Bytes of tenants' bodies that are spooled.
+    pub(crate) spooled: Arc<Shares>,
 }
 
 impl Egress {
@@ -69,7 +74,10 @@ impl Egress {
     pub fn new(config: &Config, parts: Parts) -> Self {
         let wire = Wire::new(config, Arc::clone(&parts.clock));
         let (times, kept_answer_bytes) = (config.times(), config.kept_answer_bytes);
-        Self { inner: Arc::new(Inner { parts, times, kept_answer_bytes, wire, schemas: Schemas::new() }) }
+        let operations = Shares::new(config.operations_per_tenant.into());
+        let spooled = Shares::new(config.spool_bytes_per_tenant);
+        let schemas = Schemas::new();
+        Self { inner: Arc::new(Inner { parts, times, kept_answer_bytes, wire, schemas, operations, spooled }) }
     }
 
     /// Starts what the room does by itself: closing idle connections, ending operations whose node is

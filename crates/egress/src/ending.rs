@@ -38,9 +38,18 @@ pub(crate) async fn deliver(mut run: Box<Run>, proofs: Proofs, content: Content,
 
 /// The end of a run that is not tried again.
 pub(crate) async fn give_up(mut run: Box<Run>, proofs: Proofs, setback: Setback, verdict: Verdict) -> Reply {
-    if let (Verdict::Later(wait), true) = (verdict, run.order.respond_async && run.operation.is_none()) {
+    let wanted = run.order.respond_async && run.operation.is_none();
+    if let Verdict::Later(wait) = verdict
+        && wanted
+        && operation::may_wait(&run, wait)
+    {
         drop(proofs.passage);
-        return operation::accept(run, proofs.permit, wait).await;
+        let place = run.inner.operations.take(run.grant.caller().tenant(), 1);
+        let Some(place) = place else {
+            let refusal = EgressRefusal::OperationTooMany.refuse().retry_after(wait);
+            return refused(run, proofs.permit, refusal.into()).await;
+        };
+        return operation::accept(run, proofs.permit, wait, place).await;
     }
     let Setback { trouble, mut stop, exchange, .. } = setback;
     if run.is_doubtful() {

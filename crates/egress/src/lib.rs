@@ -7,8 +7,8 @@
 //! what came back may go on; `echo` masks the credential in it), `retry` (whether it is tried again),
 //! `ending` and `reply` (how it ends, and its way to the caller). Beside it: `dry_run` (all but the deed),
 //! `operation` (calls answered later), `escalation` (outcomes that nobody knows), `turns` (work that no
-//! call waits behind), `errand` (the house's own), [`span`] (what took how long), `operator_client` (the
-//! command line's way in), [`explain`] (what would be decided).
+//! call waits behind), `share` (what one tenant may hold), `errand` (the house's own), [`span`] (what took
+//! how long), `operator_client` (the command line's way in), [`explain`] (what would be decided).
 //!
 //! Not here: who may call (`access`), how much (`traffic`), the credential itself (`vault`), reading the
 //! caller's request (`gateway`).
@@ -39,6 +39,7 @@ mod request;
 mod retry;
 mod rows;
 mod run;
+mod share;
 pub mod span;
 mod turns;
 mod wire;

@@ -3,7 +3,8 @@
 //! The node that accepted an operation carries it on and holds it by a lease. Its run stays open all the
 //! while, so there is one record of it. Where the node dies the lease runs out, and another node ends the
 //! operation: as interrupted where nothing was under way, as unknown where a write may have been sent.
-//! Nobody sends it a second time, because nobody else knows what was sent.
+//! Nobody sends it a second time, because nobody else knows what was sent. It ends before its idempotency
+//! key could be forgotten, and a tenant has so many going on at once: each holds a task and its body.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +29,9 @@ use crate::idempotency::KEPT_FOR;
 use crate::kept::Kept;
 use crate::refusal::EgressRefusal;
 use crate::reply::{Answer, Reply, ReplyBody};
+use crate::retry::LONGEST_SAID;
 use crate::run::Run;
+use crate::share::Share;
 use crate::{replay, rows};
 
 /// Where operations are polled.
@@ -85,9 +88,15 @@ struct Sketch {
 pub(crate) struct Held {
     tenant: TenantId,
     operation: OperationId,
+    until: Duration,
 }
 
 impl Held {
+    /// Until when its last attempt has to have begun, on the clock's count.
+    pub(crate) fn until(&self) -> Duration {
+        self.until
+    }
+
     /// Says where it is, and holds it until the next step is over. Where that fails it is carried on all
     /// the same: at worst another node ends it as interrupted while its run says what came of it.
     pub(crate) async fn renew(&self, inner: &Inner, state: &'static str, tries: u8, wait: Duration) {
@@ -136,11 +145,17 @@ impl Held {
     }
 }
 
-/// Lets a run go on in the background; the reply tells where to ask for it.
-pub(crate) async fn accept(mut run: Box<Run>, permit: Permit, wait: Duration) -> Reply {
+/// Whether a run may wait so long in the background: no longer than any vendor is obeyed, and not until its
+/// idempotency key could be forgotten.
+pub(crate) fn may_wait(run: &Run, wait: Duration) -> bool {
+    wait <= LONGEST_SAID && run.alarm.now().saturating_add(wait) <= run.last_until()
+}
+
+/// Lets a run go on in the background, in this place of its tenant's; the reply tells where to ask for it.
+pub(crate) async fn accept(mut run: Box<Run>, permit: Permit, wait: Duration, place: Share) -> Reply {
     let inner = Arc::clone(&run.inner);
     let operation = OperationId::generate(&*inner.parts.clock, &*inner.parts.entropy);
-    let held = Held { tenant: run.grant.caller().tenant(), operation };
+    let held = Held { tenant: run.grant.caller().tenant(), operation, until: run.last_until() };
     let accepted = accepted(operation, run.id(), wait);
     let row = insertion(&run, held, wait);
     if let Err(fault) = insert(&inner, row).await {
@@ -159,7 +174,11 @@ pub(crate) async fn accept(mut run: Box<Run>, permit: Permit, wait: Duration) ->
     run.operation = Some(held);
     run.count_retry();
     let id = run.id();
-    tokio::spawn(carry_on(run, held, permit, wait));
+    let going_on = carry_on(run, held, permit, wait);
+    tokio::spawn(async move {
+        going_on.await;
+        drop(place);
+    });
     Reply { run: id, permit, replayed: false, outcome: accepted }
 }
 
@@ -227,7 +246,9 @@ fn carry_on(mut run: Box<Run>, held: Held, permit: Permit, wait: Duration) -> Bo
         let reply = loop {
             match readmit(&run.inner, &run.grant).await {
                 Ok(proofs) => break pursue(run, proofs).await,
-                Err(Stop::Refused(refusal)) if refusal.wait().is_some() && held_back < HELD_BACK => {
+                Err(Stop::Refused(refusal))
+                    if held_back < HELD_BACK && refusal.wait().is_some_and(|wait| may_wait(&run, wait)) =>
+                {
                     held_back += 1;
                     run.pause(refusal.wait().unwrap_or(wait)).await;
                 }

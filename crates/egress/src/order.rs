@@ -58,11 +58,11 @@ pub(crate) async fn gather(
     let run = order.run;
     let most_bytes = if grant.endpoint().bulk { BULK_BODY_BYTES } else { BODY_BYTES };
     let limits = Limits { most_bytes, stall: inner.times.stall, end };
-    let spooler =
-        Spooler { vault: &inner.parts.vault, dir: &inner.parts.spool_dir, tenant: grant.caller().tenant(), run };
+    let (parts, tenant) = (&inner.parts, grant.caller().tenant());
+    let spooler = Spooler { vault: &parts.vault, dir: &parts.spool_dir, tenant, run, spooled: &inner.spooled };
     let body = order.body.gather(limits, spooler, alarm).await?;
     // A call whose answer could not be checked is not made.
-    let schema = inner.schemas.of(grant.endpoint(), grant.caller().tenant());
+    let schema = inner.schemas.of(grant.endpoint(), tenant);
     alarm.race(end, schema).await.map_err(|_| EgressRefusal::AnswerUnchecked)??;
     Ok(Order { body, ..order })
 }

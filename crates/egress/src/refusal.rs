@@ -33,6 +33,7 @@ lockgate_vocabulary::refusals! {
         AnswerUnchecked = 503, "egress.answer.unchecked", "The answer could not be checked against the endpoint's schema in time.", "Send fewer calls with large answers at once, or make the endpoint's answer.schema simpler.";
         AnswerUpgrade = 502, "egress.answer.upgrade", "The vendor wants to go on in another protocol.", "Call an endpoint that answers in HTTP.";
         BodyBroken = 400, "egress.body.broken", "The request body ended too early.", "Send the whole body.";
+        BodySpoolFull = 429, "egress.body.spool_full", "The tenant's large request bodies that wait to be sent take too much space.", "Wait for the time in Retry-After; send fewer large bodies at once.";
         BodyStalled = 400, "egress.body.stalled", "The request body did not come in time.", "Send the body without long pauses.";
         BodyTooLarge = 413, "egress.body.too_large", "The request body is too large.", "Send at most 10 MB, or 100 MB where the endpoint is declared as bulk.";
         CallerGone = 400, "egress.caller.gone", "The caller went away before the answer was complete.", "Keep the connection open until the answer is complete.";
@@ -53,6 +54,7 @@ lockgate_vocabulary::refusals! {
         NameTimeout = 504, "egress.name.timeout", "The host's name was not resolved in time.", "Try again; check the name servers if it stays.";
         NameUnresolved = 502, "egress.name.unresolved", "The host's name has no address.", "Check the connection's base URL and the name servers.";
         OperationInterrupted = 503, "egress.operation.interrupted", "The gateway that made the call stopped before it was finished.", "Nothing was left half done at the vendor; send the call again.";
+        OperationTooMany = 429, "egress.operation.too_many", "The tenant has too many operations going on.", "Wait for the time in Retry-After, or for an operation to end.";
         OperationUnknown = 403, "egress.operation.unknown", "There is no such operation that you may see.", "Check the id; operations are kept for 24 hours, for who started them.";
         OutcomeUnknown = 504, "egress.outcome.unknown", "Nobody knows whether the vendor did it.", "Look at the vendor's state before you repeat it; an operator has been told.";
         RedirectDowngrade = 502, "egress.redirect.downgrade", "The vendor redirected from an encrypted to an unencrypted address.", "Ask the vendor to redirect to https.";

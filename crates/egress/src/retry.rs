@@ -13,8 +13,8 @@ const FIRST: Duration = Duration::from_secs(1);
 /// The longest wait of the schedule.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// The longest wait that a vendor may ask for before the call is given up.
-const LONGEST_SAID: Duration = Duration::from_secs(3_600);
+/// The longest wait that a vendor may ask for before the call is given up, whoever waits for it.
+pub(crate) const LONGEST_SAID: Duration = Duration::from_secs(3_600);
 
 /// Time that an attempt is thought to take at the least.
 const LEAST_ATTEMPT: Duration = Duration::from_millis(250);
@@ -62,8 +62,8 @@ pub(crate) struct Progress {
     pub(crate) allowed: u8,
     /// How long the vendor asked to wait.
     pub(crate) said: Option<Duration>,
-    /// Time that is left for the whole call; none where it goes on in the background.
-    pub(crate) left: Option<Duration>,
+    /// Time that is left: for the whole call, or in the background until its key could be forgotten.
+    pub(crate) left: Duration,
     /// How long the attempt took that has just ended.
     pub(crate) took: Duration,
 }
@@ -95,7 +95,7 @@ pub(crate) fn judge(trouble: Trouble, repeatable: Repeatable, progress: Progress
         return if said.is_zero() { Verdict::Never } else { Verdict::Later(said) };
     }
     let ends = wait.saturating_add(progress.took.max(LEAST_ATTEMPT));
-    let fits = progress.left.is_none_or(|left| ends <= left);
+    let fits = ends <= progress.left;
     if fits && said <= LONGEST_SAID { Verdict::Again(wait) } else { Verdict::Later(wait) }
 }
 

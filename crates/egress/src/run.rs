@@ -14,6 +14,7 @@ use http::HeaderValue;
 use lockgate_access::Grant;
 use lockgate_access::spec::Operation;
 use lockgate_audit::{AttemptFacts, Closing, Opened, Outcome};
+use lockgate_vocabulary::limit::BULK_CALL_TIME;
 use lockgate_vocabulary::{Fault, RunId, SpanId, Timestamp, TraceContext};
 
 use crate::alarm::Alarm;
@@ -21,7 +22,7 @@ use crate::call::call_time;
 use crate::echo::Lent;
 use crate::egress::Inner;
 use crate::escalation::{Doubt, escalate};
-use crate::idempotency::Claim;
+use crate::idempotency::{Claim, KEPT_FOR};
 use crate::operation::Held;
 use crate::order::{Body, Order};
 use crate::refusal::EgressRefusal;
@@ -224,12 +225,12 @@ impl Run {
 
     /// Whether it is tried again. Counts the retry where it is.
     pub(crate) fn retry(&mut self, trouble: Trouble, said: Option<Duration>) -> Verdict {
-        let left = self.end.saturating_sub(self.alarm.now());
+        let end = self.operation.map_or(self.end, |held| held.until());
         let progress = Progress {
             made: self.retries,
             allowed: self.grant.connection().settings.retries,
             said,
-            left: self.operation.is_none().then_some(left),
+            left: end.saturating_sub(self.alarm.now()),
             took: self.took(),
         };
         let keyed = self.order.idempotency_key.is_some();
@@ -263,6 +264,12 @@ impl Run {
             held.renew(&self.inner, "waiting", self.retries, wait).await;
         }
         self.inner.parts.clock.sleep(wait).await;
+    }
+
+    /// Until when it may go on in the background: so long before its idempotency key could be forgotten that
+    /// no attempt is under way then, and nobody sends it a second time beside it.
+    pub(crate) fn last_until(&self) -> Duration {
+        self.started.saturating_add(KEPT_FOR).saturating_sub(BULK_CALL_TIME * 2)
     }
 
     /// Retries made so far.

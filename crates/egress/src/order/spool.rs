@@ -13,15 +13,22 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use aws_lc_rs::digest;
 use bytes::Bytes;
 use lockgate_vault::{StreamOpener, StreamSealer, Vault};
-use lockgate_vocabulary::{Fault, RunId, TenantId};
+use lockgate_vocabulary::{Fault, RunId, Stop, TenantId};
 use tokio::task::JoinHandle;
+
+use crate::refusal::EgressRefusal;
+use crate::share::{Share, Shares};
 
 /// What spools are sealed for.
 const PURPOSE: &str = "egress.spool";
+
+/// When it is worth asking again where a tenant's spools take all its space.
+const FULL_FOR: Duration = Duration::from_secs(5);
 
 /// Sealed bytes that are written or read at once.
 const PIECE: usize = 128 * 1024;
@@ -33,11 +40,13 @@ pub(crate) struct Spooler<'a> {
     pub(crate) dir: &'a Path,
     pub(crate) tenant: TenantId,
     pub(crate) run: RunId,
+    pub(crate) spooled: &'a Arc<Shares>,
 }
 
 impl Spooler<'_> {
     /// Starts one.
-    pub(super) async fn begin(self) -> Result<Spooling, Fault> {
+    pub(super) async fn begin(self) -> Result<Spooling, Stop> {
+        let share = self.spooled.take(self.tenant, 0).ok_or_else(full)?;
         let sealer = self.vault.stream_sealer(self.tenant, PURPOSE, &context(self.run))?;
         let path = self.dir.join(format!(".{}.spool", self.run));
         let file = blocking(move || nameless(&path)).await?;
@@ -45,6 +54,7 @@ impl Spooler<'_> {
             vault: self.vault.clone(),
             tenant: self.tenant,
             run: self.run,
+            share,
             file: Some(file),
             sealer,
             sealed: Vec::with_capacity(PIECE),
@@ -60,6 +70,7 @@ pub(super) struct Spooling {
     vault: Vault,
     tenant: TenantId,
     run: RunId,
+    share: Share,
     file: Option<File>,
     sealer: StreamSealer,
     sealed: Vec<u8>,
@@ -69,7 +80,10 @@ pub(super) struct Spooling {
 }
 
 impl Spooling {
-    pub(super) async fn push(&mut self, plain: &[u8]) -> Result<(), Fault> {
+    pub(super) async fn push(&mut self, plain: &[u8]) -> Result<(), Stop> {
+        if !self.share.grow(plain.len() as u64) {
+            return Err(full());
+        }
         self.length = self.length.saturating_add(plain.len() as u64);
         self.digest.update(plain);
         self.sealer.push(plain, &mut self.sealed)?;
@@ -85,14 +99,23 @@ impl Spooling {
     }
 
     pub(super) async fn finish(self) -> Result<Spool, Fault> {
-        let Self { vault, tenant, run, file, sealer, mut sealed, written: before, length, digest } = self;
+        let Self { vault, tenant, run, share, file, sealer, mut sealed, written: before, length, digest } = self;
         sealer.finish(&mut sealed)?;
         let file = file.ok_or(Fault::violated("a spool has its file"))?;
         let sealed_bytes = before.saturating_add(sealed.len() as u64);
         let (file, _) = written(file, sealed).await?;
         let mut whole = [0; 32];
         whole.copy_from_slice(digest.finish().as_ref());
-        Ok(Spool(Arc::new(Spooled { vault, tenant, run, file: Arc::new(file), sealed_bytes, length, digest: whole })))
+        Ok(Spool(Arc::new(Spooled {
+            vault,
+            tenant,
+            run,
+            _share: share,
+            file: Arc::new(file),
+            sealed_bytes,
+            length,
+            digest: whole,
+        })))
     }
 }
 
@@ -104,6 +127,7 @@ struct Spooled {
     vault: Vault,
     tenant: TenantId,
     run: RunId,
+    _share: Share,
     file: Arc<File>,
     sealed_bytes: u64,
     length: u64,
@@ -199,6 +223,10 @@ impl SpoolReader {
         self.given = self.given.saturating_add(plain.len() as u64);
         Ok(Bytes::from(plain))
     }
+}
+
+fn full() -> Stop {
+    EgressRefusal::BodySpoolFull.refuse().retry_after(FULL_FOR).into()
 }
 
 fn context(run: RunId) -> [u8; 16] {

@@ -10,7 +10,7 @@ const HARMLESS: Repeatable = Repeatable { by_nature: true, by_key: false, body: 
 const RISKY: Repeatable = Repeatable { by_nature: false, by_key: false, body: true };
 
 fn fresh() -> Progress {
-    Progress { made: 0, allowed: 5, said: None, left: Some(Duration::from_secs(30)), took: Duration::ZERO }
+    Progress { made: 0, allowed: 5, said: None, left: Duration::from_secs(30), took: Duration::ZERO }
 }
 
 #[test]
@@ -51,24 +51,24 @@ fn the_vendor_is_waited_for_as_long_as_it_said() {
     assert_eq!(judge(Trouble::Declined, HARMLESS, said(7), 0), Verdict::Again(Duration::from_secs(7)));
     assert_eq!(judge(Trouble::Declined, HARMLESS, said(0), 0), Verdict::Again(Duration::from_secs(1)));
     assert_eq!(judge(Trouble::Declined, HARMLESS, said(40), 0), Verdict::Later(Duration::from_secs(40)));
-    let background = Progress { left: None, ..said(40) };
+    let background = Progress { left: Duration::MAX, ..said(40) };
     assert_eq!(judge(Trouble::Declined, HARMLESS, background, 0), Verdict::Again(Duration::from_secs(40)));
-    let too_long = Progress { left: None, ..said(3_601) };
+    let too_long = Progress { left: Duration::MAX, ..said(3_601) };
     assert_eq!(judge(Trouble::Declined, HARMLESS, too_long, 0), Verdict::Later(Duration::from_secs(3_601)));
 }
 
 #[test]
 fn an_attempt_that_would_not_end_in_time_is_not_made() {
-    let left = |millis| Progress { left: Some(Duration::from_millis(millis)), ..fresh() };
+    let left = |millis| Progress { left: Duration::from_millis(millis), ..fresh() };
     assert_eq!(judge(Trouble::Lost, HARMLESS, left(1_250), 0), Verdict::Again(Duration::from_secs(1)));
     assert_eq!(judge(Trouble::Lost, HARMLESS, left(1_249), 0), Verdict::Later(Duration::from_secs(1)));
-    let slow = Progress { took: Duration::from_secs(15), left: Some(Duration::from_secs(15)), ..fresh() };
+    let slow = Progress { took: Duration::from_secs(15), left: Duration::from_secs(15), ..fresh() };
     assert_eq!(judge(Trouble::Lost, HARMLESS, slow, 0), Verdict::Later(Duration::from_secs(1)));
 }
 
 #[test]
 fn five_retries_are_the_most() {
-    let spent = Progress { made: 5, left: None, ..fresh() };
+    let spent = Progress { made: 5, left: Duration::MAX, ..fresh() };
     assert_eq!(judge(Trouble::Unsent, HARMLESS, spent, 0), Verdict::Never);
     let told = Progress { said: Some(Duration::from_secs(9)), ..spent };
     assert_eq!(judge(Trouble::Declined, HARMLESS, told, 0), Verdict::Later(Duration::from_secs(9)));
@@ -109,7 +109,7 @@ proptest! {
         let progress = Progress {
             made, allowed,
             said: said.map(Duration::from_millis),
-            left: Some(Duration::from_millis(left)),
+            left: Duration::from_millis(left),
             took: Duration::from_millis(took),
         };
         let repeatable = Repeatable { by_nature, by_key, body };

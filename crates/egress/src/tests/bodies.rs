@@ -6,11 +6,11 @@ use bytes::Bytes;
 use futures_util::stream;
 use http_body::Frame;
 use http_body_util::{Full, StreamBody};
-use lockgate_testkit::Canned;
+use lockgate_testkit::{Behaviour, Canned, Vendor};
 use lockgate_vocabulary::Refusal;
 
-use super::world::{World, code};
-use crate::{Body, BoxError, EgressRefusal};
+use super::world::{World, code, refusal};
+use crate::{Body, BoxError, Config, EgressRefusal};
 
 const LINE: &str = "POST /base/v1/import";
 
@@ -45,6 +45,30 @@ async fn nothing_of_a_spool_is_left_or_readable() {
     world.send(order).await.expect("an answer");
     let left = std::fs::read_dir(world.folder.path().join("spool")).expect("a folder").count();
     assert_eq!(left, 0);
+}
+
+#[tokio::test]
+async fn a_tenants_spools_take_so_much_space() {
+    let vendor = Vendor::start("vendor.test").await;
+    let (port, pem) = (vendor.address.port(), vendor.authority_pem.clone());
+    let world = World::bare(vendor, Config { spool_bytes_per_tenant: 250_000, ..Config::default() }).await;
+    world.connect("crm", port, &pem, |_, _| ()).await;
+    world.vendor.on(LINE, Behaviour::Gated(Canned::json(200, "{}")));
+    let order = |pieces_of_it: usize| {
+        let mut order = world.order("POST /v1/import");
+        order.body = pieces(pieces_of_it, 10_000);
+        order
+    };
+    let held = world.spawn(order(20)).await;
+    world.vendor.wait_for(LINE, 1).await;
+    let refused = refusal(world.send(order(10)).await);
+    assert_eq!(refused.code(), EgressRefusal::BodySpoolFull.info().code);
+    assert!(refused.wait().is_some());
+    world.vendor.release();
+    held.await.expect("over").expect("an answer");
+    world.vendor.forget(LINE);
+    world.vendor.answers(LINE, Canned::json(200, "{}"));
+    world.send(order(20)).await.expect("the space came back");
 }
 
 #[tokio::test]

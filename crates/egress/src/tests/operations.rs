@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use lockgate_audit::Outcome;
 use lockgate_store::{Change, Statement, values};
-use lockgate_testkit::{Behaviour, Canned};
+use lockgate_testkit::{Behaviour, Canned, Vendor};
 use lockgate_vocabulary::{Clock, OperationId};
 use serde_json::{Value, json};
 
 use super::world::{MOMENT, World, code, read, refusal};
-use crate::{EgressRefusal, OperationState, OperationStatus};
+use crate::{Config, EgressRefusal, OperationState, OperationStatus};
 
 const LINE: &str = "GET /base/v1/things/1";
 
@@ -191,6 +191,64 @@ async fn operations_are_forgotten_after_a_day() {
     world.egress.tidy().await.expect("tidied");
     assert!(world.rows(&STATES, values![]).await.is_empty());
     assert!(world.clock.now().as_secs() > 0);
+}
+
+#[tokio::test]
+async fn a_wait_that_no_vendor_is_obeyed_for_is_told_instead_of_waited_out() {
+    for seconds in ["3601", "86400", "99999999"] {
+        let world = World::new().await;
+        world.vendor.answers(LINE, Canned::json(429, "{}").header("retry-after", seconds));
+        let mut order = world.order("GET /v1/things/1");
+        order.respond_async = true;
+        let stopped = world.send(order).await;
+        assert_eq!(refusal(stopped).code(), EgressRefusal::VendorLimited.info().code, "{seconds}");
+        assert!(world.rows(&STATES, vec![]).await.is_empty(), "no operation was accepted");
+    }
+    let world = World::new().await;
+    world.vendor.answers(LINE, Canned::json(429, "{}").header("retry-after", "3600"));
+    accepted(&world, "GET /v1/things/1").await;
+}
+
+#[tokio::test]
+async fn an_operation_is_over_before_its_key_is_forgotten() {
+    let world = World::with(|provider, _| provider["idempotency_header"] = json!("idempotency-key")).await;
+    let line = "POST /base/v1/things";
+    world.vendor.answers(line, Canned::json(503, "{}").header("retry-after", "3600"));
+    let mut order = world.order("POST /v1/things");
+    order.idempotency_key = Some("key-1".into());
+    order.respond_async = true;
+    let begun = world.clock.elapsed();
+    let reply = world.egress.call(world.worker().await, order).await.expect("a reply");
+    let operation = reply.into_outcome().expect("an answer").operation.expect("an operation");
+    // The clock leaps to an hour before the key is forgotten; another hour's wait would outlast it.
+    world.clock.advance(Duration::from_secs(23 * 3_600));
+    world.pass(Duration::from_secs(1)).await;
+    let ended = over(&world, operation).await;
+    assert!(matches!(ended.state, OperationState::Ended(Err(_))), "{ended:?}");
+    assert!(world.clock.elapsed() - begun < Duration::from_secs(24 * 3_600));
+    assert_eq!(world.vendor.count(line), 2);
+}
+
+#[tokio::test]
+async fn a_tenant_has_so_many_operations_going_on() {
+    let vendor = Vendor::start("vendor.test").await;
+    let (port, pem) = (vendor.address.port(), vendor.authority_pem.clone());
+    let world = World::bare(vendor, Config { operations_per_tenant: 1, ..Config::default() }).await;
+    world.connect("crm", port, &pem, |_, _| ()).await;
+    world.connect("second", port, &pem, |_, _| ()).await;
+    world.vendor.answers(LINE, Canned::json(429, "{}").header("retry-after", "60"));
+    world.vendor.answers(LINE, Canned::json(200, "{}"));
+    let first = accepted(&world, "GET /v1/things/1").await;
+    // Over another connection, because the vendor's limit holds this one's calls back.
+    let mut order = world.order("GET /v1/things/2");
+    world.vendor.answers("GET /base/v1/things/2", Canned::json(429, "{}").header("retry-after", "60"));
+    order.respond_async = true;
+    order.ask.connection = "second".into();
+    let refused = refusal(world.send(order).await);
+    assert_eq!(refused.code(), EgressRefusal::OperationTooMany.info().code);
+    assert!(refused.wait().is_some());
+    over(&world, first).await;
+    accepted(&world, "GET /v1/things/2").await;
 }
 
 #[test]
