@@ -140,7 +140,7 @@ async fn attempt(run: &mut Run, proofs: &Proofs) -> Result<Exchange, Setback> {
         };
         let Some(hop) = trace.follow(run, &exchange, peer)? else { return Ok(exchange) };
         answer::discard(run, exchange).await;
-        let target = inner.parts.destination.vet_hop(&hop, &connection.settings).await?;
+        let target = inner.parts.destination.vet_hop(connection.tenant, &hop, &connection.settings).await?;
         leg = leg.next(hop, target);
     }
 }

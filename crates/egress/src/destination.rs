@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use lockgate_access::Grant;
 use lockgate_access::directory::{Base, Settings};
-use lockgate_vocabulary::{Clock, Fault, Refusal, Stop};
+use lockgate_vocabulary::{Clock, Fault, Refusal, Stop, TenantId};
 use serde::Deserialize;
 
 pub use self::judge::{Policy, Verdict, judge};
@@ -36,6 +36,9 @@ use self::lookup::{KeyRef, Lookups};
 use self::redirect::Hop;
 use self::resolve::{Resolver, StaticResolver};
 use crate::refusal::EgressRefusal;
+
+/// Who looks names up that the house itself wants to reach.
+const HOUSE: TenantId = TenantId::from_u128(0);
 
 /// What an operator may set.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -65,14 +68,18 @@ impl Destination {
     /// somebody was authorized to call it.
     pub async fn vet(&self, grant: &Grant) -> Result<PinnedTarget, Stop> {
         let connection = grant.connection();
-        self.vet_base(&connection.base, &connection.settings).await
+        self.vet_base_for(connection.tenant, &connection.base, &connection.settings).await
     }
 
     /// Vets a base URL that an operator configured, such as for a check of its health.
     pub async fn vet_base(&self, base: &Base, settings: &Settings) -> Result<PinnedTarget, Stop> {
+        self.vet_base_for(HOUSE, base, settings).await
+    }
+
+    async fn vet_base_for(&self, tenant: TenantId, base: &Base, settings: &Settings) -> Result<PinnedTarget, Stop> {
         let opened = &*settings.danger_private_networks;
         let key = KeyRef { scheme: Scheme::of(base), host: &base.host, port: base.port, opened };
-        let target = self.lookups.judge(key).await?;
+        let target = self.lookups.judge(tenant, key).await?;
         // What is sent in the clear stays where the operator said that it may.
         let opens = |address: &SocketAddr| opened.iter().any(|network| network.contains(&address.ip()));
         if base.plain && !target.addresses().iter().all(opens) {
@@ -81,18 +88,23 @@ impl Destination {
         Ok(target)
     }
 
-    /// Vets where a redirect leads. [`redirect::Trail`] has found that it may be followed.
-    pub async fn vet_hop(&self, hop: &Hop, settings: &Settings) -> Result<PinnedTarget, Stop> {
+    /// Vets where a redirect of a tenant's call leads. [`redirect::Trail`] has found that it may be followed.
+    pub async fn vet_hop(&self, tenant: TenantId, hop: &Hop, settings: &Settings) -> Result<PinnedTarget, Stop> {
         let policy = Policy { danger_private_networks: settings.danger_private_networks.clone(), ..Policy::default() };
-        self.vet_strict(hop.url.clone(), &policy).await.map(|(_, target)| target)
+        self.vet_strict(tenant, hop.url.clone(), &policy).await.map(|(_, target)| target)
     }
 
     /// Vets a URL of the house's own, such as an issuer's key set, under a policy.
     pub async fn vet_url(&self, url: &str, policy: &Policy) -> Result<(StrictUrl, PinnedTarget), Stop> {
-        self.vet_strict(StrictUrl::parse(url)?, policy).await
+        self.vet_strict(HOUSE, StrictUrl::parse(url)?, policy).await
     }
 
-    async fn vet_strict(&self, url: StrictUrl, policy: &Policy) -> Result<(StrictUrl, PinnedTarget), Stop> {
+    async fn vet_strict(
+        &self,
+        tenant: TenantId,
+        url: StrictUrl,
+        policy: &Policy,
+    ) -> Result<(StrictUrl, PinnedTarget), Stop> {
         let url = match judge_url(url, policy) {
             Verdict::Blocked(refusal, _) => return Err(refusal.into()),
             Verdict::Allowed(url, _) | Verdict::Resolve(url) => url,
@@ -103,7 +115,7 @@ impl Destination {
         };
         let opened = &*policy.danger_private_networks;
         let key = KeyRef { scheme: url.scheme(), host: &host, port: url.port(), opened };
-        let target = self.lookups.judge(key).await?;
+        let target = self.lookups.judge(tenant, key).await?;
         Ok((url, target))
     }
 }

@@ -1,5 +1,5 @@
-//! Work that keeps a processor busy: off the threads that carry calls, a few at a time, and never more than
-//! a share of them for one tenant.
+//! Turns at what there is little of, never more than a share of it for one tenant: look-ups of names, and work
+//! that keeps a processor busy, which is done off the threads that carry calls.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +10,12 @@ use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 /// Tenants that are remembered before those that wait for nothing are forgotten.
 const REMEMBERED: usize = 1_024;
 
-/// The places in which such work is done.
+/// A place that is held: the tenant's own, and one of all.
+pub(crate) struct Turn {
+    _places: [OwnedSemaphorePermit; 2],
+}
+
+/// The places in which it is done.
 pub(crate) struct Turns {
     all: Arc<Semaphore>,
     each: usize,
@@ -36,19 +41,21 @@ impl Turns {
         tenant: TenantId,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Fault> {
-        let places = self.places(tenant).await.map_err(|error| Fault::broken("waiting for a turn", error))?;
+        let turn = self.take(tenant).await?;
         let done = tokio::task::spawn_blocking(move || {
             let done = work();
-            drop(places);
+            drop(turn);
             done
         });
         done.await.map_err(|error| Fault::broken("working beside the calls", error))
     }
 
-    /// The tenant's own first, so that its others do not stand in everybody's line.
-    async fn places(&self, tenant: TenantId) -> Result<(OwnedSemaphorePermit, OwnedSemaphorePermit), AcquireError> {
-        let own = self.of_tenant(tenant).acquire_owned().await?;
-        Ok((own, Arc::clone(&self.all).acquire_owned().await?))
+    /// Waits for a turn: the tenant's own first, so that its others do not stand in everybody's line.
+    pub(crate) async fn take(&self, tenant: TenantId) -> Result<Turn, Fault> {
+        let closed = |error: AcquireError| Fault::broken("waiting for a turn", error);
+        let own = self.of_tenant(tenant).acquire_owned().await.map_err(closed)?;
+        let one = Arc::clone(&self.all).acquire_owned().await.map_err(closed)?;
+        Ok(Turn { _places: [own, one] })
     }
 
     fn of_tenant(&self, tenant: TenantId) -> Arc<Semaphore> {

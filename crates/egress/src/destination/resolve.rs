@@ -15,7 +15,7 @@ use crate::refusal::EgressRefusal;
 
 /// Look-ups that may stand in the system at once. The system offers no way to take one back, so a name
 /// server that never answers must not use up every blocking thread.
-const SYSTEM_LOOKUPS: usize = 64;
+pub(super) const SYSTEM_LOOKUPS: usize = 64;
 
 /// Answers that are read of one name at the most.
 const ANSWERS: usize = 256;

@@ -12,7 +12,9 @@ use lockgate_access::spec::{BreakerSpec, LimitSpec, RedirectSpec};
 use lockgate_vocabulary::{BoxFuture, Clock, Refusal, Stop, Timestamp};
 use tokio::sync::Notify;
 
-use super::lookup::{FAILED_FOR, FRESH_FOR, LOOKUP_TIME, RENEWED_AFTER, UNDER_WAY};
+use super::lookup::{
+    FAILED_FOR, FRESH_FOR, LAST_GOOD_FOR, LOOKUP_TIME, RENEWED_AFTER, SYSTEM_EACH, UNDER_WAY, UNDER_WAY_EACH,
+};
 use super::redirect::Hop;
 use super::resolve::{ResolveFailure, Resolver};
 use super::*;
@@ -349,26 +351,83 @@ async fn a_name_server_that_does_not_answer_is_waited_for_five_seconds() {
     assert_eq!(code(guard.vet_base(&base("slow.example.com"), &settings(&[])).await), "passed");
 }
 
+/// Has a tenant ask for a name of this number beside the test.
+fn ask(guard: &Destination, tenant: usize, number: usize) -> tokio::task::JoinHandle<&'static str> {
+    let guard = guard.clone();
+    tokio::spawn(async move {
+        let (tenant, base) = (TenantId::from_u128(tenant as u128), base(&format!("n{number}.t{tenant}.example.com")));
+        code(guard.vet_base_for(tenant, &base, &settings(&[])).await)
+    })
+}
+
+/// Waits until so many look-ups stand in the system, and sees to it that no more come.
+async fn stand(server: &Server, count: usize) {
+    while server.asked() < count {
+        tokio::task::yield_now().await;
+    }
+    settle().await;
+    assert_eq!(server.asked(), count);
+}
+
 #[tokio::test]
 async fn look_ups_under_way_are_bounded() {
     let server = Server::waiting(&["93.184.216.34"]);
     let (guard, _) = guard(&server);
-    let ask = |number: usize| {
-        let guard = guard.clone();
-        tokio::spawn(
-            async move { code(guard.vet_base(&base(&format!("n{number}.example.com")), &settings(&[])).await) },
-        )
-    };
-    let asking: Vec<_> = (0..UNDER_WAY).map(ask).collect();
-    while server.asked() < UNDER_WAY {
-        tokio::task::yield_now().await;
-    }
-    assert_eq!(ask(UNDER_WAY).await.unwrap(), "egress.name.busy");
+    let asking: Vec<_> = (0..UNDER_WAY).map(|number| ask(&guard, number % 4, number)).collect();
+    stand(&server, 4 * SYSTEM_EACH).await;
+    assert_eq!(ask(&guard, 9, 0).await.unwrap(), "egress.name.busy");
     server.0.go.add_permits(2 * UNDER_WAY);
     for asked in asking {
         assert_eq!(asked.await.unwrap(), "passed");
     }
-    assert_eq!(ask(UNDER_WAY + 1).await.unwrap(), "passed");
+    assert_eq!(ask(&guard, 9, 0).await.unwrap(), "passed");
+}
+
+#[tokio::test]
+async fn a_tenant_whose_names_nobody_answers_for_keeps_nobody_else_waiting() {
+    let server = Server::waiting(&["93.184.216.34"]);
+    let (guard, time) = guard(&server);
+    let mut silent: Vec<_> = (0..UNDER_WAY_EACH).map(|number| ask(&guard, 1, number)).collect();
+    stand(&server, SYSTEM_EACH).await;
+    assert_eq!(ask(&guard, 1, 900).await.unwrap(), "egress.name.busy", "it has its share of those under way");
+    let other = ask(&guard, 2, 0);
+    stand(&server, SYSTEM_EACH + 1).await;
+    // Those that were given up still stand in the system, so the tenant gets no further places there.
+    time.0.advance(LOOKUP_TIME);
+    let mut told: Vec<&str> = Vec::new();
+    for asked in silent.drain(..) {
+        told.push(asked.await.unwrap());
+    }
+    assert_eq!(told.iter().filter(|told| **told == "egress.name.timeout").count(), SYSTEM_EACH);
+    assert_eq!(told.iter().filter(|told| **told == "egress.name.busy").count(), UNDER_WAY_EACH - SYSTEM_EACH);
+    assert_eq!(other.await.unwrap(), "egress.name.timeout");
+    let again = ask(&guard, 1, 901);
+    settle().await;
+    assert_eq!(server.asked(), SYSTEM_EACH + 1);
+    let other = ask(&guard, 2, 1);
+    stand(&server, SYSTEM_EACH + 2).await;
+    server.0.go.add_permits(1_000);
+    assert_eq!((again.await.unwrap(), other.await.unwrap()), ("passed", "passed"));
+}
+
+#[tokio::test]
+async fn what_was_judged_last_holds_while_name_servers_are_silent() {
+    let server = Server::waiting(&["93.184.216.34"]);
+    let (guard, time) = guard(&server);
+    server.0.go.add_permits(1);
+    assert_eq!(ask(&guard, 1, 0).await.unwrap(), "passed");
+    for minute in 0..9 {
+        time.0.advance(FRESH_FOR);
+        let asked = ask(&guard, 1, 0);
+        while server.asked() < minute + 2 {
+            tokio::task::yield_now().await;
+        }
+        time.0.advance(LOOKUP_TIME);
+        let wanted = if time.elapsed() < LAST_GOOD_FOR { "passed" } else { "egress.name.timeout" };
+        assert_eq!(asked.await.unwrap(), wanted, "{:?}", time.elapsed());
+        settle().await;
+    }
+    assert!(time.elapsed() > LAST_GOOD_FOR, "both were seen");
 }
 
 #[tokio::test]
@@ -406,8 +465,8 @@ async fn hops_and_urls_of_the_house_are_vetted_alike() {
     let (guard, _) = guard(&Server::saying(&["10.0.0.1"]));
     let url = StrictUrl::parse("https://next.example.com/x").unwrap();
     let hop = Hop { url, method: http::Method::GET, keeps_body: false, keeps_credential: false };
-    assert_eq!(code(guard.vet_hop(&hop, &settings(&[])).await), "egress.address.private");
-    assert_eq!(code(guard.vet_hop(&hop, &settings(&["10.0.0.0/8"])).await), "passed");
+    assert_eq!(code(guard.vet_hop(HOUSE, &hop, &settings(&[])).await), "egress.address.private");
+    assert_eq!(code(guard.vet_hop(HOUSE, &hop, &settings(&["10.0.0.0/8"])).await), "passed");
     let policy = Policy::default();
     assert_eq!(code(guard.vet_url("https://issuer.example.com/keys", &policy).await), "egress.address.private");
     assert_eq!(code(guard.vet_url("http://issuer.example.com/keys", &policy).await), "egress.url.scheme");

@@ -38,7 +38,7 @@ async fn a_tenant_that_keeps_its_places_busy_keeps_nobody_else_waiting() {
 async fn who_stops_waiting_takes_no_place_along() {
     let turns = Turns::new(1, 1);
     let tenant = TenantId::from_u128(1);
-    let held = turns.places(tenant).await.expect("free");
+    let held = turns.take(tenant).await.expect("free");
     {
         let waiting = std::pin::pin!(turns.run(tenant, || ()));
         let now = std::future::ready(());
