@@ -261,3 +261,26 @@ async fn a_write_that_nobody_answered_is_unknown_and_is_told() {
     assert_eq!(world.vendor.count(WRITE), 1, "never repeated");
     world.end().await;
 }
+
+#[tokio::test]
+async fn a_wait_of_years_is_told_and_not_held() {
+    let (world, acme) = world().await;
+    world.vendor.answers(READ, Canned::json(429, "{}").header("retry-after", "99999999"));
+    let answer = world.call(&acme.service, "GET", "/call/pay/v1/things/1", ASYNC, "").await;
+    assert_eq!((answer.status, answer.code().as_str()), (429, "egress.vendor.limited"), "{}", answer.text());
+    assert_eq!(answer.header("retry-after"), Some("99999999"));
+    assert_eq!(world.last_run(&acme).await.0, json!("failed"));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_tenants_operations_are_counted() {
+    let world = World::with(&format!("{PATIENT}\n[egress]\noperations_per_tenant = 0")).await;
+    let acme = world.tenant("acme").await;
+    world.connection(&acme, "pay").await;
+    world.vendor.answers(READ, Canned::json(429, "{}").header("retry-after", "120"));
+    let answer = world.call(&acme.service, "GET", "/call/pay/v1/things/1", ASYNC, "").await;
+    assert_eq!((answer.status, answer.code().as_str()), (429, "egress.operation.too_many"), "{}", answer.text());
+    assert!(answer.header("retry-after").is_some());
+    world.end().await;
+}

@@ -25,6 +25,7 @@ mod metrics;
 mod nodes;
 mod process;
 mod refused;
+mod schemas;
 mod smuggle;
 mod ssrf;
 mod surface;
