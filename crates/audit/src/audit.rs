@@ -24,7 +24,7 @@ use crate::opened::Opened;
 use crate::read::{Cursor, Filter, Page, Reader, Record, Run};
 use crate::recover::{self, Found};
 use crate::refusal::AuditRefusal;
-use crate::witness::Witness;
+use crate::remember::{self, Elsewhere};
 use crate::{outbox, recover::Unfinished};
 
 /// The code of a run's end that recovery wrote: the process ended before the run did.
@@ -102,20 +102,22 @@ impl Audit {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<(Self, Recovered), Fault> {
-        Self::open_with(config, signer, None, clock, entropy).await
+        Self::open_with(config, signer, Elsewhere::default(), clock, entropy).await
     }
 
-    /// The same, with somebody who is told each checkpoint.
+    /// The same, with what is known of the log elsewhere: it is refused with [`RolledBack`](crate::RolledBack)
+    /// where it does not extend that.
     pub async fn open_with(
         config: &Config,
         signer: Signer,
-        witness: Option<Arc<dyn Witness>>,
+        elsewhere: Elsewhere,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<(Self, Recovered), Fault> {
         config.checked()?;
         let key = Arc::new(signer.verifier().clone());
-        let (found, lock) = read_log(config, &key).await?;
+        let Elsewhere { witness, known } = elsewhere;
+        let (found, lock) = read_log(config, &key, known).await?;
         let signed = found.last_note.as_ref().map_or(0, |noted| noted.checkpoint.size);
         let latest = found.last_note.as_ref().map(|noted| Arc::from(noted.note.as_str()));
         let entries = found.ledger.size();
@@ -334,14 +336,21 @@ fn refuse(refusal: AuditRefusal) -> Stop {
 }
 
 /// Locks and recovers the log where blocking is allowed.
-async fn read_log(config: &Config, key: &Arc<VerifierKey>) -> Result<(Found, std::fs::File), Fault> {
+async fn read_log(
+    config: &Config,
+    key: &Arc<VerifierKey>,
+    known: Vec<String>,
+) -> Result<(Found, std::fs::File), Fault> {
+    const DOING: &str = "opening the audit log";
     let (config, key) = (config.clone(), Arc::clone(key));
     let read = tokio::task::spawn_blocking(move || {
         let dir = LogDir::made(&config.dir).map_err(|error| Fault::broken("making the audit directory", error))?;
         let lock = recover::lock(&dir)?;
-        recover::recover(&dir, &key, config.node.as_str(), config.segment_bytes).map(|found| (found, lock))
+        let held = remember::opened(&key, &known).map_err(|other| Fault::broken(DOING, other))?;
+        let wanted = recover::Wanted { key: &key, node: config.node.as_str(), held: &held };
+        recover::recover(&dir, &wanted, config.segment_bytes).map(|found| (found, lock))
     });
-    read.await.map_err(|error| Fault::broken("opening the audit log", error))?
+    read.await.map_err(|error| Fault::broken(DOING, error))?
 }
 
 fn start(writer: Writer, aside: Aside, asked: Receiver<Job>) -> Result<Threads, Fault> {

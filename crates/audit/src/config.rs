@@ -21,6 +21,10 @@ pub struct Config {
     /// The node's name. It stands in every entry, and the log's identity ends with it, so it must not
     /// change as long as the directory is used.
     pub node: Name,
+    /// A file that every checkpoint is appended to, best on another machine's disk; none by default. At
+    /// start, and where the trail is verified, the log is held to the last one in it.
+    #[serde(default)]
+    pub witness_file: Option<PathBuf>,
     /// How often a checkpoint is signed while entries come, in seconds (1 by default, at most 60).
     #[serde(default = "checkpoint_seconds")]
     pub checkpoint_seconds: u64,
@@ -65,6 +69,7 @@ impl Config {
         Self {
             dir: dir.into(),
             node,
+            witness_file: None,
             checkpoint_seconds: checkpoint_seconds(),
             segment_bytes: segment_bytes(),
             queue_entries: queue_entries(),

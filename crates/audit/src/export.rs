@@ -87,18 +87,19 @@ struct End {
 }
 
 /// Writes a tenant's trail (the house's own for `None`) up to the last checkpoint. The whole log is
-/// verified on the way.
+/// verified on the way, and held to what is known of it elsewhere.
 pub fn export(
     dir: &Path,
     key: &VerifierKey,
     tenant: Option<TenantId>,
+    options: &Options,
     out: &mut dyn Write,
 ) -> Result<Exported, Failure> {
     let log = LogDir::at(dir);
     let (checkpoint, note) = last_checkpoint(&log, key)?;
     let mut scan = Scan::new(&log, key);
     let mut end = None;
-    scan.run(&Options::default(), &mut |ledger, entry, line| {
+    scan.run(options, &mut |ledger, entry, line| {
         if entry.index + 1 == checkpoint.size && matches!(entry.facts, Facts::Heads(_)) {
             end = ledger.head(tenant).map(|(place, head)| {
                 let place_path = ledger.head_path(place);

@@ -34,6 +34,7 @@ mod read;
 mod recover;
 mod refusal;
 mod relay;
+mod remember;
 pub mod rows;
 mod state;
 mod tiles;
@@ -45,10 +46,12 @@ pub use checkpoint::{Checkpoint, Signer, VerifierKey};
 pub use config::Config;
 pub use entry::Entry;
 pub use facts::{AttemptFacts, Closing, Deed, Detail, Outcome, RefusedFacts, RunFacts};
+pub use notes::last_note;
 pub use opened::Opened;
 pub use read::{Attempt, Cursor, CursorParse, Ended, Filter, Order, Page, Record, Run};
 pub use refusal::AuditRefusal;
 pub use relay::Relay;
+pub use remember::{Elsewhere, RolledBack, Way, accept, remembered, witnessed};
 pub use witness::{FileWitness, Witness};
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::path::Path;
 
 use crate::checkpoint::{Checkpoint, NOTE_BYTES, Signer, VerifierKey};
 use crate::disk::{LogDir, owner_only};
@@ -17,18 +18,7 @@ pub(crate) struct Notes {
 impl Notes {
     /// Opens the file; half a note at its end is cut off.
     pub(crate) fn open(dir: &LogDir) -> io::Result<Self> {
-        let file = owner_only().read(true).append(true).create(true).open(dir.checkpoints())?;
-        let length = file.metadata()?.len();
-        let tail = tail(&file, length)?;
-        let cut = tail.len() - end_of_last_note(&tail);
-        if cut > NOTE_BYTES {
-            return Err(io::Error::other("the file of checkpoints does not end with a checkpoint"));
-        }
-        if cut > 0 {
-            tracing::warn!(bytes = cut, "half a checkpoint at the end of the file was cut off");
-            file.set_len(length - cut as u64)?;
-        }
-        file.sync_all()?;
+        let file = appendable(&dir.checkpoints())?;
         dir.sync()?;
         Ok(Self { file })
     }
@@ -40,6 +30,43 @@ impl Notes {
         self.file.sync_data()?;
         Ok(note)
     }
+}
+
+/// A file of notes, open for appending; it is made if it is not there, and half a note at its end is cut off.
+pub(crate) fn appendable(path: &Path) -> io::Result<File> {
+    let file = owner_only().read(true).append(true).create(true).open(path)?;
+    let length = file.metadata()?.len();
+    let tail = tail(&file, length)?;
+    let cut = tail.len() - end_of_last_note(&tail);
+    if cut > NOTE_BYTES {
+        return Err(io::Error::other("the file of checkpoints does not end with a checkpoint"));
+    }
+    if cut > 0 {
+        tracing::warn!(bytes = cut, "half a checkpoint at the end of the file was cut off");
+        file.set_len(length - cut as u64)?;
+    }
+    file.sync_all()?;
+    Ok(file)
+}
+
+/// The last whole note of a file, as it stands there; nothing where the file is empty or is not there. A
+/// file that holds no note is given as it is, so that whoever judges it says what is wrong.
+pub fn last_note(path: &Path) -> io::Result<Option<String>> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other?,
+    };
+    let mut bytes = tail(&file, file.metadata()?.len())?;
+    // A note that was kept alone has no empty line behind it.
+    bytes.push(b'\n');
+    let end = end_of_last_note(&bytes);
+    let text = String::from_utf8_lossy(bytes.get(..end.saturating_sub(1)).unwrap_or_default()).into_owned();
+    let Some(signatures) = text.rfind("\n\n") else {
+        let whole = String::from_utf8_lossy(&bytes).trim_end().to_owned();
+        return Ok(Some(whole).filter(|whole| !whole.is_empty()));
+    };
+    let before = text.get(..signatures).and_then(|front| front.rfind("\n\n"));
+    Ok(text.get(before.map_or(0, |at| at + 2)..).map(str::to_owned))
 }
 
 fn tail(file: &File, length: u64) -> io::Result<Vec<u8>> {

@@ -18,13 +18,14 @@ use lockgate_vocabulary::Fault;
 use crate::append::segment::Segment;
 use crate::audit::UnfinishedRun;
 use crate::chain::leaf_hash;
-use crate::checkpoint::VerifierKey;
+use crate::checkpoint::{Checkpoint, VerifierKey};
 use crate::disk::{Lines, LogDir, Piece, Tail, owner_only, segment_name};
 use crate::entry::{Entry, Facts, run_context_of};
 use crate::index::SegmentIndex;
 use crate::ledger::{Ledger, Mark, Misplaced};
 use crate::locate::Locator;
 use crate::notes::{self, BadNotes, Noted, Notes};
+use crate::remember::{RolledBack, is_extended};
 use crate::state::{self, Place};
 use crate::tiles::Tiles;
 
@@ -51,6 +52,23 @@ pub(crate) struct Unfinished {
     pub(crate) repeated: Box<[u8]>,
 }
 
+/// What the log must be.
+pub(crate) struct Wanted<'a> {
+    pub(crate) key: &'a VerifierKey,
+    pub(crate) node: &'a str,
+    /// Checkpoints that are remembered elsewhere, smallest first: the log must extend each.
+    pub(crate) held: &'a [Checkpoint],
+}
+
+impl Wanted<'_> {
+    /// Demands that so many entries are all that is remembered.
+    fn demand_length(&self, entries: u64) -> Result<(), Fault> {
+        let last = self.held.last().filter(|held| held.size > entries);
+        let short = last.map(|held| RolledBack::short(self.key.name(), entries, held.size));
+        short.map_or(Ok(()), |short| Err(Fault::broken(DOING, short)))
+    }
+}
+
 /// Takes the log for this process alone.
 pub(crate) fn lock(dir: &LogDir) -> Result<File, Fault> {
     let file = owner_only().write(true).create(true).truncate(false).open(dir.lock());
@@ -63,18 +81,20 @@ pub(crate) fn lock(dir: &LogDir) -> Result<File, Fault> {
 }
 
 /// Reads the log and makes it ready.
-pub(crate) fn recover(dir: &LogDir, key: &VerifierKey, node: &str, segment_bytes: u64) -> Result<Found, Fault> {
+pub(crate) fn recover(dir: &LogDir, wanted: &Wanted<'_>, segment_bytes: u64) -> Result<Found, Fault> {
+    let key = wanted.key;
     let fault = |error: io::Error| Fault::broken(DOING, error);
     // Half a note at the end is cut off before the notes are read.
     let file = Notes::open(dir).map_err(fault)?;
     let segments = dir.segments().map_err(fault)?;
-    let (place, ledger) = begin(dir, key, segments);
+    let (place, ledger) = begin(dir, wanted, segments);
     let notes = notes::recent(dir, key, ledger.size()).map_err(|bad| Fault::broken(DOING, told(bad)))?;
     let Some(last) = segments.checked_sub(1) else {
+        wanted.demand_length(0)?;
         return empty(dir, file, notes.last(), segment_bytes);
     };
     let tiles = Tiles::open(dir, ledger.size()).map_err(fault)?;
-    let mut scan = Scan { dir, node, ledger, tiles, notes: &notes, index: SegmentIndex::default() };
+    let mut scan = Scan { dir, wanted, ledger, tiles, notes: &notes, index: SegmentIndex::default() };
     scan.heads_agree(&segment_name(place.segment), place.lines)?;
     let mut end = place;
     let mut torn_bytes = 0;
@@ -89,6 +109,7 @@ pub(crate) fn recover(dir: &LogDir, key: &VerifierKey, node: &str, segment_bytes
         }
     }
     let Scan { ledger, tiles, index, .. } = scan;
+    wanted.demand_length(ledger.size())?;
     let last_note = notes.last().cloned();
     if let Some(noted) = last_note.as_ref().filter(|noted| noted.checkpoint.size > ledger.size()) {
         let (signed, there) = (noted.checkpoint.size, ledger.size());
@@ -126,19 +147,24 @@ fn empty(dir: &LogDir, notes: Notes, last: Option<&Noted>, segment_bytes: u64) -
     })
 }
 
-/// Where to begin: at the kept state if it fits what is there, else at the first entry.
-fn begin(dir: &LogDir, key: &VerifierKey, segments: u32) -> (Place, Ledger) {
+/// Where to begin: at the kept state if it fits what is there and what is remembered elsewhere, else at the
+/// first entry.
+fn begin(dir: &LogDir, wanted: &Wanted<'_>, segments: u32) -> (Place, Ledger) {
     let fits = |(place, ledger): &(Place, Ledger)| {
         let length = fs::metadata(dir.segment(place.segment)).map_or(0, |file| file.len());
-        place.segment < segments && place.offset <= length && Tiles::hold(dir, ledger.size())
+        let mut before = wanted.held.iter().filter(|held| held.size < ledger.size());
+        place.segment < segments
+            && place.offset <= length
+            && Tiles::hold(dir, ledger.size())
+            && before.all(|held| is_extended(dir, ledger, held))
     };
     let first = Place { segment: 0, offset: 0, lines: 0 };
-    state::load(dir, key).filter(fits).unwrap_or((first, Ledger::default()))
+    state::load(dir, wanted.key).filter(fits).unwrap_or((first, Ledger::default()))
 }
 
 struct Scan<'a> {
     dir: &'a LogDir,
-    node: &'a str,
+    wanted: &'a Wanted<'a>,
     ledger: Ledger,
     tiles: Tiles,
     notes: &'a [Noted],
@@ -173,7 +199,7 @@ impl Scan<'_> {
     fn line(&mut self, segment: &str, lines: &Lines) -> Result<(), Fault> {
         let number = lines.number();
         let entry = Entry::parse(lines.line()).map_err(|bad| self.bad(segment, number, bad))?;
-        let next = match self.ledger.judge(self.node, &entry) {
+        let next = match self.ledger.judge(self.wanted.node, &entry) {
             Ok(next) => next,
             Err(misplaced) => return Err(self.bad(segment, number, misplaced)),
         };
@@ -203,7 +229,9 @@ impl Scan<'_> {
                 return Err(self.bad(segment, line, said));
             }
         }
-        Ok(())
+        let other = self.wanted.held.iter().find(|held| held.size == size && held.root != root);
+        let other = other.map(|held| RolledBack::other(self.wanted.key.name(), held.size));
+        other.map_or(Ok(()), |other| Err(Fault::broken(DOING, other)))
     }
 
     /// A segment that another one follows has nothing behind its last line; what was filled is cut off.

@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 
 use crate::append::locked;
 use crate::audit::Audit;
-use crate::{outbox, rows};
+use crate::{outbox, remember, rows};
 
 const DOING: &str = "relaying the audit outbox";
 
@@ -31,14 +31,27 @@ const ROWS: usize = 256;
 const KEPT: Duration = Duration::from_secs(24 * 3_600);
 const FORGET_EVERY: Duration = Duration::from_secs(3_600);
 
+/// How often the store is told the log's last checkpoint at the most. So long a part of the log could be
+/// cut off together with its checkpoints without anybody noticing.
+const REMEMBER_EVERY: Duration = Duration::from_secs(1);
+
 /// Appends the outbox to a node's log.
 pub struct Relay {
     audit: Audit,
     store: Store,
     clock: Arc<dyn Clock>,
     beginning: String,
-    /// When rows were last forgotten; holding it keeps two passes from overlapping.
-    forgot: Mutex<Option<Duration>>,
+    /// Holding it keeps two passes from overlapping.
+    past: Mutex<Past>,
+}
+
+/// What the relay did last, on the clock's own count.
+#[derive(Default)]
+struct Past {
+    /// When rows were forgotten.
+    forgot: Option<Duration>,
+    /// When the store was told a checkpoint, and which one.
+    remembered: Option<(Duration, Arc<str>)>,
 }
 
 impl Relay {
@@ -46,7 +59,7 @@ impl Relay {
     pub fn new(audit: Audit, store: Store) -> Self {
         let clock = Arc::clone(&audit.shared().clock);
         let beginning = outbox::beginning(&audit.shared().node);
-        Self { audit, store, clock, beginning, forgot: Mutex::new(None) }
+        Self { audit, store, clock, beginning, past: Mutex::default() }
     }
 
     /// Relays for as long as it is polled.
@@ -64,20 +77,41 @@ impl Relay {
         }
     }
 
-    /// Appends and marks what waits now, up to a bound. Gives how many rows there were.
+    /// Appends and marks what waits now, up to a bound, and has the store remember the log's last
+    /// checkpoint. Gives how many rows there were.
     pub async fn pass(&self) -> Result<usize, Fault> {
-        let mut forgot = self.forgot.lock().await;
+        let mut past = self.past.lock().await;
         let values = vec![self.beginning.as_str().into(), Value::Int(ROWS as i64)];
         let waiting = self.store.survey(&rows::WAITING, values).await?;
         let appended = self.append(&waiting).await?;
         self.mark(&appended).await?;
         self.settle(&appended, waiting.len() < ROWS);
         let now = self.clock.elapsed();
-        if forgot.is_none_or(|last| now.saturating_sub(last) >= FORGET_EVERY) {
+        if past.forgot.is_none_or(|last| now.saturating_sub(last) >= FORGET_EVERY) {
             self.forget().await?;
-            *forgot = Some(now);
+            past.forgot = Some(now);
+        }
+        if past.remembered.as_ref().is_none_or(|(last, _)| now.saturating_sub(*last) >= REMEMBER_EVERY) {
+            self.tell_store(&mut past).await?;
         }
         Ok(waiting.len())
+    }
+
+    /// Has the store remember the log's last checkpoint, whenever the last one was told. It is called once
+    /// more when the log has ended.
+    pub async fn remember(&self) -> Result<(), Fault> {
+        let mut past = self.past.lock().await;
+        self.tell_store(&mut past).await
+    }
+
+    async fn tell_store(&self, past: &mut Past) -> Result<(), Fault> {
+        let Some(note) = self.audit.last_checkpoint() else { return Ok(()) };
+        if past.remembered.as_ref().is_some_and(|(_, told)| *told == note) {
+            return Ok(());
+        }
+        remember::remember(&self.store, self.audit.verifier(), &note, self.clock.now()).await?;
+        past.remembered = Some((self.clock.elapsed(), note));
+        Ok(())
     }
 
     /// Appends the rows that are not in the log yet, and waits until they are durable.

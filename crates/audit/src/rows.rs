@@ -1,4 +1,4 @@
-//! Every SQL statement of this room: the outbox.
+//! Every SQL statement of this room: the outbox, and what the store remembers of a log.
 
 use lockgate_store::Statement;
 
@@ -35,5 +35,25 @@ pub static OVERDUE: Statement = Statement::house(
 pub static FORGET: Statement =
     Statement::house("outbox.forget", "DELETE FROM outbox WHERE appended_at IS NOT NULL AND appended_at < $1");
 
+/// Remembers a log's checkpoint, unless a later one is remembered already.
+pub static REMEMBER: Statement = Statement::house(
+    "checkpoints.remember",
+    "INSERT INTO checkpoints (origin, size, note, told_at) VALUES ($1, $2, $3, $4) \
+     ON CONFLICT (origin) DO UPDATE SET size = excluded.size, note = excluded.note, told_at = excluded.told_at \
+     WHERE checkpoints.size < excluded.size",
+);
+
+/// Remembers a log's checkpoint in the place of whatever was remembered: a loss was accepted.
+pub static REMEMBER_INSTEAD: Statement = Statement::house(
+    "checkpoints.remember_instead",
+    "INSERT INTO checkpoints (origin, size, note, told_at) VALUES ($1, $2, $3, $4) \
+     ON CONFLICT (origin) DO UPDATE SET size = excluded.size, note = excluded.note, told_at = excluded.told_at",
+);
+
+/// What is remembered of a log.
+pub static REMEMBERED: Statement =
+    Statement::house("checkpoints.remembered", "SELECT note FROM checkpoints WHERE origin = $1");
+
 /// All of them, for the tests that check and prepare every statement.
-pub static ALL: &[&Statement] = &[&PUT, &PUT_FOR_HOUSE, &WAITING, &MARK, &OVERDUE, &FORGET];
+pub static ALL: &[&Statement] =
+    &[&PUT, &PUT_FOR_HOUSE, &WAITING, &MARK, &OVERDUE, &FORGET, &REMEMBER, &REMEMBER_INSTEAD, &REMEMBERED];

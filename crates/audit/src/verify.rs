@@ -6,10 +6,10 @@
 //! must be that of the entries before it. So nothing that a checkpoint covers can be changed, inserted,
 //! removed, repeated or moved unnoticed by anybody who does not hold the signing key.
 //!
-//! What this cannot show: whether entries *behind* the last checkpoint were cut off or made up (at most
-//! about a second of them; the report says how many are unsigned), and whether log and checkpoints were
-//! both cut back to an earlier state. For the latter, keep checkpoints elsewhere ([`crate::Witness`])
-//! and give them to [`Options::known`].
+//! What the files alone cannot show: whether entries *behind* the last checkpoint were cut off or made up
+//! (at most about a second of them; the report says how many are unsigned), and whether log and
+//! checkpoints were both cut back to an earlier state. For the latter, checkpoints are remembered elsewhere
+//! ([`crate::remembered`], [`crate::Witness`]) and given to [`Options::known`].
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use lockgate_vocabulary::Fault;
 
 use crate::append::locked;
-use crate::disk::owner_only;
+use crate::notes;
 
 /// Is told each signed checkpoint, in order, once it is durable here.
 ///
@@ -26,9 +26,9 @@ pub struct FileWitness {
 }
 
 impl FileWitness {
-    /// Appends to this file, which is made if it is not there.
+    /// Appends to this file, which is made if it is not there. Half a checkpoint at its end is cut off.
     pub fn open(path: &Path) -> Result<Self, Fault> {
-        let file = owner_only().append(true).create(true).open(path);
+        let file = notes::appendable(path);
         let file = file.map_err(|error| Fault::broken("opening the file of the audit log's witness", error))?;
         Ok(Self { file: Mutex::new(file) })
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use lockgate_access::{Access, Foundation, SealKeys};
 use lockgate_admin::Admin;
-use lockgate_audit::{Audit, Recovered, Relay};
+use lockgate_audit::{Audit, Elsewhere, FileWitness, Recovered, Relay, RolledBack, Witness, remembered};
 use lockgate_egress::destination::Destination;
 use lockgate_egress::destination::resolve::{Resolver, SystemResolver};
 use lockgate_egress::{Egress, Errands};
@@ -59,6 +59,8 @@ pub enum StartFailure {
     Config(ConfigProblem),
     /// A room could not be opened.
     Fault(Fault),
+    /// The trail was cut back, or is gone.
+    Trail(RolledBack),
 }
 
 impl From<ConfigProblem> for StartFailure {
@@ -68,10 +70,14 @@ impl From<ConfigProblem> for StartFailure {
 }
 
 impl From<Fault> for StartFailure {
-    /// A root key that is missing or wrong is for the operator to put right, not our fault.
+    /// A root key that is missing or wrong, and a trail that was cut back, are for the operator to put
+    /// right, not our fault.
     fn from(fault: Fault) -> Self {
-        let problem = std::error::Error::source(&fault).and_then(|source| source.downcast_ref::<RootKeyProblem>());
-        match problem {
+        let source = std::error::Error::source(&fault);
+        if let Some(rolled_back) = source.and_then(|source| source.downcast_ref::<RolledBack>()) {
+            return Self::Trail(rolled_back.clone());
+        }
+        match source.and_then(|source| source.downcast_ref::<RootKeyProblem>()) {
             Some(problem) => Self::Config(ConfigProblem::new("vault.root_key_file", problem, ROOT_KEY_CURE)),
             None => Self::Fault(fault),
         }
@@ -122,9 +128,21 @@ pub async fn lay_ground(config: &Config, seams: &Seams) -> Result<Ground, StartF
     }
     let store = Store::open(&config.store, clock.clone()).await?;
     let signer = keys::checkpoint_signer(&config.checkpoint_key_file, &config.audit.origin())?;
-    let (audit, recovered) = Audit::open(&config.audit, signer, clock.clone(), entropy.clone()).await?;
+    let witness = witness(config)?;
+    let elsewhere = Elsewhere { witness, known: remembered(&config.audit, &store).await? };
+    let opened = Audit::open_with(&config.audit, signer, elsewhere, clock.clone(), entropy.clone()).await;
+    let (audit, recovered) = opened?;
     let vault = Vault::open(&config.vault, store.clone(), clock.clone(), entropy.clone()).await?;
     Ok(Ground { store, audit, recovered, vault })
+}
+
+/// Who is told the trail's checkpoints, where the configuration names a file.
+pub fn witness(config: &Config) -> Result<Option<Arc<dyn Witness>>, ConfigProblem> {
+    const CURE: &str = "Name a file of checkpoints, or one that is not there yet, in a folder that can be written";
+    let Some(file) = &config.audit.witness_file else { return Ok(None) };
+    let opened = FileWitness::open(file);
+    let witness = opened.map_err(|fault| ConfigProblem::new("audit.witness_file", fault, CURE))?;
+    Ok(Some(Arc::new(witness)))
 }
 
 /// Opens the house.

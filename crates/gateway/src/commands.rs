@@ -111,6 +111,7 @@ impl From<StartFailure> for Failure {
         match failure {
             StartFailure::Config(problem) => problem.into(),
             StartFailure::Fault(fault) => fault.into(),
+            StartFailure::Trail(rolled_back) => Self::Refused(format!("{rolled_back}. {}", audit::LOSS_CURE)),
         }
     }
 }

@@ -88,7 +88,8 @@ impl Running {
         }
         // What the last requests recorded inside changes of the store belongs into the trail before it ends.
         self.rooms.relay.pass().await?;
-        self.rooms.audit.shutdown().await
+        self.rooms.audit.shutdown().await?;
+        self.rooms.relay.remember().await
     }
 }
 

@@ -17,8 +17,10 @@ pub(crate) struct Migration {
 }
 
 /// Every migration, in order. A text that was released is never changed; a new one is added.
-pub(crate) const MIGRATIONS: &[Migration] =
-    &[Migration { number: 1, name: "first", script: include_str!("../migrations/0001_first.sql") }];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration { number: 1, name: "first", script: include_str!("../migrations/0001_first.sql") },
+    Migration { number: 2, name: "checkpoints", script: include_str!("../migrations/0002_checkpoints.sql") },
+];
 
 /// Where a database keeps what it has had.
 pub(crate) const HISTORY: &str = "CREATE TABLE IF NOT EXISTS migrations (

@@ -14,7 +14,7 @@ async fn exported(owner: Option<TenantId>) -> (Scene, String) {
     audit.record(Deed::by_house(Some(tenant(2)), "credential.rotate", "cred_1")).await.expect("recorded");
     audit.shutdown().await.expect("ended");
     let mut out = Vec::new();
-    let told = export(scene.log(), scene.signer().verifier(), owner, &mut out).expect("exported");
+    let told = export(scene.log(), scene.signer().verifier(), owner, &Options::default(), &mut out).expect("exported");
     assert_eq!(told.tenant, owner);
     (scene, String::from_utf8(out).expect("text"))
 }
@@ -51,7 +51,7 @@ async fn the_houses_own_trail_is_exported_too() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trail_that_is_not_there_is_not_exported() {
     let (scene, _) = exported(Some(tenant(1))).await;
-    let failed = export(scene.log(), scene.signer().verifier(), Some(tenant(9)), &mut Vec::new());
+    let failed = export(scene.log(), scene.signer().verifier(), Some(tenant(9)), &Options::default(), &mut Vec::new());
     assert_eq!(failed, Err(Failure::NotThere));
 }
 
@@ -127,7 +127,8 @@ async fn damaged_side_files_cost_time_and_nothing_else() {
     for tiles in [tiles.clone(), tiles[..100].to_vec(), Vec::new()] {
         std::fs::write(&path, tiles).expect("damaged");
         let mut out = Vec::new();
-        export(scene.log(), scene.signer().verifier(), Some(tenant(1)), &mut out).expect("exported");
+        export(scene.log(), scene.signer().verifier(), Some(tenant(1)), &Options::default(), &mut out)
+            .expect("exported");
         assert_eq!(String::from_utf8(out).expect("text"), text);
     }
 }
@@ -138,6 +139,6 @@ async fn a_changed_log_is_not_exported() {
     let path = scene.log().join("00000000.log");
     let changed = std::fs::read_to_string(&path).expect("read").replacen("12345", "12346", 1);
     std::fs::write(&path, changed).expect("changed");
-    let failed = export(scene.log(), scene.signer().verifier(), Some(tenant(2)), &mut Vec::new());
+    let failed = export(scene.log(), scene.signer().verifier(), Some(tenant(2)), &Options::default(), &mut Vec::new());
     assert!(matches!(failed, Err(Failure::Bad(_))), "whoever's entry it was");
 }

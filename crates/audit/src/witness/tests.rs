@@ -14,7 +14,8 @@ async fn every_checkpoint_is_told() {
     let path = scene.elsewhere("witness");
     let witness: Arc<dyn Witness> = Arc::new(FileWitness::open(&path).expect("opened"));
     let entropy = Arc::new(Count::default());
-    let opened = Audit::open_with(&scene.config, scene.signer(), Some(witness), scene.clock.clone(), entropy).await;
+    let elsewhere = crate::Elsewhere { witness: Some(witness), known: Vec::new() };
+    let opened = Audit::open_with(&scene.config, scene.signer(), elsewhere, scene.clock.clone(), entropy).await;
     let (audit, _) = opened.expect("the log opens");
     make_runs(&audit, 0, 2, 1).await;
     audit.checkpoint().await.expect("signed");

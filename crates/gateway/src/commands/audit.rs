@@ -6,19 +6,28 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use lockgate_audit::verify::{Options, verify, verify_outbox};
-use lockgate_audit::{VerifierKey, export, prove};
+use lockgate_audit::verify::{Flaw, Options, OutboxReport, verify, verify_outbox};
+use lockgate_audit::{VerifierKey, export, last_note, prove, remembered, witnessed};
 use lockgate_store::Store;
-use lockgate_vocabulary::{AuditId, Clock, SystemClock, TenantId};
+use lockgate_vocabulary::{AuditId, Clock, Fault, SystemClock, TenantId};
 use serde_json::json;
 
 use super::{Console, Failure};
 use crate::config::Config;
 use crate::keys;
 
+mod loss;
+
+/// What to do about a trail that is not what is remembered of it.
+pub(super) const LOSS_CURE: &str = "Put the files of the trail back from a backup that is as new as the store. If \
+     they are lost for good, move what is left of them away and accept the loss, which is recorded, with `lockgate \
+     audit accept-loss --reason TEXT`";
+
 /// What is to be done with the trail.
 #[derive(Debug, Subcommand)]
 pub enum Audit {
+    /// Begin a trail anew, or go on with an earlier one, because the rest of it is lost for good.
+    AcceptLoss(loss::AcceptLoss),
     /// Check the whole log, an export or a proof. Exit code 1 if anything is wrong.
     Verify(Verify),
     /// Write a tenant's whole trail with the proof that it is whole.
@@ -46,9 +55,10 @@ pub struct Log {
 pub struct Verify {
     #[command(flatten)]
     log: Log,
-    /// A checkpoint of this log that was kept elsewhere.
-    #[arg(long, value_name = "FILE")]
-    known: Vec<PathBuf>,
+    /// A file with a checkpoint of this log that was kept elsewhere, such as a witness's file: the log must
+    /// have at least its entries. The last one in the file counts.
+    #[arg(long, value_name = "FILE", visible_alias = "known")]
+    at_least: Vec<PathBuf>,
     /// Check this export instead of the log.
     #[arg(long, value_name = "FILE", conflicts_with = "proof")]
     export: Option<PathBuf>,
@@ -131,6 +141,7 @@ fn verifier(told: &str) -> Result<VerifierKey, Failure> {
 /// Runs it.
 pub async fn run(audit: Audit, json: bool, console: &mut Console) -> Result<(), Failure> {
     match audit {
+        Audit::AcceptLoss(args) => loss::run(args, json, console).await,
         Audit::Verify(args) => match (&args.export, &args.proof) {
             (Some(file), _) => verify_export(&args, file, json, console),
             (_, Some(file)) => verify_proof(&args, file, json, console),
@@ -138,8 +149,9 @@ pub async fn run(audit: Audit, json: bool, console: &mut Console) -> Result<(), 
         },
         Audit::Export(args) => {
             let found = args.log.find()?;
+            let options = Options { known: outside(&found, console).await?.known };
             let mut out = output(args.out.as_deref(), console)?;
-            let done = export::export(&found.dir, &found.key, args.tenant, &mut out).map_err(refused)?;
+            let done = export::export(&found.dir, &found.key, args.tenant, &options, &mut out).map_err(refused)?;
             drop(out);
             console.note(&format!("{} entries, complete up to entry {}", done.entries, done.checkpoint.size))
         }
@@ -158,31 +170,73 @@ pub async fn run(audit: Audit, json: bool, console: &mut Console) -> Result<(), 
 
 async fn verify_log(args: &Verify, json: bool, console: &mut Console) -> Result<(), Failure> {
     let found = args.log.find()?;
-    let mut known = Vec::new();
-    for file in &args.known {
-        known.push(read(file, "--known")?);
+    let Outside { mut known, outbox } = outside(&found, console).await?;
+    for file in &args.at_least {
+        known.push(kept(file)?);
     }
+    let sizes = known.iter().filter_map(|note| found.key.checkpoint(note).ok().map(|checkpoint| checkpoint.size));
+    let remembered = sizes.max();
     let report = verify(&found.dir, &found.key, &Options { known });
-    let outbox = match &found.config {
-        Some(config) => {
-            let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-            let store = Store::open(&config.store, clock.clone()).await?;
-            let outbox = verify_outbox(&store, clock.now()).await?;
-            store.close().await?;
-            Some(outbox)
-        }
-        None => None,
-    };
     let sound = report.is_sound() && outbox.is_none_or(|outbox| outbox.is_sound());
     if json {
-        console.say(&json!({ "sound": sound, "log": report, "outbox": outbox }).to_string())?;
+        let told = json!({ "sound": sound, "log": report, "outbox": outbox, "remembered": remembered });
+        console.say(&told.to_string())?;
     } else {
         console.say(&report.to_string())?;
+        console.say(&match remembered {
+            Some(size) => format!("it was held to the checkpoint over {size} entries that is remembered outside of it"),
+            None => "no checkpoint of it is remembered outside of it, so it may have been cut back".to_owned(),
+        })?;
+        if report.bad.as_ref().is_some_and(|bad| is_loss(&bad.flaw)) {
+            console.say(LOSS_CURE)?;
+        }
         if let Some(outbox) = outbox.filter(|outbox| !outbox.is_sound()) {
             console.say(&format!("{} acts wait for their place in the log for too long", outbox.overdue))?;
         }
     }
     if sound { Ok(()) } else { Err(Failure::Refused("the trail is not sound".into())) }
+}
+
+/// What is known of a log outside its directory.
+#[derive(Default)]
+struct Outside {
+    known: Vec<String>,
+    outbox: Option<OutboxReport>,
+}
+
+/// What the configuration leads to beside the log: the store, where it can be read, and the witness's file.
+async fn outside(found: &Found, console: &mut Console) -> Result<Outside, Failure> {
+    let Some(config) = &found.config else { return Ok(Outside::default()) };
+    match ask_store(config).await {
+        Ok(outside) => Ok(outside),
+        Err(fault) => {
+            console.note(&format!("the store cannot be read, so only files were looked at: {fault}"))?;
+            Ok(Outside { known: witnessed(&config.audit)?.into_iter().collect(), outbox: None })
+        }
+    }
+}
+
+async fn ask_store(config: &Config) -> Result<Outside, Fault> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let store = Store::open(&config.store, clock.clone()).await?;
+    let outbox = Some(verify_outbox(&store, clock.now()).await?);
+    let known = remembered(&config.audit, &store).await?;
+    store.close().await?;
+    Ok(Outside { known, outbox })
+}
+
+/// Whether a log has this flaw because it is not what is remembered of it.
+fn is_loss(flaw: &Flaw) -> bool {
+    matches!(flaw, Flaw::Truncated { .. } | Flaw::Root { number: None, .. } | Flaw::Known(_))
+}
+
+/// The last checkpoint in a file.
+fn kept(file: &Path) -> Result<String, Failure> {
+    let note = last_note(file).map_err(|error| unreadable("--at-least", file, &error))?;
+    note.ok_or_else(|| {
+        let cure = "Name a file with a checkpoint of this log";
+        Failure::usage("--at-least", format!("{} is not there or has nothing in it", file.display()), cure)
+    })
 }
 
 fn verify_export(args: &Verify, file: &Path, json: bool, console: &mut Console) -> Result<(), Failure> {

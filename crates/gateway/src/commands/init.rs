@@ -56,11 +56,12 @@ pub(super) async fn make(dir: &Path, operator: &str, seams: &Seams) -> Result<Ma
     let Ground { store, audit, vault, .. } = assemble::lay_ground(&config, seams).await?;
     write_new(&dir.join("checkpoint.vkey"), &format!("{}\n", audit.verifier()))?;
     let first = bootstrap(&store, &audit, operator, &*seams.clock, &*seams.entropy).await?;
-    let relayed = lockgate_audit::Relay::new(audit.clone(), store.clone()).pass().await;
-    relayed?;
+    let relay = lockgate_audit::Relay::new(audit.clone(), store.clone());
+    relay.pass().await?;
     let verifier = audit.verifier().to_string();
     drop(vault);
     audit.shutdown().await?;
+    relay.remember().await?;
     Ok(Made { first, verifier })
 }
 

@@ -193,6 +193,93 @@ async fn a_call_that_was_under_way_when_the_process_was_killed_is_unknown() {
     assert!(gate.verify().status.success());
 }
 
+/// Runs a command on the gateway's folder. Gives how it ended and everything that it said.
+fn told(gate: &Gate, arguments: &[&str]) -> (Option<i32>, String) {
+    let config = gate.config().display().to_string();
+    let ended = lockgate(&[arguments, &["--config", &config]].concat());
+    let said = [ended.stdout, ended.stderr].concat();
+    (ended.status.code(), String::from_utf8_lossy(&said).into_owned())
+}
+
+fn served_once(gate: &Gate) {
+    let serving = gate.serve();
+    serving.signal(Signal::TERM);
+    assert_eq!(serving.wait(), Some(0));
+}
+
+fn put_in_place_of(trail: &Path, copy: &Path) {
+    std::fs::remove_dir_all(trail).expect("there");
+    std::fs::create_dir(trail).expect("made");
+    for file in std::fs::read_dir(copy).expect("there") {
+        let file = file.expect("there");
+        std::fs::copy(file.path(), trail.join(file.file_name())).expect("copied");
+    }
+}
+
+#[tokio::test]
+async fn a_trail_that_was_cut_back_or_is_gone_is_refused_until_the_loss_is_accepted() {
+    let gate = Gate::init();
+    let (trail, earlier) = (gate.folder().join("data/audit"), gate.dir.path().join("earlier"));
+    let nothing = gate.dir.path().join("nothing");
+    std::fs::create_dir(&earlier).expect("made");
+    std::fs::create_dir(&nothing).expect("made");
+    put_in_place_of(&earlier, &trail);
+    served_once(&gate);
+    let whole = gate.dir.path().join("whole");
+    std::fs::create_dir(&whole).expect("made");
+    put_in_place_of(&whole, &trail);
+    for copy in [&earlier, &nothing] {
+        put_in_place_of(&trail, copy);
+        let (code, said) = told(&gate, &["audit", "verify"]);
+        assert!(code == Some(1) && said.contains("its end is missing") && said.contains("accept-loss"), "{said}");
+        let (code, said) = told(&gate, &["serve"]);
+        assert!(code == Some(1) && said.contains("audit.rolled-back") && said.contains("accept-loss"), "{said}");
+        let (code, said) = told(&gate, &["audit", "export"]);
+        assert_eq!(code, Some(1), "{said}");
+    }
+    put_in_place_of(&trail, &whole);
+    assert_eq!(told(&gate, &["audit", "verify"]).0, Some(0), "the whole one is what is remembered");
+    let (code, said) = told(&gate, &["audit", "accept-loss", "--reason", "none"]);
+    assert!(code == Some(1) && said.contains("nothing is lost"), "{said}");
+
+    put_in_place_of(&trail, &earlier);
+    let (code, said) = told(&gate, &["audit", "accept-loss", "--reason", "the disk died"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(told(&gate, &["audit", "verify"]).0, Some(0));
+    served_once(&gate);
+    let (code, said) = told(&gate, &["audit", "export"]);
+    assert!(code == Some(0) && said.contains("trail.loss-accepted") && said.contains("the disk died"), "{said}");
+}
+
+#[tokio::test]
+async fn a_witness_tells_a_trail_that_was_cut_back_without_the_store() {
+    let gate = Gate::init();
+    let text = std::fs::read_to_string(gate.config()).expect("there");
+    let text = text.replacen("[audit]", "[audit]\nwitness_file = \"witness\"", 1);
+    std::fs::write(gate.config(), text).expect("written");
+    let (trail, earlier) = (gate.folder().join("data/audit"), gate.dir.path().join("earlier"));
+    std::fs::create_dir(&earlier).expect("made");
+    put_in_place_of(&earlier, &trail);
+    served_once(&gate);
+    let witness = gate.folder().join("witness").display().to_string();
+    let key = std::fs::read_to_string(gate.folder().join("checkpoint.vkey")).expect("there");
+    let verify = || {
+        let trail = trail.display().to_string();
+        lockgate(&["audit", "verify", "--dir", &trail, "--key", key.trim_end(), "--at-least", &witness])
+    };
+    assert!(verify().status.success());
+    put_in_place_of(&trail, &earlier);
+    let ended = verify();
+    let said = String::from_utf8_lossy(&ended.stdout).into_owned();
+    assert!(ended.status.code() == Some(1) && said.contains("its end is missing"), "{said}");
+    // The store rolled back together with the trail changes nothing for whoever asks the witness.
+    for name in ["lockgate.db", "lockgate.db-wal", "lockgate.db-shm"] {
+        _ = std::fs::remove_file(gate.folder().join("data").join(name));
+    }
+    let (code, said) = told(&gate, &["serve"]);
+    assert!(code == Some(1) && said.contains("audit.rolled-back"), "{said}");
+}
+
 #[tokio::test]
 async fn the_root_key_is_demanded_and_must_be_the_right_one() {
     let (gate, other) = (Gate::init(), Gate::init());

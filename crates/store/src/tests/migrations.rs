@@ -8,6 +8,7 @@ use crate::{EngineConfig, PostgresConfig, Statement, Store, values};
 
 on_each_engine![
     go_forward_once,
+    go_forward_from_the_first_schema,
     are_safe_when_many_nodes_start_at_once,
     refuse_a_text_that_was_changed,
     refuse_a_database_of_a_newer_version,
@@ -37,6 +38,21 @@ async fn go_forward_once(place: Place) {
         store.apply(insert(tenant(1), &format!("n{round}"))).await.unwrap();
         store.close().await.unwrap();
     }
+}
+
+/// Makes a database again what it was after its first migration.
+const BACK_TO_THE_FIRST: &str = "DELETE FROM migrations WHERE number > 1; DROP TABLE checkpoints";
+
+async fn go_forward_from_the_first_schema(place: Place) {
+    let store = place.open().await;
+    store.apply(insert(tenant(1), "kept")).await.unwrap();
+    behind(&place, store, BACK_TO_THE_FIRST).await;
+    let store = place.open().await;
+    assert_eq!(names(&store, tenant(1)).await, ["kept"], "what was there stays");
+    let had = store.survey(&HISTORY, values![]).await.unwrap();
+    assert_eq!(had.len(), crate::migrate::MIGRATIONS.len());
+    static TOLD: Statement = Statement::house("test.checkpoints", "SELECT COUNT(*) FROM checkpoints");
+    assert_eq!(store.survey(&TOLD, values![]).await.unwrap()[0].int(0).unwrap(), 0);
 }
 
 async fn are_safe_when_many_nodes_start_at_once(place: Place) {
