@@ -85,7 +85,8 @@ pub(crate) fn authorize(caller: &Caller, ask: &Ask) -> Result<Grant, Stop> {
 }
 
 /// Judges a granted call anew, in the snapshot of this moment. Where the caller's tenant has not changed
-/// since, only time can have ended something, which costs two comparisons.
+/// since, only time can have ended something, or whoever signs tokens: a key that was withdrawn or rotated
+/// away stands in no tenant's view.
 pub(crate) fn still_holds(
     grant: &Grant,
     directory: &Directory,
@@ -95,8 +96,8 @@ pub(crate) fn still_holds(
     let caller = &grant.caller;
     let withdrawn = || Stop::from(AccessRefusal::CallWithdrawn);
     let view = directory.tenants.get(&caller.tenant()).ok_or_else(withdrawn)?;
+    identity.still_stands(directory, caller).map_err(|_| withdrawn())?;
     if !Arc::ptr_eq(view, caller.view()) {
-        identity.still_stands(directory, caller).map_err(|_| withdrawn())?;
         judged_anew(grant, view).ok_or_else(withdrawn)?;
     }
     let usable = caller.principal().is_usable(now) && caller.key_record().is_none_or(|key| key.is_usable(now));

@@ -1,6 +1,8 @@
 //! Both halves of the room together: a client that the registry made gets a token, calls with it, and
 //! loses it again.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lockgate_vocabulary::{Arrival, Clock, Listener, TraceContext};
 use serde_json::{Value, json};
 
@@ -84,6 +86,27 @@ async fn a_token_that_is_revoked_withdraws_the_call_under_way() {
     world.access.refresh().await.unwrap();
     assert_eq!(code(world.access.still_holds(&grant)), "access.call.withdrawn");
     assert_eq!(code(bearer(&world, &token).await), "access.token.invalid");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signing_key_that_is_withdrawn_withdraws_the_calls_under_way() {
+    let world = World::new().await;
+    let operator = world.operator().await;
+    connect(&world, &operator, "crm").await;
+    let client = client(&world, &["integration.connections.call"]).await;
+    let token = token(&world, &client, "").await;
+    let caller = bearer(&world, &token).await.unwrap();
+    let grant = world.access.authorize(&caller, &ask("crm", "GET", "/v1/things/1")).unwrap();
+    world.access.tokens().rotate().await.unwrap();
+    world.access.refresh().await.unwrap();
+    world.access.still_holds(&grant).unwrap();
+    let head = token["access_token"].as_str().unwrap().split('.').next().unwrap();
+    let head: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(head).unwrap()).unwrap();
+    world.access.tokens().withdraw(head["kid"].as_str().unwrap()).await.unwrap();
+    world.access.refresh().await.unwrap();
+    let view = world.access.directory().tenants.get(&caller.tenant()).cloned().unwrap();
+    assert!(std::sync::Arc::ptr_eq(&view, caller.view()), "no tenant has changed");
+    assert_eq!(code(world.access.still_holds(&grant)), "access.call.withdrawn");
 }
 
 #[tokio::test(flavor = "multi_thread")]
