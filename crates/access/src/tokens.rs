@@ -26,6 +26,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use lockgate_audit::Audit;
 use lockgate_store::Store;
+use lockgate_vocabulary::limit::OPERATION_TIME;
 use lockgate_vocabulary::{Clock, Entropy, Fault, Timestamp};
 
 pub use assertion::{ASSERTION_LIFETIME_MOST, Assertion, Parties, judge_assertion};
@@ -127,9 +128,12 @@ impl Tokens {
         &self.policy
     }
 
-    /// Until when a revocation has to be remembered: as long as the token would be taken.
+    /// Until when a revocation has to be remembered: as long as the token would be taken, and then as long
+    /// as an operation may go on that was accepted with it at the last moment. Whether an operation may go
+    /// on is judged without the token's expiry, so a revocation that was forgotten would let it revive.
     fn forget_at(&self, claims: &Claims) -> Timestamp {
-        Timestamp::from_secs(claims.expires_at).after(self.policy.skew).after(self.policy.skew)
+        let taken_until = Timestamp::from_secs(claims.expires_at).after(self.policy.skew).after(self.policy.skew);
+        taken_until.after(OPERATION_TIME)
     }
 }
 

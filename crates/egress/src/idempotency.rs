@@ -11,7 +11,7 @@ use std::time::Duration;
 use http::{HeaderValue, Method};
 use lockgate_access::Grant;
 use lockgate_store::{Change, Row, values};
-use lockgate_vocabulary::limit::BULK_CALL_TIME;
+use lockgate_vocabulary::limit::{BULK_CALL_TIME, OPERATION_TIME};
 use lockgate_vocabulary::{ConnectionId, Fault, PrincipalId, RunId, Stop, TenantId, Timestamp};
 
 use crate::egress::Inner;
@@ -20,8 +20,8 @@ use crate::order::{Body, Order, digest_of};
 use crate::refusal::EgressRefusal;
 use crate::rows;
 
-/// How long a key is remembered.
-pub(crate) const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long a key is remembered: as long as the operation that it may stand for.
+pub(crate) const KEPT_FOR: Duration = OPERATION_TIME;
 
 /// After this a run that has not said what came of it never will: its node is gone.
 const RUNS_FOR: Duration = Duration::from_secs(BULK_CALL_TIME.as_secs() * 2);

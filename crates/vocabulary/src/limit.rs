@@ -26,6 +26,9 @@ pub const CALL_TIME: Duration = Duration::from_secs(30);
 /// The whole of a synchronous bulk call (the standard's section 4.5).
 pub const BULK_CALL_TIME: Duration = Duration::from_secs(120);
 
+/// How long a call that is answered later may go on and be asked for.
+pub const OPERATION_TIME: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// An access token or an API key as presented, 8 KiB.
 pub const CREDENTIAL_BYTES: usize = 8 * 1024;
 

@@ -1,6 +1,7 @@
 //! Taking a token back, and asking what one is worth.
 
 use lockgate_store::Statement;
+use lockgate_vocabulary::limit::OPERATION_TIME;
 use lockgate_vocabulary::{KeyId, Stop};
 use serde_json::{Value, json};
 
@@ -89,14 +90,23 @@ async fn only_the_client_may_revoke_its_token() {
 }
 
 #[tokio::test]
-async fn revocations_are_forgotten_once_the_token_has_expired() {
-    let house = House::new().await;
+async fn revocations_are_forgotten_once_no_operation_of_the_token_can_go_on() {
+    let mut house = House::new().await;
     let token = house.token(CLIENT).await;
+    let caller = house.bearer(&token).await.expect("it is good");
     revoke(&house, &form(CLIENT, &token)).await.expect("revoked");
     static ALL: Statement = Statement::house("test.all", "SELECT jti FROM revoked_tokens");
     house.identity.tokens.tend().await.expect("tends");
     assert_eq!(house.store.survey(&ALL, Vec::new()).await.expect("rows").len(), 1);
-    house.clock.advance(std::time::Duration::from_secs(900 + 121));
+    let expired = std::time::Duration::from_secs(900 + 121);
+    house.clock.advance(expired);
+    house.identity.tokens.tend().await.expect("tends");
+    assert_eq!(load(&mut house).await, 1, "an operation may go on for a day");
+    assert!(house.identity.still_stands(&house.directory, &caller).is_err(), "and must not revive");
+    house.clock.advance(OPERATION_TIME - std::time::Duration::from_secs(2));
+    house.identity.tokens.tend().await.expect("tends");
+    assert_eq!(load(&mut house).await, 1);
+    house.clock.advance(std::time::Duration::from_secs(2));
     house.identity.tokens.tend().await.expect("tends");
     assert_eq!(house.store.survey(&ALL, Vec::new()).await.expect("rows").len(), 0);
 }
