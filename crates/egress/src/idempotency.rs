@@ -85,17 +85,15 @@ async fn take(inner: &Arc<Inner>, grant: &Grant, order: &Order, key: &str) -> Re
     let now = inner.parts.clock.now();
     let values = values![place.caller, place.connection, &place.key, &request, order.run, now, now.after(KEPT_FOR),];
     let change = Change::of(place.tenant).step(&rows::KEPT_INSERT, values);
+    // INVARIANT: the claim is there before the row may be: whoever stops waiting for the store frees the key,
+    // behind the change that takes it. Nothing was sent for it.
+    let mut claim = Claim { inner: Arc::clone(inner), place, run: order.run, vendor_key, settled: false };
     let applied = inner.parts.store.apply(change).await;
     let applied = applied.map_err(|failure| failure.into_fault("taking an idempotency key"))?;
     if applied.touched.first() == Some(&1) {
-        return Ok(Claimed::Ours(Claim {
-            inner: Arc::clone(inner),
-            place,
-            run: order.run,
-            vendor_key,
-            settled: false,
-        }));
+        return Ok(Claimed::Ours(claim));
     }
+    claim.settled = true;
     let values = values![place.caller, place.connection, &place.key];
     let rows = inner.parts.store.read(place.tenant, &rows::KEPT_FIND, values).await?;
     // It was freed in between.

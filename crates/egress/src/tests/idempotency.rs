@@ -93,6 +93,43 @@ async fn a_caller_that_leaves_finds_the_answer_when_it_comes_back() {
     assert_eq!(world.vendor.count(LINE), 1);
 }
 
+/// Lets others have their turn so many times.
+async fn turns(count: usize) {
+    for _ in 0..count {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_caller_that_leaves_while_its_key_is_taken_leaves_it_free() {
+    let world = World::new().await;
+    world.vendor.answers(LINE, Canned::json(201, "{}"));
+    for left in 0..8 {
+        let key = format!("key-{left}");
+        let sent = world.vendor.count(LINE);
+        let order = keyed(&world, "POST /v1/things", &key, "{}");
+        tokio::select! {
+            biased;
+            reply = world.egress.call(world.worker().await, order) => drop(reply),
+            () = turns(left) => {}
+        }
+        if world.vendor.count(LINE) > sent {
+            break;
+        }
+        let mut tries = 0;
+        while let Err(stop) = world.send(keyed(&world, "POST /v1/things", &key, "{}")).await {
+            assert_eq!(
+                refusal::<()>(Err(stop)).code(),
+                EgressRefusal::IdempotencyBusy.info().code,
+                "after {left} turns"
+            );
+            tries += 1;
+            assert!(tries < 10_000, "the key stays taken after {left} turns");
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_nobody_knows_stays_blocked() {
     let world = World::new().await;
