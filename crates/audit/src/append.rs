@@ -22,6 +22,7 @@ use tokio::sync::oneshot;
 use crate::disk::{LogDir, owner_only};
 use crate::index::SegmentIndex;
 use crate::ledger::{Ledger, Mark};
+use crate::mac::RowKey;
 use crate::refusal::AuditRefusal;
 
 pub(crate) mod aside;
@@ -65,6 +66,10 @@ pub(crate) struct Shared {
     pub(crate) node: Box<str>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: IdPool,
+    /// Authenticates the rows of the outbox.
+    pub(crate) rows: RowKey,
+    /// How many of them were set aside.
+    pub(crate) rows_aside: AtomicU64,
     pub(crate) core: Mutex<Core>,
     pub(crate) queue: Queue,
     /// The next segment, once it is ready.
@@ -99,6 +104,8 @@ impl Shared {
             node: parts.node,
             clock: parts.clock,
             ids: IdPool::new(parts.entropy),
+            rows: parts.rows,
+            rows_aside: AtomicU64::new(0),
             core: Mutex::new(parts.core),
             queue: parts.queue,
             ready_segment: Mutex::new(None),
@@ -238,6 +245,7 @@ pub(crate) struct Parts {
     pub(crate) node: Box<str>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) rows: RowKey,
     pub(crate) core: Core,
     pub(crate) queue: Queue,
     pub(crate) latest: Option<Arc<str>>,

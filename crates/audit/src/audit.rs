@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, Weak};
 use std::thread::JoinHandle;
@@ -131,7 +132,8 @@ impl Audit {
         let dir = LogDir::held(&config.dir).map_err(|error| Fault::broken("opening the audit directory", error))?;
         let node = config.node.as_str().into();
         let queue = Queue::new(config.queue_entries, config.linger());
-        let shared = Arc::new(Shared::new(Parts { dir, node, clock, entropy, core, queue, latest, lock }));
+        let rows = signer.rows().clone();
+        let shared = Arc::new(Shared::new(Parts { dir, node, clock, entropy, rows, core, queue, latest, lock }));
         #[cfg(test)]
         let found = Found { segment: found.segment.with_trouble(&shared.trouble), ..found };
         let (jobs, asked) = channel();
@@ -246,6 +248,11 @@ impl Audit {
     /// How many entries wait for the disk.
     pub fn waiting(&self) -> usize {
         self.shared().queue.len()
+    }
+
+    /// How many rows of the outbox this process has set aside, because they were not ours.
+    pub fn rows_set_aside(&self) -> u64 {
+        self.shared().rows_aside.load(Ordering::Relaxed)
     }
 
     /// How many runs are open.

@@ -12,6 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use lockgate_vocabulary::{Fault, Secret};
 
 use crate::chain::{Hash, sha256};
+use crate::mac::RowKey;
 
 /// The signed-note type byte of Ed25519.
 const ED25519_TYPE: u8 = 1;
@@ -26,6 +27,7 @@ pub(crate) const NOTE_BYTES: usize = 16 * 1024;
 pub struct Signer {
     pair: Ed25519KeyPair,
     key: VerifierKey,
+    rows: RowKey,
 }
 
 impl Signer {
@@ -41,12 +43,17 @@ impl Signer {
             .map_err(|_| Fault::broken(DOING, "the seed makes no Ed25519 key"))?;
         let public =
             pair.public_key().as_ref().try_into().map_err(|_| Fault::violated("an Ed25519 public key has 32 bytes"))?;
-        Ok(Self { pair, key: VerifierKey::new(name, public) })
+        Ok(Self { pair, key: VerifierKey::new(name, public), rows: RowKey::derived(seed, name) })
     }
 
     /// What others check its signatures with.
     pub const fn verifier(&self) -> &VerifierKey {
         &self.key
+    }
+
+    /// What authenticates the rows of the log's outbox.
+    pub(crate) const fn rows(&self) -> &RowKey {
+        &self.rows
     }
 
     /// The text with our signature below it.

@@ -26,6 +26,7 @@ mod index;
 mod leaves;
 mod ledger;
 mod locate;
+mod mac;
 mod notes;
 mod opened;
 mod outbox;

@@ -3,16 +3,19 @@
 //! An act that changes the store must be in the trail if and only if the change holds. So its entry is
 //! made beforehand, with its identifier and time, and put into the table `outbox` by a step of the same
 //! change; the relay appends it to the log afterwards. The body of a row is the entry without its place
-//! in the log, and names the node whose relay appends it.
+//! in the log, and names the node whose relay appends it. A MAC shows that it is ours.
 
-use lockgate_store::{Statement, Value};
+use lockgate_store::{Row, Statement, Value};
 use lockgate_vocabulary::{AuditId, Fault, TenantId, Timestamp};
 
 use crate::append::{Draft, Shared};
 use crate::entry::{Facts, Tail, emit, outbox_head};
 use crate::facts::Deed;
 use crate::ledger::Mark;
+use crate::mac::RowKey;
 use crate::rows;
+
+const DOING: &str = "reading a row of the audit outbox";
 
 /// The step for a tenant's change.
 pub(crate) fn step(shared: &Shared, deed: &Deed) -> (&'static Statement, Vec<Value>) {
@@ -30,7 +33,8 @@ fn values(shared: &Shared, deed: &Deed) -> Vec<Value> {
     emit::outbox(&mut body, &shared.node, &draft);
     // What `emit` writes is text: everything in it came from text.
     let body = String::from_utf8_lossy(&body).into_owned();
-    vec![draft.id.into(), body.into(), draft.time.into()]
+    let mac = shared.rows.sign(draft.id, &body);
+    vec![draft.id.into(), body.into(), draft.time.into(), mac.into()]
 }
 
 /// How the bodies of a node's rows begin.
@@ -40,9 +44,17 @@ pub(crate) fn beginning(node: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
+/// The entry of a row as it is in the table, ready to be appended, if the row is ours.
+pub(crate) fn judged(key: &RowKey, row: &Row) -> Result<Draft, Fault> {
+    let (owner, entry, body) = (row.text(0)?, row.parsed::<AuditId>(1)?, row.text(2)?);
+    if !key.is_of(entry, body, row.opt_bytes(3)?.unwrap_or_default()) {
+        return Err(Fault::broken(DOING, format!("{entry}: it is not authentic")));
+    }
+    draft(owner, entry, body)
+}
+
 /// A row's entry, ready to be appended.
-pub(crate) fn draft(owner: &str, entry: AuditId, body: &str) -> Result<Draft, Fault> {
-    const DOING: &str = "reading a row of the audit outbox";
+fn draft(owner: &str, entry: AuditId, body: &str) -> Result<Draft, Fault> {
     let (id, time, tenant, tail) = read(body).map_err(|bad| Fault::broken(DOING, format!("{entry}: {bad}")))?;
     let facts = Tail::parse(tail.as_bytes()).map_err(|bad| Fault::broken(DOING, format!("{entry}: {bad}")))?.facts;
     if !matches!(facts, Facts::Deed(deed) if deed.relayed) || id != entry {

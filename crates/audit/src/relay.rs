@@ -3,9 +3,13 @@
 //! A row is appended, then marked. A crash between the two leaves a row that is in the log already; the
 //! log knows which acts it took from the outbox and has not seen marked (recovery finds them again), so
 //! such a row is only marked. There is one relay for a log.
+//!
+//! A row that does not show that it is ours, or that is no act, is never appended. The log says that it was
+//! there, and it is set aside: the others go on.
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use lockgate_store::{Change, Row, Store, Value};
@@ -14,6 +18,9 @@ use tokio::sync::Mutex;
 
 use crate::append::locked;
 use crate::audit::Audit;
+use crate::entry::emit;
+use crate::facts::Deed;
+use crate::ledger::Mark;
 use crate::{outbox, remember, rows};
 
 const DOING: &str = "relaying the audit outbox";
@@ -52,6 +59,29 @@ struct Past {
     forgot: Option<Duration>,
     /// When the store was told a checkpoint, and which one.
     remembered: Option<(Duration, Arc<str>)>,
+    /// Rows that the log tells of and that are not set aside yet.
+    alarmed: HashSet<(String, String)>,
+}
+
+/// What waits, told apart.
+#[derive(Default)]
+struct Sorted {
+    /// Rows that are in the log: their owner and entry.
+    appended: Vec<(String, AuditId)>,
+    odd: Vec<Odd>,
+}
+
+/// A row that is not ours, or no act.
+struct Odd {
+    owner: String,
+    entry: String,
+    why: Fault,
+}
+
+impl Odd {
+    fn place(&self) -> (String, String) {
+        (self.owner.clone(), self.entry.clone())
+    }
 }
 
 impl Relay {
@@ -83,9 +113,10 @@ impl Relay {
         let mut past = self.past.lock().await;
         let values = vec![self.beginning.as_str().into(), Value::Int(ROWS as i64)];
         let waiting = self.store.survey(&rows::WAITING, values).await?;
-        let appended = self.append(&waiting).await?;
+        let Sorted { appended, odd } = self.append(&waiting).await?;
         self.mark(&appended).await?;
         self.settle(&appended, waiting.len() < ROWS);
+        self.set_aside(&odd, &mut past).await?;
         let now = self.clock.elapsed();
         if past.forgot.is_none_or(|last| now.saturating_sub(last) >= FORGET_EVERY) {
             self.forget().await?;
@@ -115,29 +146,55 @@ impl Relay {
     }
 
     /// Appends the rows that are not in the log yet, and waits until they are durable.
-    async fn append(&self, waiting: &[Row]) -> Result<Vec<(String, AuditId)>, Fault> {
+    async fn append(&self, waiting: &[Row]) -> Result<Sorted, Fault> {
         let shared = self.audit.shared();
         let known: HashSet<AuditId> = locked(&shared.core).ledger.relayed.clone();
-        let mut appended = Vec::with_capacity(waiting.len());
+        let mut sorted = Sorted::default();
         let mut underway = Vec::new();
         for row in waiting {
-            let (owner, entry) = (row.text(0)?.to_owned(), row.parsed::<AuditId>(1)?);
-            if !known.contains(&entry) {
-                match outbox::draft(&owner, entry, row.text(2)?) {
-                    Ok(draft) => underway.push(shared.durably(draft).map_err(unavailable)?),
-                    Err(fault) => {
-                        // It stays where it is, which `verify` tells; the others go on.
-                        tracing::error!(%fault, "a row of the audit outbox cannot be appended");
-                        continue;
+            let owner = row.text(0)?.to_owned();
+            match outbox::judged(&shared.rows, row) {
+                Ok(draft) => {
+                    sorted.appended.push((owner, draft.id));
+                    if !known.contains(&draft.id) {
+                        underway.push(shared.durably(draft).map_err(unavailable)?);
                     }
                 }
+                Err(why) => sorted.odd.push(Odd { owner, entry: row.text(1)?.to_owned(), why }),
             }
-            appended.push((owner, entry));
         }
         for durable in underway {
             durable.await.map_err(|_| Fault::unavailable(DOING, "the audit log is unsound"))?;
         }
-        Ok(appended)
+        Ok(sorted)
+    }
+
+    /// Records each row that is not ours, once, and sets it aside, so that it holds nothing up.
+    async fn set_aside(&self, odd: &[Odd], past: &mut Past) -> Result<(), Fault> {
+        if odd.is_empty() {
+            return Ok(());
+        }
+        let shared = self.audit.shared();
+        let mut underway = Vec::new();
+        for row in odd.iter().filter(|row| !past.alarmed.contains(&row.place())) {
+            tracing::error!(owner = row.owner, entry = row.entry, why = %row.why, "a row of the audit outbox is not ours");
+            let deed = Deed::by_house(None, "outbox.set-aside", &row.entry).with("owner", row.owner.as_str());
+            let draft = shared.draft(None, Mark::Plain, emit::deed(&deed, false));
+            underway.push((row.place(), shared.durably(draft).map_err(unavailable)?));
+        }
+        for (place, durable) in underway {
+            durable.await.map_err(|_| Fault::unavailable(DOING, "the audit log is unsound"))?;
+            shared.rows_aside.fetch_add(1, Ordering::Relaxed);
+            past.alarmed.insert(place);
+        }
+        let now = self.clock.now();
+        let change = odd.iter().fold(Change::house(), |change, row| {
+            change.step(&rows::SET_ASIDE, vec![row.owner.as_str().into(), row.entry.as_str().into(), now.into()])
+        });
+        self.store.apply(change).await.map_err(|failure| failure.into_fault(DOING))?;
+        // What is set aside does not come again; only what could not be is remembered.
+        past.alarmed.clear();
+        Ok(())
     }
 
     async fn mark(&self, appended: &[(String, AuditId)]) -> Result<(), Fault> {

@@ -3,20 +3,23 @@
 use lockgate_store::Statement;
 
 /// Keeps an act in a tenant's change.
-pub static PUT: Statement =
-    Statement::tenant("outbox.put", "INSERT INTO outbox (tenant, entry, body, created_at) VALUES ($1, $2, $3, $4)");
+pub static PUT: Statement = Statement::tenant(
+    "outbox.put",
+    "INSERT INTO outbox (tenant, entry, body, created_at, mac) VALUES ($1, $2, $3, $4, $5)",
+);
 
 /// Keeps an act in a change that is not one tenant's.
 pub static PUT_FOR_HOUSE: Statement = Statement::house(
     "outbox.put_for_house",
-    "INSERT INTO outbox (tenant, entry, body, created_at) VALUES ('house', $1, $2, $3)",
+    "INSERT INTO outbox (tenant, entry, body, created_at, mac) VALUES ('house', $1, $2, $3, $4)",
 );
 
-/// Rows of one node that are not in its log yet, oldest first. `$1` is how their bodies begin.
+/// Rows of one node that are not in its log yet, oldest first. `$1` is how their bodies begin. On SQLite a
+/// column of texts may hold bytes, which are behind every text: such a row is nobody's.
 pub static WAITING: Statement = Statement::house(
     "outbox.waiting",
-    "SELECT tenant, entry, body FROM outbox WHERE appended_at IS NULL \
-     AND substr(body, 1, length(CAST($1 AS TEXT))) = CAST($1 AS TEXT) ORDER BY created_at, entry LIMIT $2",
+    "SELECT tenant, entry, body, mac FROM outbox WHERE appended_at IS NULL AND aside_at IS NULL \
+     AND tenant < '~' AND entry < '~' AND substr(body, 1, length(CAST($1 AS TEXT))) = CAST($1 AS TEXT) ORDER BY created_at, entry LIMIT $2",
 );
 
 /// Notes that a row is in the log.
@@ -25,10 +28,21 @@ pub static MARK: Statement = Statement::house(
     "UPDATE outbox SET appended_at = $3 WHERE tenant = $1 AND entry = $2 AND appended_at IS NULL",
 );
 
+/// Sets a row aside that is not ours: it is not looked at again.
+pub static SET_ASIDE: Statement = Statement::house(
+    "outbox.set_aside",
+    "UPDATE outbox SET aside_at = $3 WHERE tenant = $1 AND entry = $2 AND aside_at IS NULL",
+);
+
+/// How many rows were set aside.
+pub static ASIDE: Statement =
+    Statement::house("outbox.aside", "SELECT COUNT(*) FROM outbox WHERE aside_at IS NOT NULL");
+
 /// How many rows are in no log though they should be, and how old the oldest is.
 pub static OVERDUE: Statement = Statement::house(
     "outbox.overdue",
-    "SELECT COUNT(*), MIN(created_at) FROM outbox WHERE appended_at IS NULL AND created_at < $1",
+    "SELECT COUNT(*), MIN(created_at) FROM outbox WHERE appended_at IS NULL AND aside_at IS NULL \
+     AND created_at < $1",
 );
 
 /// Removes rows that have been in the log for long.
@@ -55,5 +69,16 @@ pub static REMEMBERED: Statement =
     Statement::house("checkpoints.remembered", "SELECT note FROM checkpoints WHERE origin = $1");
 
 /// All of them, for the tests that check and prepare every statement.
-pub static ALL: &[&Statement] =
-    &[&PUT, &PUT_FOR_HOUSE, &WAITING, &MARK, &OVERDUE, &FORGET, &REMEMBER, &REMEMBER_INSTEAD, &REMEMBERED];
+pub static ALL: &[&Statement] = &[
+    &PUT,
+    &PUT_FOR_HOUSE,
+    &WAITING,
+    &MARK,
+    &SET_ASIDE,
+    &ASIDE,
+    &OVERDUE,
+    &FORGET,
+    &REMEMBER,
+    &REMEMBER_INSTEAD,
+    &REMEMBERED,
+];

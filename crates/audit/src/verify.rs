@@ -308,6 +308,8 @@ pub struct OutboxReport {
     pub overdue: u64,
     /// When the oldest of them was made.
     pub oldest: Option<Timestamp>,
+    /// How many rows were set aside, because they were not ours. They are in no log.
+    pub aside: u64,
 }
 
 impl OutboxReport {
@@ -321,7 +323,10 @@ impl OutboxReport {
 pub async fn verify_outbox(store: &Store, now: Timestamp) -> Result<OutboxReport, Fault> {
     let found = store.survey(&rows::OVERDUE, vec![now.before(OUTBOX_MOST).into()]).await?;
     let row = found.first().ok_or_else(|| Fault::violated("a count has one row"))?;
-    Ok(OutboxReport { overdue: u64::try_from(row.int(0)?).unwrap_or(0), oldest: row.opt_moment(1)? })
+    let aside = store.survey(&rows::ASIDE, Vec::new()).await?;
+    let aside = aside.first().ok_or_else(|| Fault::violated("a count has one row"))?.int(0)?;
+    let count = |number: i64| u64::try_from(number).unwrap_or(0);
+    Ok(OutboxReport { overdue: count(row.int(0)?), oldest: row.opt_moment(1)?, aside: count(aside) })
 }
 
 impl fmt::Display for Report {

@@ -8,7 +8,7 @@ use crate::tests::{Scene, actor, tenant};
 
 fn body(values: &[Value]) -> &str {
     match values {
-        [Value::Text(_), Value::Text(body), Value::Int(_)] => body,
+        [Value::Text(_), Value::Text(body), Value::Int(_), Value::Bytes(_)] => body,
         other => panic!("{other:?}"),
     }
 }

@@ -122,22 +122,99 @@ async fn an_overdue_row_fails_verification() {
     assert!(verify_outbox(&store, scene.clock.now()).await.expect("read").is_sound());
 }
 
+/// What the log says was set aside.
+fn alarms(scene: &Scene) -> Vec<Box<str>> {
+    let entries = scene.lines();
+    let entries = entries.iter().map(|line| Entry::parse(line.as_bytes()).expect("an entry"));
+    let deeds = entries.filter_map(|entry| match entry.facts {
+        Facts::Deed(deed) if &*deed.action == "outbox.set-aside" => Some(deed.object),
+        _ => None,
+    });
+    deeds.collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_that_is_no_act_stays_and_does_not_hold_the_others_up() {
+async fn a_row_that_is_not_ours_is_set_aside_and_told_once() {
     let scene = Scene::new();
     let (audit, _) = scene.open().await;
     let store = store(&scene).await;
-    let (statement, mut values) = audit.step(&deed(1));
-    if let [_, Value::Text(body), _] = values.as_mut_slice() {
-        *body = body.replacen("\"relayed\":true,", "", 1);
+    let mut own = Scene::new();
+    own.config.node = "n2".parse().expect("a name");
+    let (theirs, _) = own.open().await;
+    let forge = |number: u128, change: &dyn Fn(&mut Vec<Value>)| {
+        let (statement, mut values) = audit.step(&deed(number));
+        change(&mut values);
+        (statement, values)
+    };
+    let odd = [
+        // No act, without a MAC of its own, with a wrong one, with another row's, of another log's key.
+        forge(1, &|row| {
+            if let Some(Value::Text(body)) = row.get_mut(1) {
+                *body = body.replacen("\"relayed\":true,", "", 1);
+            }
+        }),
+        forge(2, &|row| row[3] = Value::Null),
+        forge(3, &|row| row[3] = Value::Bytes(vec![7; 32])),
+        forge(4, &|row| row[3] = audit.step(&deed(4)).1.swap_remove(3)),
+        forge(5, &|row| {
+            if let (Value::Text(id), Value::Text(body)) = (&row[0], &row[1]) {
+                row[3] = theirs.shared().rows.sign(id.parse().expect("an identifier"), body).into();
+            }
+        }),
+        // An identifier that is none, and a body that is none, with what would make it the node's.
+        forge(6, &|row| row[0] = Value::Text("nothing".to_owned())),
+        forge(7, &|row| row[1] = Value::Text(outbox::beginning("n1"))),
+    ];
+    let many = odd.len();
+    for (number, (statement, values)) in (1u128..).zip(odd) {
+        store.apply(Change::of(tenant(number)).step(statement, values)).await.expect("it holds");
     }
-    store.apply(Change::of(tenant(1)).step(statement, values)).await.expect("it holds");
-    put(&audit, &store, 2).await;
-    let relay = Relay::new(audit, store.clone());
-    assert_eq!(relay.pass().await.expect("relayed"), 2);
-    assert_eq!(relayed(&scene).len(), 1);
+    put(&audit, &store, 9).await;
+    let relay = Relay::new(audit.clone(), store.clone());
+    assert_eq!(relay.pass().await.expect("relayed"), many + 1);
+    assert_eq!(relay.pass().await.expect("relayed"), 0, "they are not looked at again");
+    assert_eq!((relayed(&scene).len(), alarms(&scene).len(), audit.rows_set_aside()), (1, many, many as u64));
     scene.clock.advance(Duration::from_secs(11));
-    assert_eq!(verify_outbox(&store, scene.clock.now()).await.expect("read").overdue, 1);
+    let report = verify_outbox(&store, scene.clock.now()).await.expect("read");
+    assert_eq!((report.overdue, report.aside), (0, many as u64));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_are_not_ours_do_not_hold_the_others_up() {
+    let scene = Scene::new();
+    let (audit, _) = scene.open().await;
+    let store = store(&scene).await;
+    let (statement, values) = audit.step(&deed(1));
+    let change = (0..2 * ROWS).fold(Change::of(tenant(1)), |change, number| {
+        let mut row = values.clone();
+        row[0] = Value::Text(format!("a{number:05}"));
+        change.step(statement, row)
+    });
+    store.apply(change).await.expect("it holds");
+    scene.clock.advance(Duration::from_secs(1));
+    put(&audit, &store, 2).await;
+    let relay = Relay::new(audit.clone(), store.clone());
+    for rows in [ROWS, ROWS, 1] {
+        assert_eq!(relay.pass().await.expect("relayed"), rows);
+    }
+    assert_eq!((relayed(&scene).len(), alarms(&scene).len()), (1, 2 * ROWS));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_sqlite_a_row_of_bytes_holds_nothing_up() {
+    let scene = Scene::new();
+    let (audit, _) = scene.open().await;
+    let store = store(&scene).await;
+    static BYTES: lockgate_store::Statement = lockgate_store::Statement::tenant(
+        "t.bytes",
+        "INSERT INTO outbox (tenant, entry, body, created_at) VALUES ($1, $2, $3, 1)",
+    );
+    let body = outbox::beginning("n1");
+    let change = Change::of(tenant(1)).step(&BYTES, vec![Value::Bytes(vec![7]), body.as_str().into()]);
+    store.apply(change).await.expect("it holds");
+    put(&audit, &store, 2).await;
+    assert_eq!(Relay::new(audit.clone(), store).pass().await.expect("relayed"), 1);
+    assert_eq!(relayed(&scene).len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -190,6 +190,10 @@ async fn verify_log(args: &Verify, json: bool, console: &mut Console) -> Result<
         if report.bad.as_ref().is_some_and(|bad| is_loss(&bad.flaw)) {
             console.say(LOSS_CURE)?;
         }
+        if let Some(outbox) = outbox.filter(|outbox| outbox.aside > 0) {
+            let what = "rows of the store's outbox are not the gateway's own: they were set aside, and are in no log";
+            console.say(&format!("{} {what}", outbox.aside))?;
+        }
         if let Some(outbox) = outbox.filter(|outbox| !outbox.is_sound()) {
             console.say(&format!("{} acts wait for their place in the log for too long", outbox.overdue))?;
         }

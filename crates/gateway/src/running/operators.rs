@@ -40,7 +40,8 @@ impl OperatorSide {
         peer: SocketAddr,
     ) -> Response<Either<Full<Bytes>, AdminBody>> {
         if request.uri().path() == "/metrics" && request.method() == Method::GET {
-            self.metrics.stands(self.door.audit.waiting(), self.door.is_ready());
+            let audit = &self.door.audit;
+            self.metrics.stands(audit.waiting(), audit.rows_set_aside(), self.door.is_ready());
             let mut response = Response::new(Either::Left(Full::from(self.metrics.text())));
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(OPENMETRICS));
             return response;

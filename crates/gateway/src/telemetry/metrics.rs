@@ -70,6 +70,7 @@ pub struct Metrics {
     violations: Family<ByCode, Counter>,
     /// Entries of the trail that wait for the disk, and whether the gateway can serve; set when asked for.
     waiting: Gauge,
+    rows_aside: Gauge,
     ready: Gauge,
     open: Family<ByListener, Gauge>,
     turned_away: Family<ByListener, Counter>,
@@ -85,12 +86,17 @@ impl Default for Metrics {
         let (unrouted, faults) = (Counter::default(), Counter::default());
         let (refusals, violations) = (Family::default(), Family::default());
         let (open, turned_away) = (Family::default(), Family::default());
-        let (waiting, ready) = (Gauge::default(), Gauge::default());
+        let (waiting, rows_aside, ready) = (Gauge::default(), Gauge::default(), Gauge::default());
         let (spans, spans_dropped) = (Counter::default(), Family::default());
         registry.register(
             "audit_waiting_entries",
             "Entries of the trail that wait for the disk",
             Gauge::clone(&waiting),
+        );
+        registry.register(
+            "audit_rows_set_aside",
+            "Rows of the outbox that were not ours since the start: whoever writes the store forges acts",
+            Gauge::clone(&rows_aside),
         );
         registry.register("ready", "Whether the gateway can serve: 1 or 0", Gauge::clone(&ready));
         registry.register("requests", "Requests answered at the door", requests.clone());
@@ -112,6 +118,7 @@ impl Default for Metrics {
             faults,
             violations,
             waiting,
+            rows_aside,
             ready,
             open,
             turned_away,
@@ -179,8 +186,9 @@ impl Metrics {
     }
 
     /// How the house stands at this moment.
-    pub fn stands(&self, waiting: usize, ready: bool) {
+    pub fn stands(&self, waiting: usize, rows_aside: u64, ready: bool) {
         self.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        self.rows_aside.set(i64::try_from(rows_aside).unwrap_or(i64::MAX));
         self.ready.set(i64::from(ready));
     }
 

@@ -17,7 +17,7 @@ fn counts_requests_by_route_and_status() {
     metrics.violated(Violation::LineEnd);
     metrics.failed();
     metrics.connections("door").open.inc();
-    metrics.stands(3, true);
+    metrics.stands(3, 2, true);
     let text = metrics.text();
     for line in [
         "lockgate_requests_total{route=\"/call/{connection}/{path...}\",status=\"2xx\"} 2",
@@ -27,6 +27,7 @@ fn counts_requests_by_route_and_status() {
         "lockgate_http_violations_total{code=\"gateway.head.malformed\"} 1",
         "lockgate_faults_total 1",
         "lockgate_audit_waiting_entries 3",
+        "lockgate_audit_rows_set_aside 2",
         "lockgate_ready 1",
         "lockgate_connections{listener=\"door\"} 1",
         "lockgate_request_duration_seconds_count{route=\"/call/{connection}/{path...}\"} 2",

@@ -41,7 +41,8 @@ async fn go_forward_once(place: Place) {
 }
 
 /// Makes a database again what it was after its first migration.
-const BACK_TO_THE_FIRST: &str = "DELETE FROM migrations WHERE number > 1; DROP TABLE checkpoints";
+const BACK_TO_THE_FIRST: &str = "DELETE FROM migrations WHERE number > 1; DROP TABLE checkpoints;
+    DROP INDEX outbox_aside; ALTER TABLE outbox DROP COLUMN mac; ALTER TABLE outbox DROP COLUMN aside_at";
 
 async fn go_forward_from_the_first_schema(place: Place) {
     let store = place.open().await;
