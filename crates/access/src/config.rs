@@ -25,7 +25,7 @@ pub struct Config {
     /// Tokens whose signature was verified and is remembered, so that the next call verifies it no more;
     /// 32,768 by default, at most 1,048,576. At 0 every call's token is verified anew.
     pub remembered_tokens: Option<u32>,
-    /// Private networks that tenants may open their connections to; none by default. A weakening: it
+    /// Private networks that tenants may open their connections and their issuers to; none by default. A weakening: it
     /// shows as a finding.
     pub danger_private_networks: Vec<IpNet>,
 }

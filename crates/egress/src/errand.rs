@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use http::header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, HeaderMap, HeaderValue};
 use http::{Request, Uri};
-use lockgate_vocabulary::{BoxFuture, Clock, Errand, ErrandAnswer, ErrandFailure, ErrandOrder, Stop};
+use ipnet::IpNet;
+use lockgate_vocabulary::{BoxFuture, Clock, Errand, ErrandAnswer, ErrandFailure, ErrandOrder, ErrandOwner, Stop};
 
 use crate::alarm::{Alarm, Rang};
 use crate::config::Config;
@@ -49,7 +50,8 @@ impl Errand for Errands {
         Box::pin(async move {
             let mut alarm = Alarm::new(Arc::clone(&inner.clock));
             let until = alarm.now().saturating_add(order.within);
-            let vetted = inner.destination.vet_url(&order.url, &inner.policy);
+            let policy = inner.policy(&order.owner);
+            let vetted = inner.destination.vet_url(&order.url, &policy);
             let vetted = alarm.race(until, vetted).await.map_err(|Rang| ErrandFailure::Unreachable)?;
             let (url, target) = vetted.map_err(|stop| failure_of(&stop))?;
             inner.fetch(&url, &target, &order, &mut alarm, until).await
@@ -58,6 +60,19 @@ impl Errand for Errands {
 }
 
 impl Inner {
+    /// INVARIANT: what the house opens to its own errands is open to no URL that a tenant wrote. Otherwise a
+    /// tenant could have the gateway ask around in the operator's network.
+    fn policy(&self, owner: &ErrandOwner) -> Policy {
+        match owner {
+            ErrandOwner::House => self.policy.clone(),
+            ErrandOwner::Tenant(networks) => Policy {
+                allow: None,
+                danger_allow_http: false,
+                danger_private_networks: networks.iter().filter_map(|(at, bits)| IpNet::new(*at, *bits).ok()).collect(),
+            },
+        }
+    }
+
     async fn fetch(
         &self,
         url: &StrictUrl,

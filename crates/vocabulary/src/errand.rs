@@ -3,6 +3,7 @@
 //! Rooms left of `egress` (a key set to fetch, a vault to ask) send an [`ErrandOrder`]; `egress` carries
 //! it out under the same address rules as every call. The purposes are a closed list.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::clock::BoxFuture;
@@ -23,11 +24,23 @@ impl ErrandPurpose {
     }
 }
 
+/// Who wrote down where an errand goes, which says what it may reach.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ErrandOwner {
+    /// The gateway's own configuration: it may reach what that opens to errands.
+    House,
+    /// A tenant: over TLS alone, and of private networks only these, each an address and the length of its
+    /// prefix. Whatever the house opens to its own errands is closed to it.
+    Tenant(Vec<(IpAddr, u8)>),
+}
+
 /// What is to be fetched. The host must be one that an operator configured.
 #[derive(Debug, Clone)]
 pub struct ErrandOrder {
     /// Why.
     pub purpose: ErrandPurpose,
+    /// Who wrote the URL down.
+    pub owner: ErrandOwner,
     /// The whole URL.
     pub url: String,
     /// How many bytes of the answer are read at the most.

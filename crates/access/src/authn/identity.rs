@@ -45,7 +45,11 @@ impl Identity {
         let audience = config.tokens.audience().into();
         let book = IssuerBook::new(&config.issuers, audience)
             .map_err(|refusal| Fault::broken("reading the house's issuers", refusal))?;
-        let network = Network { errand, clock: Arc::clone(&grounds.clock) };
+        let network = Network {
+            errand,
+            open: config.danger_private_networks.as_slice().into(),
+            clock: Arc::clone(&grounds.clock),
+        };
         let remembered = config.remembered_tokens()?;
         Ok(Self::new(Tokens::open(&config.tokens, grounds).await?, book, network, remembered))
     }

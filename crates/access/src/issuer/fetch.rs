@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lockgate_vocabulary::{Errand, ErrandOrder, ErrandPurpose};
+use lockgate_vocabulary::{Errand, ErrandOrder, ErrandOwner, ErrandPurpose};
 use serde::Deserialize;
 
 use super::trusted::{KeySource, authority, is_sound_url};
@@ -18,6 +18,12 @@ pub(crate) struct Fetched {
     pub(crate) set: KeySet,
     /// For how long the answer says that it may be kept.
     pub(crate) fresh_for: Option<Duration>,
+}
+
+/// Who fetches, and on whose terms.
+pub(crate) struct Courier<'a> {
+    pub(crate) errand: &'a dyn Errand,
+    pub(crate) owner: ErrandOwner,
 }
 
 /// Why nothing was fetched.
@@ -37,24 +43,24 @@ struct Metadata {
 }
 
 /// Fetches the keys of the issuer with this URL.
-pub(crate) async fn fetch(issuer: &str, source: &KeySource, errand: &dyn Errand) -> Result<Fetched, FetchFailure> {
+pub(crate) async fn fetch(issuer: &str, source: &KeySource, courier: &Courier<'_>) -> Result<Fetched, FetchFailure> {
     let discovered;
     let url = match source {
         KeySource::Keys(url) => url,
         KeySource::Metadata(places) => {
-            discovered = discover(issuer, places, errand).await?;
+            discovered = discover(issuer, places, courier).await?;
             &discovered
         }
     };
-    let (body, fresh_for) = get(url, errand).await?;
+    let (body, fresh_for) = get(url, courier).await?;
     let set = KeySet::parse(&body).map_err(FetchFailure::Refused)?;
     Ok(Fetched { set, fresh_for })
 }
 
-async fn discover(issuer: &str, places: &[String], errand: &dyn Errand) -> Result<String, FetchFailure> {
+async fn discover(issuer: &str, places: &[String], courier: &Courier<'_>) -> Result<String, FetchFailure> {
     let mut last = FetchFailure::Unavailable("no place for metadata");
     for place in places {
-        match get(place, errand).await {
+        match get(place, courier).await {
             Ok((body, _)) => return judge_metadata(issuer, place, &body),
             Err(failure) => last = failure,
         }
@@ -78,14 +84,15 @@ fn judge_metadata(issuer: &str, place: &str, body: &[u8]) -> Result<String, Fetc
     Ok(metadata.jwks_uri)
 }
 
-async fn get(url: &str, errand: &dyn Errand) -> Result<(Vec<u8>, Option<Duration>), FetchFailure> {
+async fn get(url: &str, courier: &Courier<'_>) -> Result<(Vec<u8>, Option<Duration>), FetchFailure> {
     let order = ErrandOrder {
         purpose: ErrandPurpose::IssuerKeys,
+        owner: courier.owner.clone(),
         url: url.to_owned(),
         most_bytes: DOCUMENT_BYTES,
         within: FETCH_TIME,
     };
-    let answer = errand.run(order).await.map_err(|_| FetchFailure::Unavailable("cannot be reached"))?;
+    let answer = courier.errand.run(order).await.map_err(|_| FetchFailure::Unavailable("cannot be reached"))?;
     if answer.status != 200 {
         return Err(FetchFailure::Unavailable("does not answer with 200"));
     }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use ipnet::IpNet;
 use lockgate_vocabulary::{Clock, Errand};
 use tokio::sync::Mutex;
 
@@ -53,6 +54,8 @@ pub(crate) struct Held {
 #[derive(Clone)]
 pub(crate) struct Network {
     pub(crate) errand: Arc<dyn Errand>,
+    /// Private networks that tenants may open to their issuers.
+    pub(crate) open: Box<[IpNet]>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -120,7 +123,8 @@ impl TrustedIssuer {
         }
         let begun = network.clock.elapsed();
         keys.begun.store(micros(begun).saturating_add(1), Ordering::Release);
-        match fetch::fetch(&self.url, &self.source, &*network.errand).await {
+        let courier = fetch::Courier { errand: &*network.errand, owner: self.errand_owner(&network.open) };
+        match fetch::fetch(&self.url, &self.source, &courier).await {
             Ok(fetched) => {
                 let old = keys.held.load_full();
                 let same = old.is_some_and(|old| old.set.is_same(&fetched.set));

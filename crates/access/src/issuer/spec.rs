@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 /// An external issuer's settings. Its URL, which its tokens carry as `iss`, stands beside them.
@@ -41,6 +42,12 @@ pub struct IssuerSpec {
     pub danger_subject_differs: bool,
     /// Takes tokens that live longer than an hour, up to a day. A weakening: it shows as a finding.
     pub danger_lifetime_seconds: Option<u32>,
-    /// Fetches its keys over plain HTTP from a loopback address. For tests: it shows as a finding.
+    /// Fetches its keys over plain HTTP from a loopback address, for an issuer of the gateway's own
+    /// configuration. For tests: it shows as a finding.
     pub danger_plain_http: bool,
+    /// Private networks that its metadata and keys may be fetched from all the same, of those that the
+    /// gateway's configuration opens to connections (`access.danger_private_networks`). A weakening: it shows
+    /// as a finding.
+    #[schema(value_type = Vec<String>)]
+    pub danger_private_networks: Vec<IpNet>,
 }

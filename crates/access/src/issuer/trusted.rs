@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lockgate_vocabulary::{Refusal, TenantId};
+use ipnet::IpNet;
+use lockgate_vocabulary::{ErrandOwner, Refusal, TenantId};
 
 use super::keys::IssuerKeys;
 use super::spec::IssuerSpec;
@@ -36,6 +37,8 @@ pub struct TrustedIssuer {
     pub(crate) policy: TokenPolicy,
     pub(crate) source: KeySource,
     pub(crate) keys: IssuerKeys,
+    /// Private networks that its keys may be fetched from.
+    networks: Vec<IpNet>,
     scopes: BTreeMap<Box<str>, Vec<String>>,
     clients: BTreeMap<Box<str>, Box<str>>,
 }
@@ -87,6 +90,11 @@ impl TrustedIssuer {
                 );
             }
         }
+        wrong.check(
+            owner.is_none() || !spec.danger_plain_http,
+            "/danger_plain_http",
+            "an issuer of the gateway's own configuration alone is asked in the clear",
+        );
         let audience = spec.audience.as_deref().unwrap_or(audience);
         wrong.check(!audience.is_empty() && audience.len() <= URL_BYTES, "/audience", "empty or too long");
         let mut policy = TokenPolicy::strict(url, audience);
@@ -112,7 +120,18 @@ impl TrustedIssuer {
         let clients =
             spec.clients.iter().map(|(client, name)| (client.as_str().into(), name.as_str().into())).collect();
         let source = key_source(url, spec);
-        Ok(Self { url: url.into(), owner, written, policy, source, keys: IssuerKeys::default(), scopes, clients })
+        let (keys, networks) = (IssuerKeys::default(), spec.danger_private_networks.clone());
+        Ok(Self { url: url.into(), owner, written, policy, source, keys, networks, scopes, clients })
+    }
+
+    /// On whose terms its keys are fetched. `open` are the networks that the gateway's configuration opens to
+    /// tenants at this time, whatever it did when the issuer was written down.
+    pub(crate) fn errand_owner(&self, open: &[IpNet]) -> ErrandOwner {
+        if self.owner.is_none() {
+            return ErrandOwner::House;
+        }
+        let opened = self.networks.iter().filter(|network| open.iter().any(|open| open.contains(*network)));
+        ErrandOwner::Tenant(opened.map(|network| (network.addr(), network.prefix_len())).collect())
     }
 
     /// What the issuer's scope words allow here. Words that mean nothing here allow nothing.

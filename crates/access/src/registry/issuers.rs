@@ -1,5 +1,6 @@
 //! External issuers whose tokens a tenant takes. What their settings mean is judged by `issuer`.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use lockgate_store::{Change, Row, values};
@@ -86,8 +87,32 @@ impl Registry<'_> {
         let check = TrustedIssuer::resolve(url, Some(self.tenant()), spec, Arc::from(written.as_str()), audience);
         // Its pointers start at the settings, which stand below `/spec` here; the URL stands beside them.
         check.map_err(|refusal| below_spec(&refusal))?;
+        self.check_networks(url, spec)?;
         self.check_clients(spec)?;
         Ok(written)
+    }
+
+    /// The same rule as for a connection: a tenant opens no network that the gateway's configuration does not.
+    /// What a name leads to is judged when it is asked; an address is judged here already.
+    fn check_networks(&self, url: &str, spec: &IssuerSpec) -> Result<(), Refusal> {
+        let mut wrong = Violations::default();
+        for (at, written) in [
+            ("/issuer", Some(url)),
+            ("/spec/jwks_uri", spec.jwks_uri.as_deref()),
+            ("/spec/metadata_uri", spec.metadata_uri.as_deref()),
+        ] {
+            let inside = written.and_then(private_address);
+            let opened =
+                |address: &IpAddr| spec.danger_private_networks.iter().any(|network| network.contains(address));
+            let what = "an address of a private network that danger_private_networks does not name";
+            wrong.check(inside.is_none_or(|address| opened(&address)), at, what);
+        }
+        for (index, network) in spec.danger_private_networks.iter().enumerate() {
+            let opened = self.access.danger_networks().iter().any(|allowed| allowed.contains(network));
+            let at = format!("/spec/danger_private_networks/{index}");
+            wrong.check(opened, at, "the gateway's configuration does not open this network to tenants");
+        }
+        wrong.done()
     }
 
     /// A client that is written down as a principal is that principal. So the principal must be there, and
@@ -158,6 +183,18 @@ impl Registry<'_> {
         self.apply(Change::of(self.tenant()).step(&rows::UPDATE, row).expecting(1), &deed).await?;
         self.issuer_of(url).await
     }
+}
+
+/// The address that a URL names, where it is one of a private network.
+fn private_address(url: &str) -> Option<IpAddr> {
+    let uri = http::Uri::try_from(url).ok()?;
+    let address: IpAddr = uri.host()?.trim_start_matches('[').trim_end_matches(']').parse().ok()?;
+    let address = address.to_canonical();
+    let private = match address {
+        IpAddr::V4(v4) => v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_unspecified(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local() || v6.is_unspecified(),
+    };
+    private.then_some(address)
 }
 
 fn below_spec(refusal: &Refusal) -> Refusal {

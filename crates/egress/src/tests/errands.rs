@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Method;
 use lockgate_testkit::{Behaviour, Canned, Vendor};
-use lockgate_vocabulary::{Clock, Errand, ErrandFailure, ErrandOrder, ErrandPurpose, Secret, SystemClock};
+use lockgate_vocabulary::{Clock, Errand, ErrandFailure, ErrandOrder, ErrandOwner, ErrandPurpose, Secret, SystemClock};
 
 use crate::destination::Destination;
 use crate::destination::resolve::StaticResolver;
@@ -24,7 +24,8 @@ fn errands(vendor: &Vendor, change: impl FnOnce(&mut Config)) -> Errands {
 }
 
 fn order(url: String) -> ErrandOrder {
-    ErrandOrder { purpose: ErrandPurpose::IssuerKeys, url, most_bytes: 1_000, within: Duration::from_secs(5) }
+    let (purpose, owner) = (ErrandPurpose::IssuerKeys, ErrandOwner::House);
+    ErrandOrder { purpose, owner, url, most_bytes: 1_000, within: Duration::from_secs(5) }
 }
 
 #[tokio::test]
@@ -54,6 +55,31 @@ async fn an_errand_is_under_the_same_guard() {
         assert_eq!(failed, ErrandFailure::Refused(wanted), "{url}");
     }
     assert_eq!(vendor.connections(), 0);
+}
+
+#[tokio::test]
+async fn what_is_open_to_the_house_is_closed_to_what_a_tenant_wrote() {
+    let vendor = Vendor::start("issuer.test").await;
+    let port = vendor.address.port();
+    vendor.answers("GET /keys", Canned::json(200, "{}"));
+    let open = errands(&vendor, |config| config.danger_allow_http_errands = true);
+    let url = format!("https://issuer.test:{port}/keys");
+    let of_tenant = |networks: &[(&str, u8)], url: &str| {
+        let networks = networks.iter().map(|(at, bits)| (at.parse().expect("an address"), *bits)).collect();
+        ErrandOrder { owner: ErrandOwner::Tenant(networks), ..order(url.to_owned()) }
+    };
+    for (networks, url, wanted) in [
+        (&[][..], url.as_str(), "egress.address.loopback"),
+        (&[("10.0.0.0", 8)][..], url.as_str(), "egress.address.loopback"),
+        (&[("127.0.0.0", 99)][..], url.as_str(), "egress.address.loopback"),
+        (&[("127.0.0.0", 8)][..], "http://issuer.test/keys", "egress.url.scheme"),
+    ] {
+        let failed = open.run(of_tenant(networks, url)).await.expect_err("refused");
+        assert_eq!(failed, ErrandFailure::Refused(wanted), "{networks:?} {url}");
+    }
+    assert_eq!(vendor.connections(), 0);
+    assert!(open.run(order(url.clone())).await.is_ok(), "the house's own go on");
+    assert!(open.run(of_tenant(&[("127.0.0.0", 8)], &url)).await.is_ok(), "and what the tenant may open");
 }
 
 #[tokio::test]

@@ -177,7 +177,7 @@ impl Trusting {
         // The provider has the machine's clock. Ahead of it, so that nothing is issued in the future.
         let now = SystemClock::new().now().after(Duration::from_secs(30));
         let more = format!(
-            "[egress]\n{egress}danger_errand_networks = [\"127.0.0.0/8\"]\n\
+            "[egress]\n{egress}\
              [access.tokens]\naudience = \"{AUDIENCE}\"\n"
         );
         let world = World::at(ManualClock::at(now), &more).await;
@@ -190,7 +190,8 @@ impl Trusting {
         }
         let this = Self { world, realm, acme, reasons, _log: log };
         this.alias(&this.acme, "tenant-a").await;
-        this.world.make(&this.acme.operator, "/v1/issuers", json!({ "issuer": this.realm.url, "spec": {} })).await;
+        let spec = json!({ "danger_private_networks": ["127.0.0.0/8"] });
+        this.world.make(&this.acme.operator, "/v1/issuers", json!({ "issuer": this.realm.url, "spec": spec })).await;
         Some(this)
     }
 

@@ -1,5 +1,6 @@
 //! Settings of external issuers: strict where nothing is said, refused where they make no sense.
 
+use lockgate_vocabulary::ErrandOwner;
 use std::time::Duration;
 
 use lockgate_vocabulary::Refusal;
@@ -35,6 +36,22 @@ fn nothing_said_is_strict() {
     let KeySource::Metadata(places) = root.source else { panic!("metadata") };
     assert_eq!(places[0], "https://idp.test/.well-known/oauth-authorization-server");
     assert_eq!(places[1], "https://idp.test/.well-known/openid-configuration");
+}
+
+#[test]
+fn a_tenants_issuer_reaches_what_the_tenant_and_the_house_both_open() {
+    let settings = spec(&json!({ "danger_private_networks": ["10.1.0.0/16", "192.168.0.0/16"] }));
+    let open = |networks: &[&str]| -> Vec<ipnet::IpNet> { networks.iter().map(|net| net.parse().unwrap()).collect() };
+    let owner = Some(lockgate_vocabulary::TenantId::from_u128(1));
+    let issuer = TrustedIssuer::resolve(URL, owner, &settings, "".into(), AUDIENCE).expect("sound");
+    let reached = |networks: &[&str]| issuer.errand_owner(&open(networks));
+    assert_eq!(reached(&[]), ErrandOwner::Tenant(Vec::new()));
+    assert_eq!(reached(&["10.0.0.0/8"]), ErrandOwner::Tenant(vec![("10.1.0.0".parse().unwrap(), 16)]));
+    let house = TrustedIssuer::resolve(URL, None, &settings, "".into(), AUDIENCE).expect("sound");
+    assert_eq!(house.errand_owner(&[]), ErrandOwner::House);
+    let clear = spec(&json!({ "danger_plain_http": true }));
+    assert!(TrustedIssuer::resolve(URL, None, &clear, "".into(), AUDIENCE).is_ok());
+    assert!(TrustedIssuer::resolve(URL, owner, &clear, "".into(), AUDIENCE).is_err());
 }
 
 #[test]

@@ -98,6 +98,18 @@ async fn an_issuer_is_trusted_changed_and_suspended() {
     let bad = json!({"issuer": "http://idp.example", "spec": {"skew_seconds": 301}});
     let named = pointers(registry.create_issuer(input(bad)).await);
     assert!(named.contains(&"/issuer".to_owned()) && named.contains(&"/spec/skew_seconds".to_owned()), "{named:?}");
+    for (issuer, spec, wanted) in [
+        (url, json!({"danger_private_networks": ["127.0.0.0/8", "10.0.0.0/8"]}), "/spec/danger_private_networks/1"),
+        (url, json!({"danger_plain_http": true}), "/spec/danger_plain_http"),
+        (url, json!({"jwks_uri": "https://127.0.0.1/keys"}), "/spec/jwks_uri"),
+        (url, json!({"metadata_uri": "https://[::ffff:10.0.0.1]/keys"}), "/spec/metadata_uri"),
+        ("https://192.168.1.1", json!({}), "/issuer"),
+    ] {
+        let refused = registry.create_issuer(input(json!({"issuer": issuer, "spec": spec}))).await;
+        assert_eq!(pointers(refused), [wanted]);
+    }
+    let inside = json!({"jwks_uri": "https://127.0.0.1/keys", "danger_private_networks": ["127.0.0.0/8"]});
+    registry.create_issuer(input(json!({"issuer": "https://inside.example", "spec": inside}))).await.unwrap();
     let suspended = registry.change_issuer(url, input(json!({"status": "suspended"}))).await.unwrap();
     assert_eq!((suspended.status.as_str(), suspended.spec), ("suspended", made.spec));
     let view = world.access.directory().tenants[&world.acme.tenant].clone();
@@ -115,7 +127,10 @@ async fn an_issuer_is_trusted_changed_and_suspended() {
         ask.cursor = Some(next);
     }
     listed.sort();
-    assert_eq!(listed, ["https://idp-0.example", "https://idp-1.example", "https://idp-2.example", url]);
+    assert_eq!(
+        listed,
+        ["https://idp-0.example", "https://idp-1.example", "https://idp-2.example", url, "https://inside.example"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
