@@ -28,6 +28,7 @@ mod patch;
 mod principals;
 mod providers;
 mod tenants;
+mod told;
 
 pub use bootstrap::{FirstOperator, bootstrap};
 pub use connections::{ChangeConnection, ConnectionRecord, NewConnection};
@@ -152,6 +153,11 @@ fn stored<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Fault> {
 }
 
 /// JSON for a column.
+/// A record as its members.
+fn value<T: serde::Serialize>(record: &T) -> Result<serde_json::Value, Fault> {
+    serde_json::to_value(record).map_err(|error| Fault::broken("writing a record", error))
+}
+
 fn column<T: serde::Serialize>(value: &T) -> Result<String, Fault> {
     serde_json::to_string(value).map_err(|error| Fault::broken("writing a record", error))
 }

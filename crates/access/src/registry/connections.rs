@@ -14,7 +14,7 @@ use lockgate_store::{Change, Row, values};
 use lockgate_vocabulary::{ConnectionId, CredentialId, Fault, Name, Stop, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{EventKind, Page, PageAsk, Patch, Registry, column, grants, rfc3339, stored};
+use super::{EventKind, Page, PageAsk, Patch, Registry, column, grants, rfc3339, stored, told, value};
 use crate::directory::{ConnectionStatus, ResolvedProvider, resolve};
 use crate::refusal::AccessRefusal;
 use crate::rows::{connections as rows, providers};
@@ -135,6 +135,7 @@ impl Registry<'_> {
             .with("name", name.as_str())
             .with("provider", new.provider.as_str())
             .with("status", status.as_str());
+        let deed = told::tell(deed, None, &value(&new.spec)?);
         self.apply(change, &deed).await?;
         self.connection_of(&id.to_string()).await
     }
@@ -223,6 +224,7 @@ impl Registry<'_> {
             step = self.telling(step, kind, id, name);
         }
         let deed = self.deed("connection.change", id).with("name", name.as_str()).with("status", status);
+        let deed = told::tell(deed, Some(&value(&old.spec)?), &value(spec)?).with("credential", given);
         self.apply(step, &deed).await?;
         self.connection_of(&id.to_string()).await
     }

@@ -7,7 +7,7 @@ use lockgate_store::{Change, Row, values};
 use lockgate_vocabulary::{Fault, Refusal, Stop, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Page, PageAsk, Registry, column, grants, rfc3339, stored};
+use super::{Page, PageAsk, Registry, column, grants, rfc3339, stored, told, value};
 use crate::issuer::{IssuerSpec, TrustedIssuer};
 use crate::refusal::AccessRefusal;
 use crate::rows::issuers as rows;
@@ -139,7 +139,7 @@ impl Registry<'_> {
     pub async fn create_issuer(&self, new: NewIssuer) -> Result<IssuerRecord, Stop> {
         self.demand(Scope::TenantsAdmin)?;
         let written = self.issuer_column(&new.issuer, &new.spec)?;
-        let deed = self.deed("issuer.create", &new.issuer);
+        let deed = told::tell(self.deed("issuer.create", &new.issuer), None, &value(&new.spec)?);
         let row = values![&new.issuer, written, self.now()];
         self.apply(Change::of(self.tenant()).step(&rows::INSERT, row), &deed).await?;
         self.issuer_of(&new.issuer).await
@@ -179,6 +179,7 @@ impl Registry<'_> {
         grants::status(&status, &["active", "suspended"], &mut wrong);
         wrong.done()?;
         let deed = self.deed("issuer.change", url).with("status", status.as_str());
+        let deed = told::tell(deed, Some(&value(&old.spec)?), &value(change.spec.as_ref().unwrap_or(&old.spec))?);
         let row = values![url, written, status, old.changed];
         self.apply(Change::of(self.tenant()).step(&rows::UPDATE, row).expecting(1), &deed).await?;
         self.issuer_of(url).await

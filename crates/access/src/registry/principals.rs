@@ -5,7 +5,7 @@ use lockgate_store::{Change, Row, Store, values};
 use lockgate_vocabulary::{Fault, PrincipalId, PrincipalKind, Stop, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Page, PageAsk, Patch, Registry, column, grants, rfc3339, rfc3339_opt, stored};
+use super::{Page, PageAsk, Patch, Registry, column, grants, rfc3339, rfc3339_opt, stored, told};
 use crate::refusal::AccessRefusal;
 use crate::rows::principals as rows;
 use crate::scope::{Role, Scope, ScopeSet};
@@ -61,6 +61,22 @@ pub struct ChangePrincipal {
     pub expires_in: Patch<u64>,
     /// `active`, `suspended`, or `retired`, which is for good.
     pub status: Option<String>,
+}
+
+impl ChangePrincipal {
+    /// The names of the fields that are given.
+    fn named(&self) -> String {
+        let given = [
+            ("roles", self.roles.is_some()),
+            ("scopes", self.scopes.is_some()),
+            ("endpoints", !matches!(self.endpoints, Patch::Keep)),
+            ("addresses", self.addresses.is_some()),
+            ("expires_in", !matches!(self.expires_in, Patch::Keep)),
+            ("status", self.status.is_some()),
+        ];
+        let names = given.into_iter().filter_map(|(name, given)| given.then_some(name));
+        names.collect::<Vec<_>>().join(",")
+    }
 }
 
 /// What is told of a principal.
@@ -190,6 +206,7 @@ impl Registry<'_> {
             return Err(AccessRefusal::StatusConflict.into());
         }
         let mut wrong = Violations::default();
+        let named = change.named();
         let regranted = change.roles.is_some() || change.scopes.is_some();
         let roles = change.roles.unwrap_or(old.roles);
         let scopes = change.scopes.map_or(old.scopes, |words| grants::scopes(&words, &mut wrong));
@@ -211,8 +228,11 @@ impl Registry<'_> {
         let deed = self
             .deed("principal.change", old.principal)
             .with("status", status.as_str())
+            .with("changed", named)
             .with("scopes", Role::effective(&roles, &scopes).to_string());
         let (id, roles, words) = (old.principal, column(&roles)?, column(&scopes)?);
+        let deed = deed.with("endpoints_sha256", told::column_sha256(&uses));
+        let deed = deed.with("addresses_sha256", told::column_sha256(&addresses));
         let row = values![id, roles, words, uses, addresses, status, expires_at, old.changed];
         self.apply(Change::of(self.tenant()).step(&rows::UPDATE, row).expecting(1), &deed).await?;
         self.principal_of(&id.to_string()).await

@@ -85,6 +85,37 @@ async fn every_act_is_recorded_with_who_and_in_which_trace() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_change_is_recorded_with_what_was_changed_and_every_weakening() {
+    let world = World::new().await;
+    let operator = world.operator().await;
+    let registry = world.registry(&operator);
+    let vendor =
+        json!({"name": "vendor", "title": "V", "base_url": "https://v.example", "auth": {"placement": "none"}});
+    registry.create_provider(input(vendor)).await.unwrap();
+    registry.create_connection(input(json!({"name": "crm", "provider": "vendor"}))).await.unwrap();
+    registry.create_issuer(input(json!({"issuer": "https://idp.example"}))).await.unwrap();
+    registry.create_principal(principal("worker", "service", &[])).await.unwrap();
+    let mut seen = records(&world, world.acme.tenant).await;
+
+    let spec = json!({"base_url": "https://v.example/x", "retries": 1, "danger_private_networks": ["127.0.0.0/8"]});
+    registry.change_connection("crm", input(json!({"spec": spec}))).await.unwrap();
+    let told = new_since(&world, world.acme.tenant, &mut seen).await;
+    for word in ["base_url,", "retries", "v.example", "127.0.0.0/8", "spec_sha256"] {
+        assert!(holds(&told[0], word), "{word}: {}", told[0]);
+    }
+    assert!(!holds(&told[0], "v.example/x"), "the host, and no path: {}", told[0]);
+    let spec = json!({"danger_subject_differs": true});
+    registry.change_issuer("https://idp.example", input(json!({"spec": spec}))).await.unwrap();
+    let told = new_since(&world, world.acme.tenant, &mut seen).await;
+    assert!(holds(&told[0], "danger_subject_differs=true") && holds(&told[0], "spec_sha256"), "{}", told[0]);
+    let less = json!({"addresses": ["10.0.0.0/8"], "endpoints": null});
+    registry.change_principal("worker", input(less)).await.unwrap();
+    let told = new_since(&world, world.acme.tenant, &mut seen).await;
+    assert!(holds(&told[0], "endpoints,addresses") && holds(&told[0], "addresses_sha256"), "{}", told[0]);
+    assert!(!holds(&told[0], "10.0.0.0"), "{}", told[0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_refused_changes_nothing_and_leaves_no_record() {
     let world = World::new().await;
     let operator = world.operator().await;
