@@ -88,9 +88,11 @@ impl Access {
         })
     }
 
-    /// What is known at this moment.
-    pub fn directory(&self) -> Arc<Directory> {
-        self.keeper.current_full()
+    /// What is known at this moment. Refused while the snapshot may have been passed by: whoever looks
+    /// somebody up in it would take who was revoked for who is not.
+    pub fn directory(&self) -> Result<Arc<Directory>, Fault> {
+        self.demand_fresh()?;
+        Ok(self.keeper.current_full())
     }
 
     /// The vendors that every tenant may use.
@@ -105,8 +107,7 @@ impl Access {
 
     /// Who presents this. Refused while the snapshot may have been passed by.
     pub async fn identify(&self, presented: Presented<'_>, arrival: &Arrival) -> Result<Caller, Stop> {
-        self.demand_fresh()?;
-        let directory = self.keeper.current_full();
+        let directory = self.directory()?;
         self.identity.identify(&directory, presented, arrival).await
     }
 

@@ -21,9 +21,7 @@ use lockgate_access::scope::Scope;
 use lockgate_access::{Access, AccessRefusal, Caller};
 use lockgate_audit::{Audit, Deed};
 use lockgate_store::{ApplyFailure, Change, values};
-use lockgate_vocabulary::{
-    ConnectionId, CredentialId, Fault, Name, Refusal, Secret, Stop, TenantId, Timestamp, TraceId,
-};
+use lockgate_vocabulary::{ConnectionId, CredentialId, Fault, Name, Secret, Stop, TenantId, Timestamp, TraceId};
 use serde::Deserialize;
 
 use crate::binding::Binding;
@@ -83,8 +81,8 @@ impl Custodian {
     }
 
     /// The tenant's connection, if it may still have credentials.
-    fn connection(&self, tenant: TenantId, id: ConnectionId) -> Result<Arc<Connection>, Refusal> {
-        let directory = self.access.directory();
+    fn connection(&self, tenant: TenantId, id: ConnectionId) -> Result<Arc<Connection>, Stop> {
+        let directory = self.access.directory()?;
         let found = directory.tenants.get(&tenant).and_then(|view| view.connections.get(&id));
         let connection = found.ok_or(AccessRefusal::ConnectionUnknown)?;
         if connection.status == ConnectionStatus::Retired {
@@ -97,7 +95,7 @@ impl Custodian {
     async fn connection_of(&self, tenant: TenantId, id: CredentialId) -> Result<Arc<Connection>, Stop> {
         let rows = self.vault.inner.store.read(tenant, &rows::CONNECTIONS_DEPENDENT, values![id]).await?;
         let first = rows.first().ok_or(AccessRefusal::ConnectionRetired)?;
-        Ok(self.connection(tenant, first.parsed(0)?)?)
+        self.connection(tenant, first.parsed(0)?)
     }
 
     /// A credential's metadata. Another tenant's is not found, as one that never was is not.

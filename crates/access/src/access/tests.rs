@@ -151,8 +151,8 @@ async fn a_revocation_on_one_node_holds_on_another() {
     assert!(far.still_holds(&grant).is_ok());
     world.registry(&operator).revoke_key(grant.caller().key().unwrap()).await.unwrap();
     // The other node shares the store's handle here, and so learns of the epoch at once.
-    let reached = world.access.directory().epoch;
-    while far.directory().epoch < reached {
+    let reached = world.access.directory().expect("fresh").epoch;
+    while far.directory().expect("fresh").epoch < reached {
         snapshots.changed().await.unwrap();
     }
     assert_eq!(code(far.still_holds(&grant)), "access.call.withdrawn");
@@ -168,6 +168,7 @@ async fn nothing_is_let_through_while_the_epoch_is_not_confirmed() {
     let unavailable = |stop: Stop| matches!(stop, Stop::Fault(fault) if fault.is_unavailable());
     assert!(!world.access.is_fresh());
     assert!(unavailable(world.access.still_holds(&grant).unwrap_err()));
+    assert!(world.access.directory().unwrap_err().is_unavailable(), "nobody is looked up in it either");
     assert!(unavailable(identify(&world.access, &world.clock, &key).await.unwrap_err()));
 }
 
@@ -177,7 +178,7 @@ async fn a_key_that_ends_during_a_call_ends_it() {
     let (grant, _) = granted(&world).await;
     let end = grant.caller().key_record().unwrap().expires_at.unwrap();
     let identity = &world.access.identity;
-    let directory = world.access.directory();
+    let directory = world.access.directory().expect("fresh");
     let holds = |now: Timestamp| crate::authz::still_holds(&grant, &directory, identity, now);
     assert!(holds(end.before(Duration::from_micros(1))).is_ok());
     assert_eq!(code(holds(end)), "access.call.withdrawn");

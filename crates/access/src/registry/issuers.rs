@@ -118,9 +118,9 @@ impl Registry<'_> {
     /// A client that is written down as a principal is that principal. So the principal must be there, and
     /// where it is an operator, whoever writes this holds what the operator holds: an issuer of one's own
     /// would otherwise be a way to become anybody.
-    fn check_clients(&self, spec: &IssuerSpec) -> Result<(), Refusal> {
+    fn check_clients(&self, spec: &IssuerSpec) -> Result<(), Stop> {
         let mut wrong = Violations::default();
-        let directory = self.access.directory();
+        let directory = self.access.directory()?;
         let view = directory.tenants.get(&self.tenant());
         for (client, name) in &spec.clients {
             let at = format!("/spec/clients/{}", client.replace('~', "~0").replace('/', "~1"));
@@ -132,7 +132,7 @@ impl Registry<'_> {
                 None => wrong.add(at, "no principal of yours"),
             }
         }
-        wrong.done()
+        Ok(wrong.done()?)
     }
 
     /// Trusts an issuer.

@@ -92,7 +92,7 @@ impl From<VersionView> for VersionRecord {
 
 /// The connection of the caller's tenant with this id or name.
 pub(crate) fn connection(parts: &Arc<Parts>, tenant: TenantId, id_or_name: &str) -> Answer<ConnectionId> {
-    let directory = parts.access.directory();
+    let directory = parts.access.directory()?;
     let view = present(directory.tenants.get(&tenant), AccessRefusal::ConnectionUnknown)?;
     let by_id = id_or_name.parse().ok().filter(|id| view.connections.contains_key(id));
     let found = by_id.or_else(|| view.names.get(id_or_name).copied());

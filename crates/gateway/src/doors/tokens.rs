@@ -47,7 +47,7 @@ impl Door {
     }
 
     async fn posted(&self, serves: Serves, posted: Posted<'_>, arrival: &Arrival) -> Result<Bytes, Stop> {
-        let (tokens, directory) = (self.access.tokens(), self.access.directory());
+        let (tokens, directory) = (self.access.tokens(), self.access.directory()?);
         match serves {
             Serves::Token => Ok(tokens.issue(&directory, &posted, arrival).await?.body.into()),
             Serves::Introspect => Ok(tokens.introspect(&directory, &posted, arrival).await?.into()),

@@ -100,6 +100,21 @@ async fn errors_have_the_form_that_clients_know() {
 }
 
 #[tokio::test]
+async fn a_node_that_lost_the_store_knows_no_client_and_issues_nothing() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let client = registered(&world, &acme).await;
+    let form = format!("grant_type=client_credentials&{}", credentials(&client));
+    assert_eq!(post(&world, "/oauth/token", "", &form).await.status, 200);
+    world.running.rooms.store.clone().close().await.expect("closed");
+    world.clock.advance(std::time::Duration::from_secs(3));
+    for path in ["/oauth/token", "/oauth/introspect", "/oauth/revoke"] {
+        let answer = post(&world, path, "", &format!("{form}&token=x")).await;
+        assert_eq!((answer.status, answer.json()["error"].as_str()), (503, Some("temporarily_unavailable")), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn the_metadata_names_the_keys_and_the_keys_are_public() {
     let world = World::start().await;
     let read = async |path: &str| {

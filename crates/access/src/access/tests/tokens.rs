@@ -40,7 +40,7 @@ fn form(key: &KeyRecord, secret: &str, more: &str) -> String {
 async fn token(world: &World, client: &MadeKey, more: &str) -> Value {
     let form = form(&client.key, &shown(client), more);
     let posted = Posted { authorization: None, form: form.as_bytes() };
-    let directory = world.access.directory();
+    let directory = world.access.directory().expect("fresh");
     let issued = world.access.tokens().issue(&directory, &posted, &arrival(world)).await;
     serde_json::from_str(&issued.unwrap_or_else(|stop| panic!("{stop}")).body).unwrap()
 }
@@ -81,7 +81,7 @@ async fn a_token_that_is_revoked_withdraws_the_call_under_way() {
     let form = form(&client.key, &shown(&client), &format!("&token={}", token["access_token"].as_str().unwrap()));
     let form = form.replace("grant_type=client_credentials&", "");
     let posted = Posted { authorization: None, form: form.as_bytes() };
-    let directory = world.access.directory();
+    let directory = world.access.directory().expect("fresh");
     world.access.tokens().revoke(&directory, &posted, &arrival(&world)).await.unwrap();
     world.access.refresh().await.unwrap();
     assert_eq!(code(world.access.still_holds(&grant)), "access.call.withdrawn");
@@ -135,7 +135,7 @@ async fn a_secret_is_no_api_key_and_an_api_key_no_secret() {
     assert_eq!(code(world.identify(&shown(&client)).await), "access.key.invalid");
     let form = form(&client.key, &world.acme.operator, "");
     let posted = Posted { authorization: None, form: form.as_bytes() };
-    let directory = world.access.directory();
+    let directory = world.access.directory().expect("fresh");
     let refused = world.access.tokens().issue(&directory, &posted, &arrival(&world)).await;
     assert_eq!(code(refused), "access.client.invalid");
     assert!(text(client.secret.as_ref().unwrap()).starts_with("lgs_"));

@@ -53,7 +53,7 @@ async fn a_connection_waits_for_its_credential() {
         code(registry.change_connection("billing", input(json!({"status": "degraded"}))).await),
         "access.status.conflict"
     );
-    let view = world.access.directory().tenants[&world.acme.tenant].clone();
+    let view = world.access.directory().expect("fresh").tenants[&world.acme.tenant].clone();
     assert_eq!(view.connection("billing").unwrap().status, ConnectionStatus::Pending);
     assert!(events(&world, &operator).await.is_empty(), "nothing was established yet");
 }
@@ -182,7 +182,7 @@ async fn a_private_address_needs_the_configuration_and_the_connection_to_say_so(
     let mut config = crate::access::tests::world::config();
     config.danger_private_networks.clear();
     let strict = crate::access::tests::world::node(&config, &world.store, &world.audit, &world.clock).await;
-    let view = strict.directory().tenants[&world.acme.tenant].clone();
+    let view = strict.directory().expect("fresh").tenants[&world.acme.tenant].clone();
     assert_eq!(view.connection("inside").unwrap().status, ConnectionStatus::Degraded);
 }
 

@@ -30,7 +30,7 @@ async fn a_principal_is_created_listed_and_shown() {
     assert_eq!(shown["expires_at"].as_str().unwrap().len(), "2027-01-15T08:00:00.000000Z".len());
     assert!(shown.get("changed").is_none());
 
-    let view = world.access.directory().tenants[&world.acme.tenant].clone();
+    let view = world.access.directory().expect("fresh").tenants[&world.acme.tenant].clone();
     let held = view.principal("AI-AGENT-triage").unwrap();
     assert!(held.scopes.has(Scope::ConnectionsCall) && held.scopes.has(Scope::AgentsSessions));
     assert_eq!((held.uses.as_ref().unwrap().len(), held.addresses.len()), (1, 1));

@@ -53,7 +53,7 @@ async fn a_change_of_a_provider_reaches_its_connections_and_breaks_none() {
     registry.create_provider(input(vendor("vendor"))).await.unwrap();
     registry.create_connection(connection("crm", "vendor")).await.unwrap();
     let paths = || {
-        let view = world.access.directory().tenants[&world.acme.tenant].clone();
+        let view = world.access.directory().expect("fresh").tenants[&world.acme.tenant].clone();
         let connection = view.connection("crm").unwrap().clone();
         connection.endpoints.iter().map(|each| each.path.as_str().to_owned()).collect::<Vec<_>>()
     };
@@ -112,7 +112,7 @@ async fn an_issuer_is_trusted_changed_and_suspended() {
     registry.create_issuer(input(json!({"issuer": "https://inside.example", "spec": inside}))).await.unwrap();
     let suspended = registry.change_issuer(url, input(json!({"status": "suspended"}))).await.unwrap();
     assert_eq!((suspended.status.as_str(), suspended.spec), ("suspended", made.spec));
-    let view = world.access.directory().tenants[&world.acme.tenant].clone();
+    let view = world.access.directory().expect("fresh").tenants[&world.acme.tenant].clone();
     assert!(!view.issuers[url].active);
     for index in 0..3 {
         let url = format!("https://idp-{index}.example");

@@ -121,12 +121,12 @@ async fn what_is_refused_changes_nothing_and_leaves_no_record() {
     let operator = world.operator().await;
     let registry = world.registry(&operator);
     registry.create_principal(principal("worker", "service", &[])).await.unwrap();
-    let (before, epoch) = (records(&world, world.acme.tenant).await, world.access.directory().epoch);
+    let (before, epoch) = (records(&world, world.acme.tenant).await, world.access.directory().expect("fresh").epoch);
     assert!(registry.create_principal(principal("worker", "service", &[])).await.is_err());
     assert!(registry.create_principal(principal("bad name", "service", &[])).await.is_err());
     assert!(registry.change_connection("never", input(json!({"status": "retired"}))).await.is_err());
     assert!(registry.retire_provider("never").await.is_err());
     assert_eq!(records(&world, world.acme.tenant).await, before);
     world.access.refresh().await.unwrap();
-    assert_eq!(world.access.directory().epoch, epoch, "nothing was raised");
+    assert_eq!(world.access.directory().expect("fresh").epoch, epoch, "nothing was raised");
 }

@@ -82,7 +82,7 @@ async fn the_house_lists_and_changes_tenants() {
     let changed =
         registry.change_tenant(world.acme.tenant, input(json!({"name": "acme-two", "alias": null}))).await.unwrap();
     assert_eq!((changed.name.as_str(), changed.alias), ("acme-two", None));
-    assert!(world.access.directory().tenant_named("acme-corp").is_none());
+    assert!(world.access.directory().expect("fresh").tenant_named("acme-corp").is_none());
     assert_eq!(
         code(registry.change_tenant(world.acme.tenant, input(json!({"name": "other"}))).await),
         "access.name.taken"
@@ -99,7 +99,7 @@ async fn the_house_lists_and_changes_tenants() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_external_alias_finds_its_tenant() {
     let world = World::new().await;
-    let directory = world.access.directory();
+    let directory = world.access.directory().expect("fresh");
     assert_eq!(directory.tenant_named("acme-corp").unwrap().tenant, world.acme.tenant);
     assert_eq!(directory.tenant_named(&world.other.tenant.to_string()).unwrap().tenant, world.other.tenant);
     assert!(directory.tenant_named("nobody").is_none());

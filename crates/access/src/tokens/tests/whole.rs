@@ -23,7 +23,8 @@ fn arrival(world: &World) -> Arrival {
 
 async fn issue(world: &World, form: &str) -> Result<String, Stop> {
     let posted = Posted { authorization: None, form: form.as_bytes() };
-    let issued = world.access.tokens().issue(&world.access.directory(), &posted, &arrival(world)).await?;
+    let issued =
+        world.access.tokens().issue(&world.access.directory().expect("fresh"), &posted, &arrival(world)).await?;
     let body: Value = serde_json::from_str(&issued.body).expect("JSON");
     Ok(body["access_token"].as_str().expect("a token").to_owned())
 }
@@ -74,7 +75,12 @@ async fn a_token_is_taken_on_every_node_until_it_is_revoked_on_one() {
     assert_eq!(deeds(&world, "token.issue").await, 1);
     let revoke = format!("client_id={}&client_secret={}&token={token}", client.0, client.1);
     let posted = Posted { authorization: None, form: revoke.as_bytes() };
-    world.access.tokens().revoke(&world.access.directory(), &posted, &arrival(&world)).await.expect("revoked");
+    world
+        .access
+        .tokens()
+        .revoke(&world.access.directory().expect("fresh"), &posted, &arrival(&world))
+        .await
+        .expect("revoked");
     for node in [&world.access, &other] {
         node.refresh().await.expect("loads");
         assert_eq!(code(bearer(&world, node, &token).await), "access.token.invalid");
