@@ -1,8 +1,9 @@
 //! How often a client may fail to authenticate.
 //!
-//! Secrets have 256 bits, so nobody finds one by trying; the limit keeps trying cheap for us. It counts
-//! by client *and* network, so that nobody can lock a client out from somewhere else, and by network
-//! alone for those that try many clients. Not here: limits on what succeeds (`traffic`).
+//! Secrets have 256 bits, so nobody finds one by trying; the limit keeps what trying leaves behind small.
+//! It counts by client *and* network, and by network alone for those that try many clients, and it holds
+//! up failures alone: who proves itself is served however often others failed from the same place, since
+//! behind one address there may be many. Not here: limits on what succeeds (`traffic`).
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;

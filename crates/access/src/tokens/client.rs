@@ -72,15 +72,17 @@ impl Tokens {
     ) -> Result<Client, Stop> {
         let proof = read_proof(posted, form)?;
         let (peer, elapsed) = (arrival.peer.ip(), self.clock.elapsed());
-        if let Some(wait) = self.attempts.wait(proof.client(), peer, elapsed) {
-            return Err(AccessRefusal::ClientThrottled.refuse().retry_after(wait).into());
-        }
+        // Proving comes before counting: whoever fails from behind the same address must not keep out
+        // those who have their secret.
         let found = match &proof {
             Proof::Secret { client, secret } => self.by_secret(directory, client, secret, arrival),
             Proof::Assertion { client, text } => self.by_assertion(directory, client, text, arrival).await,
         };
         found.map_err(|stop| match stop {
             Failure::Refused(refusal) => {
+                if let Some(wait) = self.attempts.wait(proof.client(), peer, elapsed) {
+                    return AccessRefusal::ClientThrottled.refuse().retry_after(wait).into();
+                }
                 self.attempts.failed(proof.client(), peer, elapsed);
                 let code = refusal.info().code;
                 tracing::info!(code, trace = %arrival.trace.trace, %peer, "a client was refused");

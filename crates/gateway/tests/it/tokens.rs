@@ -115,6 +115,23 @@ async fn a_node_that_lost_the_store_knows_no_client_and_issues_nothing() {
 }
 
 #[tokio::test]
+async fn a_stranger_who_fails_from_the_same_place_locks_out_no_client() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let client = registered(&world, &acme).await;
+    let mut last = 0;
+    for number in 0..70 {
+        let wrong = Registered { id: format!("nobody-{number}"), secret: "wrong".into() };
+        let form = format!("grant_type=client_credentials&{}", credentials(&wrong));
+        last = post(&world, "/oauth/token", "", &form).await.status;
+    }
+    assert_eq!(last, 429, "failures are held up");
+    let form = format!("grant_type=client_credentials&{}", credentials(&client));
+    assert_eq!(post(&world, "/oauth/token", "", &form).await.status, 200, "who proves itself is not");
+    world.end().await;
+}
+
+#[tokio::test]
 async fn the_metadata_names_the_keys_and_the_keys_are_public() {
     let world = World::start().await;
     let read = async |path: &str| {
