@@ -9,7 +9,7 @@ use lockgate_access::{Access, Caller};
 use lockgate_audit::{Audit, RefusedFacts};
 use lockgate_store::Store;
 use lockgate_vault::Custodian;
-use lockgate_vocabulary::{Arrival, Clock, Entropy, Stop};
+use lockgate_vocabulary::{Arrival, Clock, Entropy, Refusal, Stop};
 use tower_service::Service;
 
 use crate::answer::Stopped;
@@ -79,35 +79,51 @@ impl Admin {
         if let Stop::Fault(fault) = stopped.stop() {
             tracing::error!(%fault, %trace, "an administrative request failed");
         }
-        let recorded = match stopped.stop() {
+        let told = match stopped.stop() {
             Stop::Refused(refusal) if is_served(refusal.code()) => {
-                let caller = known.caller();
-                let actor = caller.as_ref().map(|caller| caller.actor());
-                let facts = RefusedFacts {
-                    tenant: actor.map(|actor| actor.tenant),
-                    actor,
-                    key: caller.as_ref().and_then(Caller::key),
-                    run: None,
-                    trace,
-                    peer: arrival.peer.ip(),
-                    door: "admin",
-                    code: refusal.code(),
-                    status: refusal.status(),
-                    method: Some(method),
-                    connection: None,
-                    connection_name: None,
-                    endpoint: None,
-                    target_digest: None,
-                };
-                self.parts.audit.refused(facts).await
+                self.record(refusal, method, known.caller().as_ref(), arrival).await
             }
-            _ => Ok(()),
+            _ => None,
         };
-        let problem = match &recorded {
-            Ok(()) => Problem::of(stopped.stop(), trace),
-            Err(unrecorded) => Problem::of(unrecorded, trace),
+        problem_response(Problem::of(told.as_ref().unwrap_or(stopped.stop()), trace))
+    }
+
+    /// Writes a refusal into the trail. Gives what is told in its place: that it cannot be recorded, or,
+    /// where it was counted because there were so many, when to come again.
+    async fn record(
+        &self,
+        refusal: &Refusal,
+        method: &str,
+        caller: Option<&Caller>,
+        arrival: &Arrival,
+    ) -> Option<Stop> {
+        let actor = caller.map(Caller::actor);
+        let facts = RefusedFacts {
+            tenant: actor.map(|actor| actor.tenant),
+            actor,
+            key: caller.and_then(Caller::key),
+            run: None,
+            trace: arrival.trace.trace,
+            peer: arrival.peer.ip(),
+            door: "admin",
+            code: refusal.code(),
+            status: refusal.status(),
+            method: Some(method),
+            connection: None,
+            connection_name: None,
+            endpoint: None,
+            target_digest: None,
         };
-        problem_response(problem)
+        let wait = match self.parts.audit.refused(facts).await {
+            Ok(noted) => noted.wait()?,
+            Err(unrecorded) => return Some(unrecorded),
+        };
+        let refusal = match caller {
+            None => AdminRefusal::StrangerThrottled.refuse(),
+            Some(_) => refusal.clone(),
+        };
+        let wait = refusal.wait().unwrap_or(wait);
+        Some(refusal.retry_after(wait).into())
     }
 }
 

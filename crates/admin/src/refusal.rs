@@ -24,5 +24,8 @@ lockgate_vocabulary::refusals! {
         /// A query that the list does not have.
         QueryInvalid = 400, "admin.query.invalid", "The query is not one that this list has.",
             "Correct the parameter that the violations name.";
+        /// Nobody knows who asks, and it was refused too often.
+        StrangerThrottled = 429, "admin.stranger.throttled", "Too many requests without a valid credential came from there.",
+            "Send a valid credential; try again after the time that Retry-After gives.";
     }
 }

@@ -20,9 +20,12 @@ use lockgate_vocabulary::{AuditId, Clock, Entropy, TenantId, Timestamp};
 use tokio::sync::oneshot;
 
 use crate::disk::{LogDir, owner_only};
+use crate::entry::emit;
+use crate::facts::Deed;
 use crate::index::SegmentIndex;
 use crate::ledger::{Ledger, Mark};
 use crate::mac::RowKey;
+use crate::ration::Ration;
 use crate::refusal::AuditRefusal;
 
 pub(crate) mod aside;
@@ -72,6 +75,8 @@ pub(crate) struct Shared {
     pub(crate) rows_aside: AtomicU64,
     pub(crate) core: Mutex<Core>,
     pub(crate) queue: Queue,
+    /// Which refusals get a record of their own.
+    pub(crate) ration: Ration,
     /// The next segment, once it is ready.
     pub(crate) ready_segment: Mutex<Option<File>>,
     /// The last note that was signed.
@@ -108,6 +113,7 @@ impl Shared {
             rows_aside: AtomicU64::new(0),
             core: Mutex::new(parts.core),
             queue: parts.queue,
+            ration: Ration::default(),
             ready_segment: Mutex::new(None),
             latest: Mutex::new(parts.latest),
             sound: AtomicBool::new(true),
@@ -140,6 +146,14 @@ impl Shared {
     /// queue's bound on opens bounds these too.
     pub(crate) fn lazily(&self, draft: Draft, urgency: Urgency) {
         self.queue.push(Command::Append(draft, None), urgency);
+    }
+
+    /// Appends the records over refusals that were counted. Nobody waits for them.
+    pub(crate) fn sum_up(&self, counted: Vec<Deed>) {
+        for deed in counted {
+            let draft = self.draft(deed.tenant(), Mark::Plain, emit::deed(&deed, false));
+            self.lazily(draft, Urgency::WithTheNext);
+        }
     }
 
     /// Asks for a checkpoint over everything handed in so far.

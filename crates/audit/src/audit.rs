@@ -22,6 +22,7 @@ use crate::entry::{Started, emit};
 use crate::facts::{Deed, Outcome, RefusedFacts, RunFacts};
 use crate::ledger::Mark;
 use crate::opened::Opened;
+use crate::ration::Noted;
 use crate::read::{Cursor, Filter, Page, Reader, Record, Run};
 use crate::recover::{self, Found};
 use crate::refusal::AuditRefusal;
@@ -50,6 +51,7 @@ pub(crate) struct Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
+        self.shared.sum_up(self.shared.ration.rest());
         self.shared.queue.close();
     }
 }
@@ -184,6 +186,7 @@ impl Audit {
                 clock.sleep(interval).await;
                 let Some(shared) = shared.upgrade().filter(|shared| !shared.queue.is_closed()) else { return };
                 shared.watch(stall);
+                shared.sum_up(shared.ration.due(shared.clock.elapsed()));
                 shared.queue.tick();
             }
         });
@@ -212,10 +215,20 @@ impl Audit {
         }
     }
 
-    /// Records a request that was refused before a run was opened; durable when it returns.
-    pub async fn refused(&self, facts: RefusedFacts<'_>) -> Result<(), Stop> {
-        let draft = self.shared().draft(facts.tenant, Mark::Plain, emit::refused(&facts));
-        self.durably(draft).await
+    /// Records a request that was refused before a run was opened; durable when it returns. Whoever is
+    /// refused very often is counted instead, and one record over all that was counted follows.
+    pub async fn refused(&self, facts: RefusedFacts<'_>) -> Result<Noted, Stop> {
+        let shared = self.shared();
+        if !shared.is_sound() {
+            return Err(AuditRefusal::Unavailable.into());
+        }
+        let (noted, due) = shared.ration.note(&facts, shared.clock.elapsed(), shared.clock.now());
+        shared.sum_up(due);
+        if noted == Noted::Recorded {
+            let draft = shared.draft(facts.tenant, Mark::Plain, emit::refused(&facts));
+            self.durably(draft).await?;
+        }
+        Ok(noted)
     }
 
     /// Records an administrative act; durable when it returns.
@@ -307,6 +320,7 @@ impl Audit {
     /// Writes what is waiting, signs a last checkpoint and ends the writer. Everything after it is refused.
     pub async fn shutdown(&self) -> Result<(), Fault> {
         const DOING: &str = "ending the audit log";
+        self.shared().sum_up(self.shared().ration.rest());
         self.shared().queue.close();
         let (threads, shared) = (locked(&self.threads).take(), Arc::clone(self.shared()));
         let ended = tokio::task::spawn_blocking(move || {

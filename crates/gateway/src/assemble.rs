@@ -19,7 +19,7 @@ use lockgate_vocabulary::{Clock, Entropy, Fault, SystemClock};
 
 use crate::chance::PooledEntropy;
 use crate::config::{Config, ConfigProblem};
-use crate::doors::{Door, Strangers};
+use crate::doors::Door;
 use crate::telemetry::Metrics;
 use crate::telemetry::otlp::Exporter;
 use crate::{keys, tls};
@@ -193,7 +193,6 @@ pub async fn assemble(config: &Config, seams: &Seams) -> Result<Rooms, StartFail
         entropy: entropy.clone(),
         metrics: metrics.clone(),
         spans,
-        strangers: Strangers::default(),
         draining: AtomicBool::new(false),
     };
     let admin = Admin::new(lockgate_admin::Parts {

@@ -12,7 +12,6 @@ pub mod http1;
 mod operations;
 mod outbound;
 mod refuse;
-mod strangers;
 mod tokens;
 
 use std::net::SocketAddr;
@@ -38,7 +37,6 @@ use crate::telemetry::Metrics;
 pub use answer::DoorBody;
 pub(crate) use outbound::spell;
 pub(crate) use refuse::naming;
-pub use strangers::Strangers;
 
 /// What the callers' door needs of the house.
 pub struct Door {
@@ -62,8 +60,6 @@ pub struct Door {
     pub metrics: Arc<Metrics>,
     /// Whom spans are told to.
     pub spans: Spans,
-    /// How often those whom nobody knows were refused.
-    pub strangers: Strangers,
     /// Whether the process was told to stop.
     pub draining: AtomicBool,
 }

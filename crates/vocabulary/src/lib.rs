@@ -18,7 +18,7 @@ mod secret;
 mod trace;
 
 pub use actor::{Actor, PrincipalKind};
-pub use arrival::{Arrival, Listener};
+pub use arrival::{Arrival, Listener, network};
 pub use clock::{BoxFuture, Clock, SystemClock, Timestamp};
 pub use entropy::{Entropy, SystemEntropy};
 pub use errand::{Errand, ErrandAnswer, ErrandFailure, ErrandOrder, ErrandOwner, ErrandPurpose};

@@ -7,7 +7,7 @@ use lockgate_vocabulary::Stop;
 
 use crate::entry::{Entry, Facts};
 use crate::tests::{Scene, actor, attempt, closing, facts, make_runs, refused, run, tenant};
-use crate::{AuditRefusal, Deed, Outcome, RunFacts};
+use crate::{AuditRefusal, Deed, Noted, Outcome, RunFacts};
 
 fn entries(scene: &Scene) -> Vec<Entry> {
     scene.lines().iter().map(|line| Entry::parse(line.as_bytes()).expect("an entry")).collect()
@@ -58,6 +58,31 @@ async fn refusals_and_deeds_are_on_the_disk_when_they_are_acknowledged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn refusals_without_measure_are_counted_and_one_record_says_so() {
+    let scene = Scene::new();
+    let (audit, _) = scene.open().await;
+    let mut recorded = 0;
+    for _ in 0..500 {
+        recorded += usize::from(audit.refused(refused(None)).await.expect("noted") == Noted::Recorded);
+    }
+    assert_eq!(recorded, 120);
+    let counted = || kinds(&scene).iter().filter(|kind| **kind == "refused").count();
+    assert_eq!(counted(), 120);
+    until(|| scene.clock.sleepers() == 1).await;
+    scene.clock.advance(Duration::from_secs(60));
+    until(|| kinds(&scene).contains(&"deed")).await;
+    let told = scene.lines().iter().any(|line| line.contains("refusals.counted") && line.contains("380"));
+    assert!(told, "380 were counted");
+    for _ in 0..130 {
+        audit.refused(refused(None)).await.expect("noted");
+    }
+    audit.shutdown().await.expect("ended");
+    let deeds = kinds(&scene).iter().filter(|kind| **kind == "deed").count();
+    assert_eq!(deeds, 2, "what the last window counted is told at the end");
+    assert!(scene.verify().is_sound());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_is_dropped_is_unknown_and_one_given_up_before_was_refused() {
     let scene = Scene::new();
     let (audit, _) = scene.open().await;
@@ -101,7 +126,7 @@ async fn after_a_failed_sync_everything_is_refused_until_the_next_start() {
     audit.shared().trouble.end();
     for stop in [
         audit.open_run(facts(&actor, run(3))).await.expect_err("unsound"),
-        audit.refused(refused(None)).await.expect_err("unsound"),
+        audit.refused(refused(None)).await.map(drop).expect_err("unsound"),
         audit.record(Deed::by_house(None, "a.b", "c")).await.map(|_| ()).expect_err("unsound"),
         audit.checkpoint().await.map(|_| ()).expect_err("unsound"),
     ] {

@@ -10,7 +10,7 @@ use lockgate_audit::RefusedFacts;
 use lockgate_egress::target_digest;
 use lockgate_vocabulary::{Arrival, ConnectionId, Fault, Name, RunId, Stop};
 
-use super::{Door, DoorBody, answer, headers, strangers};
+use super::{Door, DoorBody, answer, headers};
 use crate::problem::Problem;
 use crate::refusal::GatewayRefusal;
 
@@ -46,12 +46,9 @@ impl Door {
         response
     }
 
-    /// Writes the refusal into the trail. One that cannot be recorded is answered as that.
+    /// Writes the refusal into the trail. One that cannot be recorded is answered as that. Whoever is
+    /// refused so often that it is counted there is told to wait, and a stranger nothing else.
     pub(super) async fn record(&self, refused: &Refused<'_>, stop: Stop) -> Stop {
-        let now = self.clock.elapsed();
-        if refused.caller.is_none() && !self.strangers.may_be_recorded(refused.arrival.peer.ip(), now) {
-            return GatewayRefusal::StrangerThrottled.refuse().retry_after(strangers::WINDOW).into();
-        }
         let (code, status) = match &stop {
             Stop::Refused(refusal) => (refusal.code(), refusal.status()),
             Stop::Fault(fault) => naming(fault),
@@ -73,9 +70,16 @@ impl Door {
             endpoint: None,
             target_digest: self.target_digest(refused),
         };
-        match self.audit.refused(facts).await {
-            Ok(()) => stop,
-            Err(unrecorded) => unrecorded,
+        let wait = match self.audit.refused(facts).await {
+            Ok(noted) => noted.wait(),
+            Err(unrecorded) => return unrecorded,
+        };
+        match (wait, stop) {
+            (Some(wait), _) if refused.caller.is_none() => {
+                GatewayRefusal::StrangerThrottled.refuse().retry_after(wait).into()
+            }
+            (Some(wait), Stop::Refused(refusal)) if refusal.wait().is_none() => refusal.retry_after(wait).into(),
+            (_, stop) => stop,
         }
     }
 

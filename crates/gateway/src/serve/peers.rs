@@ -7,6 +7,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use lockgate_vocabulary::network;
+
 /// The connections of every peer.
 #[derive(Debug)]
 pub struct Peers {
@@ -49,13 +51,6 @@ impl Drop for Place {
                 counts.remove(&self.peer);
             }
         }
-    }
-}
-
-fn network(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6((u128::from(address) & !u128::from(u64::MAX)).into()),
-        v4 => v4,
     }
 }
 

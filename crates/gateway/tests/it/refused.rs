@@ -1,6 +1,7 @@
 //! Refusals of the door and of the operator's side that no well-behaved client ever sees.
 
 use lockgate_testkit::Canned;
+use serde_json::{Value, json};
 
 use crate::client::{Answer, Client};
 use crate::world::World;
@@ -99,6 +100,52 @@ async fn strangers_cannot_fill_the_trail() {
     world.clock.advance(std::time::Duration::from_secs(61));
     settled(&world).await;
     assert_eq!(world.read("lgk_nobody", "/call/pay/v1/things/1").await.status, 401, "a minute later it starts anew");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn strangers_cannot_fill_the_trail_from_the_operators_side_either() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    for _ in 0..120 {
+        assert_eq!(world.ask("lgk_nobody", "GET", "/v1/runs", None).await.status, 401);
+    }
+    let throttled = world.ask("lgk_nobody", "GET", "/v1/runs", None).await;
+    assert_eq!((throttled.status, throttled.code().as_str()), (429, "admin.stranger.throttled"));
+    assert_eq!(throttled.header("retry-after"), Some("60"));
+    assert_eq!(world.ask(&acme.operator, "GET", "/v1/runs", None).await.status, 200, "operators are served");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_caller_who_is_refused_without_end_is_counted_and_one_record_says_so() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let (_, mute) = world.service(&acme.operator, "mute", json!(["audit.read"])).await;
+    let mut last = None;
+    for _ in 0..200 {
+        let refused = world.read(&mute, "/call/pay/v1/things/1").await;
+        assert_eq!(refused.status, 403, "{}", refused.text());
+        last = Some(refused);
+    }
+    let last = last.expect("one");
+    assert_eq!(last.header("retry-after"), Some("60"));
+    assert!(last.header("x-ratelimit-limit").is_some());
+    let code = last.code();
+    let own = |trail: &[Value]| {
+        trail.iter().filter(|entry| entry["facts"]["kind"] == "refused" || entry["kind"] == "refused").count()
+    };
+    assert_eq!(own(&world.trail(&acme).await), 120, "each has a record up to the bound");
+    world.clock.advance(std::time::Duration::from_secs(61));
+    settled(&world).await;
+    let told = loop {
+        let trail = world.trail(&acme).await;
+        if let Some(entry) = trail.iter().find(|entry| entry.to_string().contains("refusals.counted")) {
+            break entry.to_string();
+        }
+        tokio::task::yield_now().await;
+    };
+    assert!(told.contains("80") && told.contains(&code), "{told}");
     world.end().await;
 }
 
