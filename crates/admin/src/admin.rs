@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use lockgate_access::{Access, Caller};
 use lockgate_audit::{Audit, RefusedFacts};
 use lockgate_store::Store;
+use lockgate_traffic::Traffic;
 use lockgate_vault::Custodian;
 use lockgate_vocabulary::{Arrival, Clock, Entropy, Refusal, Stop};
 use tower_service::Service;
@@ -15,7 +16,7 @@ use tower_service::Service;
 use crate::answer::Stopped;
 use crate::api;
 use crate::operator::Known;
-use crate::problem::Problem;
+use crate::problem::{Problem, tell_rate};
 use crate::refusal::AdminRefusal;
 
 /// A body of an answer.
@@ -29,6 +30,8 @@ pub struct Parts {
     pub custodian: Custodian,
     /// The trail.
     pub audit: Audit,
+    /// How much each operator may ask.
+    pub traffic: Traffic,
     /// What only lists are read from.
     pub store: Store,
     /// Time.
@@ -68,10 +71,13 @@ impl Admin {
             Err(never) => match never {},
         };
         let stopped = response.extensions_mut().remove::<Stopped>();
-        match stopped {
-            Some(stopped) => self.stopped(&stopped, method.as_str(), &known, &arrival).await,
-            None => response,
+        if let Some(stopped) = stopped {
+            response = self.stopped(&stopped, method.as_str(), &known, &arrival).await;
         }
+        if let Some(permit) = known.caller().and_then(|caller| self.parts.traffic.allowance(&caller)) {
+            tell_rate(response.headers_mut(), &permit);
+        }
+        response
     }
 
     async fn stopped(&self, stopped: &Stopped, method: &str, known: &Known, arrival: &Arrival) -> Response {

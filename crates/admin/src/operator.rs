@@ -70,6 +70,7 @@ impl FromRequestParts<Arc<Parts>> for Operator {
         if let Some(known) = request.extensions.get::<Known>() {
             known.remember(&caller);
         }
+        parts.traffic.admit_caller(&caller).await?;
         Ok(Self { caller, trace: arrival.trace.trace })
     }
 }

@@ -3,13 +3,18 @@
 //! The bytes depend on the refusal and the trace id alone, so that two refusals for the same reason are
 //! equal whatever they were about. A fault shows nothing of what broke.
 
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
+use lockgate_traffic::Permit;
 use lockgate_vocabulary::{Fault, Refusal, Stop, TraceId};
 use serde_json::{Map, Value, json};
 
 /// The media type of every refusal.
 pub const MEDIA_TYPE: &str = "application/problem+json";
+
+const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
 /// An answer that says no, without the connection that it goes out on.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,6 +93,15 @@ impl Problem {
         members.insert("trace_id".into(), json!(trace.to_string()));
         members
     }
+}
+
+/// Says what the caller has left.
+pub fn tell_rate(headers: &mut HeaderMap, permit: &Permit) {
+    headers.insert(LIMIT, HeaderValue::from(permit.limit()));
+    headers.insert(REMAINING, HeaderValue::from(permit.remaining()));
+    // Rounded up: a second too early would be refused again.
+    let reset = permit.reset_at().as_micros().max(0).unsigned_abs().div_ceil(1_000_000);
+    headers.insert(RESET, HeaderValue::from(reset));
 }
 
 /// A whole HTTP/1.1 answer that ends its connection, for where no HTTP server stands any more.

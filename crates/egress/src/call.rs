@@ -1,6 +1,6 @@
 //! STORY: one governed outbound call.
 //!
-//! The order of the stages is the security argument, so it stands on one screen: who may, how much, what
+//! The order of the stages is the security argument, so it stands on one screen: how often, who may, how much, what
 //! (read whole), whether it was asked before, whether the far side is well, where to, the record, and only
 //! then the wire; there a line to the vetted address, a last look at whether the grant still holds, the
 //! credential, the request. A retry comes in again at `admit`, a redirect at `vet`, both under the same
@@ -43,9 +43,10 @@ impl Egress {
     pub async fn call(&self, caller: Caller, order: Order) -> Result<Reply, Stop> {
         let (inner, parts) = (&self.inner, &self.inner.parts);
         let mut alarm = Alarm::new(Arc::clone(&parts.clock));
+        let asked = parts.traffic.ask(&caller)?;
         let grant = parts.access.authorize(&caller, &order.ask)?;
         let end = alarm.now().saturating_add(call_time(&grant));
-        let permit = parts.traffic.admit(&grant).await?;
+        let permit = parts.traffic.admit_asked(&grant, asked).await?;
         let order = order::gather(inner, &grant, order, &mut alarm, end).await?;
         let claim = match idempotency::claim(inner, &grant, &order).await? {
             Claimed::Kept(run, kept) => {

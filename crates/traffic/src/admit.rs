@@ -1,5 +1,7 @@
 //! Admission by rate: of the caller's credential, and of the connection.
 //!
+//! Every request of an identified caller is taken from its rate, whatever becomes of it: what is refused
+//! costs a record. So a call asks first, then is judged, and is admitted with what it was counted by.
 //! A node counts for itself first, so that a call which is over the limit costs nobody a round trip.
 //! Where counters are shared, they are then asked exactly, both rates in one take from both or from none;
 //! if they are away the call is refused, unless an operator chose otherwise. What they refuse still counts
@@ -47,6 +49,15 @@ impl Permit {
     }
 }
 
+/// Proof that a request was taken from its caller's rate on this node, before anything is decided about it.
+/// Whatever becomes of the request, it was counted; a call goes on to [`Traffic::admit_asked`] with it.
+#[derive(Debug)]
+#[must_use = "a call that goes on is admitted with it"]
+pub struct Asked {
+    key: CallerKey,
+    taken: Taken,
+}
+
 /// What is counted of one credential of a caller.
 pub(crate) struct CallerLane(Mutex<Bucket>);
 
@@ -80,7 +91,18 @@ enum Whose {
 }
 
 impl Traffic {
-    /// Admits one attempt of a granted call.
+    /// Takes a call from its caller's rate on this node. It comes before the call is judged, since what is
+    /// refused costs a record.
+    pub fn ask(&self, caller: &Caller) -> Result<Asked, Stop> {
+        self.ask_key(CallerKey::of(caller))
+    }
+
+    /// Admits the first attempt of a granted call, which was taken from its caller's rate already.
+    pub async fn admit_asked(&self, grant: &Grant, asked: Asked) -> Result<Permit, Stop> {
+        self.admit_call_asked(grant.connection(), asked).await
+    }
+
+    /// Admits another attempt of a granted call.
     pub async fn admit(&self, grant: &Grant) -> Result<Permit, Stop> {
         self.admit_call(CallerKey::of(grant.caller()), grant.connection()).await
     }
@@ -95,10 +117,24 @@ impl Traffic {
         self.allowance_of(CallerKey::of(caller))
     }
 
-    pub(crate) async fn admit_key(&self, key: CallerKey) -> Result<Permit, Stop> {
+    pub(crate) fn ask_key(&self, key: CallerKey) -> Result<Asked, Stop> {
         let now = self.now();
         let taken = self.caller_lane(key, now)?.take(now, true)?;
-        let own = self.fits(taken, Whose::Caller)?;
+        self.fits(taken, Whose::Caller).map(|taken| Asked { key, taken })
+    }
+
+    pub(crate) async fn admit_call_asked(&self, connection: &Connection, asked: Asked) -> Result<Permit, Stop> {
+        let lane = self.lane(connection)?;
+        let look = lane.take(connection, self.now(), |look| Ok(look.taken.allowed))?;
+        let own = tighter(asked.taken, self.fits(look.taken, Whose::Connection)?);
+        match &self.0.shared {
+            None => Ok(self.permit(own)),
+            Some(shared) => self.admit_everywhere(shared.as_ref(), asked.key, connection, lane.rate(), own).await,
+        }
+    }
+
+    pub(crate) async fn admit_key(&self, key: CallerKey) -> Result<Permit, Stop> {
+        let own = self.ask_key(key)?.taken;
         match &self.0.shared {
             None => Ok(self.permit(own)),
             Some(shared) => {

@@ -1,6 +1,8 @@
 //! How much, how fast, is the far side well: rates, concurrency, breakers, and vendors' own limits.
 //!
-//! In reading order: [`admit`](Traffic::admit) lets a call in by rate and returns a [`Permit`];
+//! In reading order: [`ask`](Traffic::ask) takes a request from its caller's rate before it is judged;
+//! [`admit_asked`](Traffic::admit_asked) and, for a retry, [`admit`](Traffic::admit) let a call in by rate
+//! and return a [`Permit`];
 //! [`enter`](Traffic::enter) lets it out by breaker, concurrency and what its vendor has left, and returns
 //! a [`Passage`];
 //! [`heed`](Traffic::heed) takes in what a vendor says about its limits. The arithmetic is pure and
@@ -18,7 +20,7 @@ mod refusal;
 mod traffic;
 mod vendor;
 
-pub use admit::Permit;
+pub use admit::{Asked, Permit};
 pub use breaker::{Health, Standing};
 pub use config::Config;
 pub use enter::Passage;

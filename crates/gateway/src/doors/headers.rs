@@ -2,9 +2,9 @@
 
 use http::HeaderMap;
 use http::header::{self, HeaderName, HeaderValue};
-use lockgate_traffic::Permit;
 use lockgate_vocabulary::{Arrival, RunId};
 
+pub(super) use crate::problem::tell_rate;
 use crate::refusal::GatewayRefusal;
 use lockgate_vocabulary::Refusal;
 
@@ -12,10 +12,7 @@ pub(super) const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 pub(super) const DRY_RUN: HeaderName = HeaderName::from_static("x-dryrun");
 pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 pub(super) const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
-pub(super) const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 pub(super) const PREFER: HeaderName = HeaderName::from_static("prefer");
-pub(super) const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
-pub(super) const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 pub(super) const RUN: HeaderName = HeaderName::from_static("x-lockgate-run");
 pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
@@ -117,15 +114,6 @@ pub(super) fn mark(headers: &mut HeaderMap, run: Option<RunId>, arrival: &Arriva
         insert(headers, RUN, &run.to_string());
     }
     insert(headers, TRACEPARENT, &arrival.trace.to_traceparent());
-}
-
-/// Says what the caller has left.
-pub(super) fn tell_rate(headers: &mut HeaderMap, permit: &Permit) {
-    headers.insert(LIMIT, HeaderValue::from(permit.limit()));
-    headers.insert(REMAINING, HeaderValue::from(permit.remaining()));
-    // Rounded up: a second too early would be refused again.
-    let reset = permit.reset_at().as_micros().max(0).unsigned_abs().div_ceil(1_000_000);
-    headers.insert(RESET, HeaderValue::from(reset));
 }
 
 pub(super) fn insert(headers: &mut HeaderMap, name: HeaderName, text: &str) {

@@ -54,9 +54,9 @@ impl Door {
     }
 
     async fn look(&self, caller: &Caller, operation: &str, arrival: &Arrival) -> Result<Response<DoorBody>, Stop> {
+        self.traffic.admit_caller(caller).await?;
         // A text that is no identifier is answered as an operation that is not there.
         let operation: OperationId = operation.parse().map_err(|_| AccessRefusal::ObjectUnknown)?;
-        self.traffic.admit_caller(caller).await?;
         let OperationStatus { operation, run, state, created_at, expires_at } =
             self.egress.operation_status(caller, operation).await?;
         let mut members = Map::new();

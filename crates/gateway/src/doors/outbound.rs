@@ -60,7 +60,11 @@ impl Door {
         refused.caller = Some(&caller);
         let order = match order(run, connection, path, parts, body, arrival.clone()) {
             Ok(order) => order,
-            Err(stop) => return Box::pin(self.refuse(refused, stop)).await,
+            Err(stop) => {
+                // What never becomes a call is counted here; a call is counted by its story.
+                let stop = self.traffic.admit_caller(&caller).await.err().unwrap_or(stop);
+                return Box::pin(self.refuse(refused, stop)).await;
+            }
         };
         // On the heap: what a call holds while it waits is not moved through every layer above it.
         match Box::pin(self.egress.call(caller.clone(), order)).await {

@@ -149,6 +149,30 @@ async fn a_caller_who_is_refused_without_end_is_counted_and_one_record_says_so()
     world.end().await;
 }
 
+#[tokio::test]
+async fn who_is_refused_without_end_is_held_off_by_its_own_rate() {
+    let world = World::with("[traffic]\ncaller_per_minute = 60\ncaller_burst = 20\n").await;
+    let acme = world.tenant("acme").await;
+    let (_, mute) = world.service(&acme.operator, "mute", json!(["audit.read"])).await;
+    let held_off = |answer: &Answer| {
+        assert_eq!((answer.status, answer.code().as_str()), (429, "traffic.rate.exceeded"), "{}", answer.text());
+        assert_eq!(answer.header("retry-after"), Some("1"));
+        assert_eq!(answer.header("x-ratelimit-remaining"), Some("0"));
+    };
+    for number in 0..20 {
+        let path = if number % 2 == 0 { "/call/pay/v1/things/1" } else { "/call/pay/v1/%2e%2e/x" };
+        let refused = world.read(&mute, path).await;
+        assert!([400, 403].contains(&refused.status), "{number}: {}", refused.text());
+        let left = format!("{}", 19 - number);
+        assert_eq!(refused.header("x-ratelimit-remaining"), Some(left.as_str()), "each is taken once");
+    }
+    for path in ["/call/pay/v1/things/1", "/call/pay/v1/%2e%2e/x", "/operations/none"] {
+        held_off(&world.read(&mute, path).await);
+    }
+    held_off(&world.ask(&mute, "GET", "/v1/principals", None).await);
+    world.end().await;
+}
+
 /// Waits until the node has confirmed the store's epoch after the clock was moved.
 async fn settled(world: &World) {
     while world.read("", "/readyz").await.status != 200 {

@@ -63,6 +63,24 @@ async fn what_is_refused_by_one_rate_takes_nothing_from_the_other() {
 }
 
 #[tokio::test]
+async fn a_call_is_taken_from_its_callers_rate_once_whatever_becomes_of_it() {
+    let (traffic, _) = room(config(600, 10), None);
+    let narrow = connection(limits(1, 1, 8));
+    let asked = traffic.ask_key(caller(1)).unwrap();
+    assert_eq!(traffic.allowance_of(caller(1)).unwrap().remaining(), 9);
+    let permit = traffic.admit_call_asked(&narrow, asked).await.unwrap();
+    assert_eq!((permit.limit(), permit.remaining()), (1, 0));
+    assert_eq!(traffic.allowance_of(caller(1)).unwrap().remaining(), 9, "not twice");
+    let asked = traffic.ask_key(caller(1)).unwrap();
+    assert_eq!(refused(traffic.admit_call_asked(&narrow, asked).await).0, "traffic.rate.exceeded");
+    assert_eq!(traffic.allowance_of(caller(1)).unwrap().remaining(), 8, "what is refused was asked too");
+    for _ in 0..8 {
+        let _ = traffic.ask_key(caller(1)).unwrap();
+    }
+    assert_eq!(refused(traffic.ask_key(caller(1))).0, "traffic.rate.exceeded");
+}
+
+#[tokio::test]
 async fn a_request_that_calls_nobody_has_the_callers_rate_alone() {
     let (traffic, _) = room(config(1, 2), None);
     assert_eq!(traffic.admit_key(caller(1)).await.unwrap().remaining(), 1);
