@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
+use lockgate_access::scope::Scope;
 use lockgate_access::{Access, Caller};
 use lockgate_audit::{Audit, RefusedFacts};
 use lockgate_store::Store;
@@ -15,7 +17,7 @@ use tower_service::Service;
 
 use crate::answer::Stopped;
 use crate::api;
-use crate::operator::Known;
+use crate::operator::{Known, Operator};
 use crate::problem::{Problem, tell_rate};
 use crate::refusal::AdminRefusal;
 
@@ -74,10 +76,29 @@ impl Admin {
         if let Some(stopped) = stopped {
             response = self.stopped(&stopped, method.as_str(), &known, &arrival).await;
         }
+        self.tell_rate(&known, &mut response);
+        response
+    }
+
+    /// Demands an operator with this scope, for what is served beside the room's own paths. The answer to
+    /// whoever is none is recorded and told like every other.
+    pub async fn demand(&self, headers: &HeaderMap, arrival: &Arrival, scope: Scope) -> Result<(), Response> {
+        let known = Known::default();
+        let operator = Operator::identified(headers, &self.parts, arrival, &known).await;
+        match operator.and_then(|operator| operator.may(&self.parts.access, scope)) {
+            Ok(()) => Ok(()),
+            Err(stopped) => {
+                let mut response = self.stopped(&stopped, "GET", &known, arrival).await;
+                self.tell_rate(&known, &mut response);
+                Err(response)
+            }
+        }
+    }
+
+    fn tell_rate(&self, known: &Known, response: &mut Response) {
         if let Some(permit) = known.caller().and_then(|caller| self.parts.traffic.allowance(&caller)) {
             tell_rate(response.headers_mut(), &permit);
         }
-        response
     }
 
     async fn stopped(&self, stopped: &Stopped, method: &str, known: &Known, arrival: &Arrival) -> Response {

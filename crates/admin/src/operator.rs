@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts as RequestParts;
 use lockgate_access::authn::Presented;
@@ -37,6 +38,21 @@ pub(crate) struct Operator {
 }
 
 impl Operator {
+    /// The operator who presents these. Each request is taken from its rate, whatever becomes of it.
+    pub(crate) async fn identified(
+        headers: &HeaderMap,
+        parts: &Parts,
+        arrival: &Arrival,
+        known: &Known,
+    ) -> Answer<Self> {
+        let header = |name| headers.get(name).map(axum::http::HeaderValue::as_bytes);
+        let presented = Presented { authorization: header(AUTHORIZATION.as_str()), api_key: header("x-api-key") };
+        let caller = parts.access.identify(presented, arrival).await?;
+        known.remember(&caller);
+        parts.traffic.admit_caller(&caller).await?;
+        Ok(Self { caller, trace: arrival.trace.trace })
+    }
+
     /// The caller's own tenant: the only one that a request is ever about.
     pub(crate) const fn tenant(&self) -> TenantId {
         self.caller.tenant()
@@ -64,13 +80,7 @@ impl FromRequestParts<Arc<Parts>> for Operator {
     async fn from_request_parts(request: &mut RequestParts, parts: &Arc<Parts>) -> Result<Self, Stopped> {
         let arrival = request.extensions.get::<Arrival>().cloned();
         let arrival = arrival.ok_or(Fault::violated("a request carries its arrival"))?;
-        let header = |name| request.headers.get(name).map(axum::http::HeaderValue::as_bytes);
-        let presented = Presented { authorization: header(AUTHORIZATION.as_str()), api_key: header("x-api-key") };
-        let caller = parts.access.identify(presented, &arrival).await?;
-        if let Some(known) = request.extensions.get::<Known>() {
-            known.remember(&caller);
-        }
-        parts.traffic.admit_caller(&caller).await?;
-        Ok(Self { caller, trace: arrival.trace.trace })
+        let known = request.extensions.get::<Known>().cloned().unwrap_or_default();
+        Self::identified(&request.headers, parts, &arrival, &known).await
     }
 }

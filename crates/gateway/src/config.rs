@@ -54,13 +54,16 @@ pub struct Telemetry {
     pub log: String,
     /// How.
     pub format: LogFormat,
+    /// A file with the token that `/metrics` is read with, as `Authorization: Bearer`. Without one it is
+    /// open on loopback and an operator's elsewhere.
+    pub scrape_token_file: Option<PathBuf>,
     /// Where traces go; nowhere by default.
     pub otlp: Otlp,
 }
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Self { log: "info".into(), format: LogFormat::Text, otlp: Otlp::default() }
+        Self { log: "info".into(), format: LogFormat::Text, scrape_token_file: None, otlp: Otlp::default() }
     }
 }
 

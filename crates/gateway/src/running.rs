@@ -1,6 +1,7 @@
 //! A running gateway: sockets and tasks around the rooms, from start to end.
 
 mod operators;
+mod scrape;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::doors::http1::Manners;
 use crate::serve::{House, Socket};
 use crate::shutdown::{self, Stopper};
 use operators::OperatorSide;
+use scrape::Guard;
 
 /// How often the worker looks for what falls due.
 const TENDING: Duration = Duration::from_secs(60);
@@ -41,6 +43,8 @@ impl Running {
         let (door, admin) = descriptors::fitted(&config.door, &config.admin, descriptors::limit());
         let door = bind(config, Role::Door, "door", &door).await?;
         let admin = bind(config, Role::Admin, "admin", &admin).await?;
+        let token_file = config.telemetry.scrape_token_file.as_deref();
+        let scrape = Guard::of(admin.as_ref().map(|(_, address)| address.ip()), token_file)?;
         let rooms = assemble::assemble(config, seams).await?;
         let (stopper, stopping) = shutdown::channel();
         let house = House {
@@ -60,7 +64,7 @@ impl Running {
             address
         });
         let admin = admin.map(|(socket, address)| {
-            let side = OperatorSide::of(&rooms, seams);
+            let side = OperatorSide::of(&rooms, seams, scrape);
             let answer = move |request, peer| {
                 let side = side.clone();
                 async move { side.answer(request, peer).await }

@@ -4,16 +4,19 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderValue};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
+use lockgate_access::scope::Scope;
 use lockgate_admin::{Admin, AdminBody};
 use lockgate_vocabulary::{Arrival, Clock, Entropy, Listener, TraceContext};
 
 use crate::assemble::{Rooms, Seams};
 use crate::doors::Door;
 use crate::telemetry::Metrics;
+
+use super::scrape::Guard;
 
 /// The media type of OpenMetrics' text form.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -24,14 +27,15 @@ pub(super) struct OperatorSide {
     admin: Admin,
     door: Arc<Door>,
     metrics: Arc<Metrics>,
+    scrape: Guard,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
 
 impl OperatorSide {
-    pub(super) fn of(rooms: &Rooms, seams: &Seams) -> Self {
+    pub(super) fn of(rooms: &Rooms, seams: &Seams, scrape: Guard) -> Self {
         let (admin, door, metrics) = (rooms.admin.clone(), rooms.door.clone(), rooms.metrics.clone());
-        Self { admin, door, metrics, clock: seams.clock.clone(), entropy: seams.entropy.clone() }
+        Self { admin, door, metrics, scrape, clock: seams.clock.clone(), entropy: seams.entropy.clone() }
     }
 
     pub(super) async fn answer(
@@ -39,18 +43,27 @@ impl OperatorSide {
         request: Request<Incoming>,
         peer: SocketAddr,
     ) -> Response<Either<Full<Bytes>, AdminBody>> {
-        if request.uri().path() == "/metrics" && request.method() == Method::GET {
-            let audit = &self.door.audit;
-            self.metrics.stands(audit.waiting(), audit.rows_set_aside(), self.door.is_ready());
-            let mut response = Response::new(Either::Left(Full::from(self.metrics.text())));
-            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(OPENMETRICS));
-            return response;
-        }
         let told = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
         let trace = told
             .and_then(|text| TraceContext::join(text, &*self.entropy))
             .unwrap_or_else(|| TraceContext::start(&*self.entropy));
         let arrival = Arrival { peer, listener: Listener::Admin, at: self.clock.now(), trace };
+        if request.uri().path() == "/metrics" && request.method() == Method::GET {
+            let token = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
+            if !self.scrape.lets_in(token)
+                && let Err(refused) = self.admin.demand(request.headers(), &arrival, Scope::AuditRead).await
+            {
+                return refused.map(Either::Right);
+            }
+            return self.figures();
+        }
         self.admin.answer(request, arrival).await.map(Either::Right)
+    }
+
+    fn figures(&self) -> Response<Either<Full<Bytes>, AdminBody>> {
+        self.metrics.stands(self.door.audit.waiting(), self.door.audit.rows_set_aside(), self.door.is_ready());
+        let mut response = Response::new(Either::Left(Full::from(self.metrics.text())));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(OPENMETRICS));
+        response
     }
 }

@@ -2,6 +2,7 @@
 //! and a wrong method; none of them reaches anybody, and what was refused is in a trail.
 
 use lockgate_gateway::routes::{ROUTES, Serves};
+use serde_json::json;
 
 use crate::client::Client;
 use crate::world::World;
@@ -73,6 +74,33 @@ async fn a_wrong_method_and_a_path_that_is_not_served_are_told_apart() {
     for path in ["/", "/nope", "/call/pay", "/oauth", "/operations/", "/metrics", "/v1/tenants"] {
         let answer = request(&world, format!("GET {path} HTTP/1.1\r\nHost: gate\r\n\r\n")).await;
         assert_eq!((answer.status, answer.code().as_str()), (404, "gateway.path.unknown"), "{path}");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn where_a_scrape_token_is_named_metrics_are_read_with_it_or_by_an_operator() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("scrape.token");
+    std::fs::write(&file, "a-token-of-the-scraper\n").expect("written");
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("set");
+    let world = World::with(&format!("[telemetry]\nscrape_token_file = \"{}\"\n", file.display())).await;
+    let acme = world.tenant("acme").await;
+    let (_, reader) = world.service(&acme.operator, "reader", json!(["audit.read"])).await;
+    let scrape = async |field: String| {
+        let mut client = Client::connect(world.admin).await;
+        client.send(format!("GET /metrics HTTP/1.1\r\nHost: gate\r\n{field}\r\n")).await;
+        client.answer().await.expect("an answer")
+    };
+    assert_eq!(scrape("Authorization: Bearer a-token-of-the-scraper\r\n".into()).await.status, 200);
+    assert_eq!(scrape(format!("X-Api-Key: {reader}\r\n")).await.status, 200);
+    let unscoped = scrape(format!("X-Api-Key: {}\r\n", acme.service)).await;
+    assert_eq!((unscoped.status, unscoped.code().as_str()), (403, "access.scope.missing"));
+    assert!(unscoped.header("x-ratelimit-remaining").is_some());
+    for field in ["", "Authorization: Bearer another-token-of-nobody\r\n"] {
+        let refused = scrape(field.into()).await;
+        assert_eq!(refused.status, 401, "{}", refused.text());
+        assert!(!refused.text().contains("lockgate_requests"));
     }
     world.end().await;
 }
