@@ -16,7 +16,7 @@ use crate::authn::identity::Identity;
 use crate::authz::{self, Ask, Grant};
 use crate::caller::Caller;
 use crate::catalog::Catalog;
-use crate::config::Config;
+use crate::config::{Config, Quotas};
 use crate::directory::Directory;
 use crate::directory::keeper::Keeper;
 use crate::registry::Registry;
@@ -50,6 +50,7 @@ pub struct Access {
     entropy: Arc<dyn Entropy>,
     danger_networks: Box<[IpNet]>,
     audience: Box<str>,
+    quotas: Quotas,
     /// Ends the tasks that follow the epoch, when it is dropped.
     _following: watch::Sender<()>,
 }
@@ -84,6 +85,7 @@ impl Access {
             entropy,
             danger_networks,
             audience: config.tokens.audience().into(),
+            quotas: config.quotas,
             _following: following,
         })
     }
@@ -98,6 +100,11 @@ impl Access {
     /// The vendors that every tenant may use.
     pub const fn catalog(&self) -> &Catalog {
         &self.catalog
+    }
+
+    /// How much each tenant may have.
+    pub const fn quotas(&self) -> &Quotas {
+        &self.quotas
     }
 
     /// Our own tokens: issued, looked into, revoked.

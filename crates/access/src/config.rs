@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use lockgate_vocabulary::Fault;
+use lockgate_vocabulary::{Fault, Refusal};
 use serde::{Deserialize, Serialize};
 
+use crate::AccessRefusal;
 use crate::authn::seen::TOKENS_MOST;
 use crate::issuer::IssuerSpec;
 use crate::tokens::SigningAlgorithm;
@@ -28,6 +29,53 @@ pub struct Config {
     /// Private networks that tenants may open their connections and their issuers to; none by default. A weakening: it
     /// shows as a finding.
     pub danger_private_networks: Vec<IpNet>,
+    /// How much each tenant may have.
+    pub quotas: Quotas,
+}
+
+/// How much of each kind a tenant may have. Rows are kept for the record, so those that were retired or
+/// revoked count as well. What is made at the same moment may come out a few above.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Quotas {
+    /// Providers of its own; 1,000 by default.
+    pub providers: u32,
+    /// Bytes of their specifications together, which every node holds in memory; 16 MiB by default.
+    pub provider_bytes: u32,
+    /// Connections; 10,000 by default.
+    pub connections: u32,
+    /// Principals; 10,000 by default.
+    pub principals: u32,
+    /// Keys; 50,000 by default.
+    pub keys: u32,
+    /// Issuers; 100 by default.
+    pub issuers: u32,
+    /// Credentials; 20,000 by default.
+    pub credentials: u32,
+}
+
+impl Default for Quotas {
+    fn default() -> Self {
+        Self {
+            providers: 1_000,
+            provider_bytes: 16 * 1024 * 1024,
+            connections: 10_000,
+            principals: 10_000,
+            keys: 50_000,
+            issuers: 100,
+            credentials: 20_000,
+        }
+    }
+}
+
+impl Quotas {
+    /// Demands that there is room for one more, where so many are there.
+    pub fn demand(held: i64, most: u32, what: &str) -> Result<(), Refusal> {
+        if held < i64::from(most) {
+            return Ok(());
+        }
+        Err(AccessRefusal::QuotaObjects.refuse().detail(format!("There are {held} {what}; {most} are allowed.")))
+    }
 }
 
 impl Config {
@@ -53,6 +101,8 @@ pub struct TokenConfig {
     pub lifetime_seconds: u32,
     /// How many days a key signs, 1 to 365.
     pub rotation_days: u32,
+    /// Tokens that one client may have issued or revoked in a minute; 300 by default, at least 1.
+    pub per_client_per_minute: u32,
 }
 
 impl Default for TokenConfig {
@@ -63,6 +113,7 @@ impl Default for TokenConfig {
             algorithm: SigningAlgorithm::default(),
             lifetime_seconds: 900,
             rotation_days: 30,
+            per_client_per_minute: 300,
         }
     }
 }
@@ -95,6 +146,9 @@ impl TokenConfig {
         }
         if !(60..=3600).contains(&self.lifetime_seconds) {
             return wrong("lifetime_seconds: not between 60 and 3600");
+        }
+        if self.per_client_per_minute == 0 {
+            return wrong("per_client_per_minute: it is 0");
         }
         if !(1..=365).contains(&self.rotation_days) {
             return wrong("rotation_days: not between 1 and 365");

@@ -23,7 +23,7 @@ pub use access::{Access, Foundation};
 pub use authn::{Presented, challenge};
 pub use authz::{Allowed, Ask, CallJudge, Grant};
 pub use caller::Caller;
-pub use config::{Config, TokenConfig};
+pub use config::{Config, Quotas, TokenConfig};
 pub use issuer::IssuerSpec;
 pub use refusal::AccessRefusal;
 pub use registry::{FirstOperator, Registry, bootstrap};

@@ -29,6 +29,9 @@ refusals! {
         ClientInvalid = 401, "access.client.invalid",
             "The client could not be authenticated.",
             "Check the client id and its secret or key, and that both are live.";
+        ClientPaced = 429, "access.client.paced",
+            "The client had too many tokens issued or revoked in this minute.",
+            "Use a token until it ends. Operators: raise access.tokens.per_client_per_minute.";
         ClientThrottled = 429, "access.client.throttled",
             "Too many failed attempts of this client from this address.",
             "Wait as long as `Retry-After` says, then use the right secret.";
@@ -161,6 +164,12 @@ refusals! {
         PrincipalUnknown = 401, "access.principal.unknown",
             "The credential belongs to no principal of the tenant.",
             "Create a principal, and map the token's client to it.";
+        QuotaBytes = 409, "access.quota.bytes",
+            "The tenant's providers are as large together as they may be.",
+            "Make the specifications smaller. Operators of the gateway: raise access.quotas.provider_bytes.";
+        QuotaObjects = 409, "access.quota.objects",
+            "The tenant has as many of these as it may have.",
+            "Change one that is there; retired ones count as well. Operators of the gateway: raise the number in access.quotas.";
         ScopeMissing = 403, "access.scope.missing",
             "The credential does not have the scope that this needs.",
             "Use a credential that has the scope; elevated scopes are for operators alone.";

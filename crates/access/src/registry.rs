@@ -12,6 +12,7 @@ use serde::Serializer;
 
 use crate::access::Access;
 use crate::caller::Caller;
+use crate::config::Quotas;
 use crate::refusal::AccessRefusal;
 use crate::scope::{Scope, ScopeSet};
 use crate::violations::Violations;
@@ -115,6 +116,12 @@ impl<'a> Registry<'a> {
     async fn one(&self, statement: &'static Statement, values: Vec<Value>) -> Result<Row, Stop> {
         let rows = self.read(statement, values).await?;
         rows.into_iter().next().ok_or_else(|| AccessRefusal::ObjectUnknown.into())
+    }
+
+    /// Demands that the tenant has room for one more of what the statement counts.
+    async fn demand_room(&self, count: &'static Statement, most: u32, what: &str) -> Result<(), Stop> {
+        let held = self.one(count, Vec::new()).await?.int(0)?;
+        Ok(Quotas::demand(held, most, what)?)
     }
 
     /// Applies a change with the record of it, and lets this node see it before it answers.

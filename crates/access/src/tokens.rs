@@ -13,6 +13,7 @@ mod form;
 mod issue;
 mod metadata;
 mod oauth_error;
+mod pace;
 mod revoke;
 mod ring;
 mod rotate;
@@ -39,6 +40,7 @@ pub use seal::SealKeys;
 pub use signing_key::SigningAlgorithm;
 
 use self::attempts::Attempts;
+use self::pace::Pace;
 use self::ring::Ring;
 use crate::AccessRefusal;
 use crate::authn::{Claims, TokenPolicy, judge_token};
@@ -62,6 +64,7 @@ pub struct Tokens {
     ring: ArcSwap<Ring>,
     reloading: tokio::sync::Mutex<()>,
     attempts: Attempts,
+    pace: Pace,
 }
 
 /// What the issuer stands on.
@@ -94,6 +97,7 @@ impl Tokens {
             ring: ArcSwap::default(),
             reloading: tokio::sync::Mutex::new(()),
             attempts: Attempts::new(),
+            pace: Pace::new(config.per_client_per_minute),
         };
         tokens.start().await?;
         Ok(tokens)

@@ -8,6 +8,7 @@ pub const STATEMENTS: &[&Statement] = &[
     &CONNECTION_DEGRADE,
     &CONNECTIONS_DEPENDENT,
     &CREDENTIALS_ALL,
+    &CREDENTIALS_COUNT,
     &CREDENTIALS_SINCE,
     &CREDENTIAL_INSERT,
     &CREDENTIAL_LIST,
@@ -87,6 +88,10 @@ pub(crate) static CREDENTIALS_SINCE: Statement = Statement::house(
      JOIN credential_versions v ON v.tenant = c.tenant AND v.credential = c.credential AND v.version = c.current_version \
      WHERE c.changed > $1 ORDER BY c.changed, c.tenant, c.credential",
 );
+
+/// How many credentials there are.
+pub(crate) static CREDENTIALS_COUNT: Statement =
+    Statement::tenant("vault.credentials_count", "SELECT COUNT(*) FROM credentials WHERE tenant = $1");
 
 /// A new credential.
 pub(crate) static CREDENTIAL_INSERT: Statement = Statement::tenant(

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use lockgate_access::directory::{Connection, ConnectionStatus};
 use lockgate_access::registry::Event;
 use lockgate_access::scope::Scope;
-use lockgate_access::{Access, AccessRefusal, Caller};
+use lockgate_access::{Access, AccessRefusal, Caller, Quotas};
 use lockgate_audit::{Audit, Deed};
 use lockgate_store::{ApplyFailure, Change, values};
 use lockgate_vocabulary::{ConnectionId, CredentialId, Fault, Name, Secret, Stop, TenantId, Timestamp, TraceId};
@@ -78,6 +78,13 @@ impl Custodian {
     /// recorded by `audit`.
     pub fn new(vault: Vault, access: Arc<Access>, audit: Audit) -> Self {
         Self { vault, access, audit }
+    }
+
+    /// Demands that the tenant has room for one more credential.
+    async fn demand_room(&self, tenant: TenantId) -> Result<(), Stop> {
+        let rows = self.vault.inner.store.read(tenant, &rows::CREDENTIALS_COUNT, Vec::new()).await?;
+        let held = rows.first().ok_or(Fault::violated("a count has a row"))?.int(0)?;
+        Ok(Quotas::demand(held, self.access.quotas().credentials, "credentials")?)
     }
 
     /// The tenant's connection, if it may still have credentials.

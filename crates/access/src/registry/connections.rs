@@ -122,6 +122,7 @@ impl Registry<'_> {
         };
         self.check_spec(&new.spec, provider, &mut wrong);
         wrong.done()?;
+        self.demand_room(&rows::COUNT, self.access.quotas().connections, "connections").await?;
         let open = provider.provider.auth == AuthPlacement::None;
         let status = if open { ConnectionStatus::Active } else { ConnectionStatus::Pending };
         let id = ConnectionId::generate(self.clock(), self.entropy());

@@ -139,6 +139,7 @@ impl Registry<'_> {
     pub async fn create_issuer(&self, new: NewIssuer) -> Result<IssuerRecord, Stop> {
         self.demand(Scope::TenantsAdmin)?;
         let written = self.issuer_column(&new.issuer, &new.spec)?;
+        self.demand_room(&rows::COUNT, self.access.quotas().issuers, "issuers").await?;
         let deed = told::tell(self.deed("issuer.create", &new.issuer), None, &value(&new.spec)?);
         let row = values![&new.issuer, written, self.now()];
         self.apply(Change::of(self.tenant()).step(&rows::INSERT, row), &deed).await?;

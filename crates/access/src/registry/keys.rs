@@ -156,6 +156,7 @@ impl Registry<'_> {
         let id = KeyId::generate(self.clock(), self.entropy());
         let proof = self.proof(new.kind, new.jwks, id, &mut wrong);
         wrong.done()?;
+        self.demand_room(&rows::COUNT, self.access.quotas().keys, "keys").await?;
         let deed = self
             .deed("key.create", id)
             .with("principal", principal.principal.to_string())

@@ -169,6 +169,7 @@ impl Registry<'_> {
         let (now, kind) = (self.now(), new.kind.as_str());
         let expires_at = end(now, new.expires_in, &mut wrong);
         wrong.done()?;
+        self.demand_room(&rows::COUNT, self.access.quotas().principals, "principals").await?;
         let id = PrincipalId::generate(self.clock(), self.entropy());
         let (roles, words) = (column(&new.roles)?, column(&scopes)?);
         let deed = self

@@ -70,12 +70,27 @@ impl Registry<'_> {
         if self.access.catalog().vendor(spec.name.as_str()).is_some() {
             return Err(AccessRefusal::NameTaken.into());
         }
+        let written = column(&spec)?;
+        self.demand_room(&rows::COUNT, self.access.quotas().providers, "providers").await?;
+        self.demand_bytes(written.len(), 0).await?;
         let id = ProviderId::generate(self.clock(), self.entropy());
         let deed =
             self.deed("provider.create", id).with("name", spec.name.as_str()).with("base_url", spec.base_url.as_str());
-        let row = values![id, &spec.name, column(&spec)?, self.now()];
+        let row = values![id, &spec.name, written, self.now()];
         self.apply(Change::of(self.tenant()).step(&rows::INSERT, row), &deed).await?;
         self.provider_of(&id.to_string()).await
+    }
+
+    /// Every node holds every specification in memory, so a tenant's have a size together.
+    async fn demand_bytes(&self, new: usize, old: usize) -> Result<(), Stop> {
+        let held = self.one(&rows::COUNT, Vec::new()).await?.int(1)?;
+        let bytes = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        let (after, most) =
+            (held.saturating_sub(bytes(old)).saturating_add(bytes(new)), self.access.quotas().provider_bytes);
+        if after <= i64::from(most) || new <= old {
+            return Ok(());
+        }
+        Err(AccessRefusal::QuotaBytes.refuse().detail(format!("It would be {after} bytes; {most} are allowed.")).into())
     }
 
     /// Lists the tenant's own providers. The catalogue's are in [`Access::catalog`](crate::Access::catalog).
@@ -135,8 +150,10 @@ impl Registry<'_> {
         let resolved = checked(&spec)?;
         self.check_connections(&resolved, &spec).await?;
         let deed = self.deed("provider.change", old.provider).with("base_url", spec.base_url.as_str());
+        let written = column(&spec)?;
+        self.demand_bytes(written.len(), column(&old.spec)?.len()).await?;
         let change = Change::of(self.tenant())
-            .step(&rows::UPDATE, values![old.provider, column(&spec)?, old.changed])
+            .step(&rows::UPDATE, values![old.provider, written, old.changed])
             .expecting(1)
             .step(&connections::TOUCH_OF_PROVIDER, values![&spec.name]);
         self.apply(change, &deed).await?;

@@ -2,6 +2,9 @@
 
 use lockgate_store::Statement;
 
+pub(crate) static COUNT: Statement =
+    Statement::tenant("connections.count", "SELECT COUNT(*) FROM connections WHERE tenant = $1");
+
 pub(crate) static INSERT: Statement = Statement::tenant(
     "connections.insert",
     "INSERT INTO connections (tenant, connection, name, provider, spec, credential, status, health, reason, \

@@ -2,6 +2,9 @@
 
 use lockgate_store::Statement;
 
+pub(crate) static COUNT: Statement =
+    Statement::tenant("issuers.count", "SELECT COUNT(*) FROM issuers WHERE tenant = $1");
+
 pub(crate) static INSERT: Statement = Statement::tenant(
     "issuers.insert",
     "INSERT INTO issuers (tenant, issuer, spec, status, created_at, changed) \

@@ -2,6 +2,8 @@
 
 use lockgate_store::Statement;
 
+pub(crate) static COUNT: Statement = Statement::tenant("keys.count", "SELECT COUNT(*) FROM keys WHERE tenant = $1");
+
 pub(crate) static INSERT: Statement = Statement::tenant(
     "keys.insert",
     "INSERT INTO keys (tenant, key, principal, kind, verifier, jwks, scopes, endpoints, addresses, expires_at, \

@@ -2,6 +2,9 @@
 
 use lockgate_store::Statement;
 
+pub(crate) static COUNT: Statement =
+    Statement::tenant("principals.count", "SELECT COUNT(*) FROM principals WHERE tenant = $1");
+
 pub(crate) static INSERT: Statement = Statement::tenant(
     "principals.insert",
     "INSERT INTO principals (tenant, principal, name, kind, roles, scopes, endpoints, addresses, status, expires_at, \

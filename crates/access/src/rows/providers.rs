@@ -2,6 +2,11 @@
 
 use lockgate_store::Statement;
 
+pub(crate) static COUNT: Statement = Statement::tenant(
+    "providers.count",
+    "SELECT COUNT(*), COALESCE(SUM(LENGTH(spec)), 0) FROM providers WHERE tenant = $1",
+);
+
 pub(crate) static INSERT: Statement = Statement::tenant(
     "providers.insert",
     "INSERT INTO providers (tenant, provider, name, spec, status, created_at, changed) \

@@ -31,6 +31,7 @@ impl Tokens {
             None => return Err(AccessRefusal::GrantMalformed.into()),
         }
         let client = self.authenticate(directory, posted, &form, arrival).await?;
+        self.demand_pace(&client)?;
         self.demand_target(&form)?;
         let scope = narrow(&client, form.value("scope"))?;
         let lifetime = self.lifetime_for(&client)?;
@@ -47,6 +48,14 @@ impl Tokens {
             "access_token": token, "token_type": "Bearer", "expires_in": lifetime.as_secs(), "scope": scope,
         });
         Ok(Issued { body: body.to_string() })
+    }
+
+    /// What a client has done here leaves a record each time, so it has so many of them in a minute.
+    pub(crate) fn demand_pace(&self, client: &Client) -> Result<(), Stop> {
+        match self.pace.take(client.caller.actor().principal, self.clock.elapsed()) {
+            None => Ok(()),
+            Some(wait) => Err(AccessRefusal::ClientPaced.refuse().retry_after(wait).into()),
+        }
     }
 
     /// Tokens are for this gateway alone, whatever name the request has for the place (RFC 8707).

@@ -21,6 +21,7 @@ pub struct OauthError {
 /// Which registered error each refusal is.
 const ERRORS: &[(AccessRefusal, &str)] = &[
     (AccessRefusal::ClientInvalid, "invalid_client"),
+    (AccessRefusal::ClientPaced, "temporarily_unavailable"),
     (AccessRefusal::ClientThrottled, "temporarily_unavailable"),
     (AccessRefusal::GrantMalformed, "invalid_request"),
     (AccessRefusal::GrantScope, "invalid_scope"),

@@ -28,6 +28,7 @@ impl Tokens {
         if owner != Some(client.caller.actor().principal) {
             return Err(AccessRefusal::GrantUnauthorized.into());
         }
+        self.demand_pace(&client)?;
         let mut change = Change::of(view.tenant).raising_epoch();
         let forgotten = self.forget_at(&claims);
         change = change.step(&rows::TOKEN_REVOKE, values![&*claims.id, forgotten]);

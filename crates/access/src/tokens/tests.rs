@@ -183,6 +183,21 @@ async fn a_token_lives_no_longer_than_what_it_rests_on() {
 }
 
 #[tokio::test]
+async fn a_client_that_has_too_many_tokens_issued_must_wait() {
+    let house = House::new().await;
+    for _ in 0..300 {
+        house.issue(&ours()).await.expect("a token");
+    }
+    let stop = house.issue(&ours()).await.expect_err("must wait");
+    let Stop::Refused(refusal) = &stop else { panic!("{stop}") };
+    assert_eq!(refusal.code(), "access.client.paced");
+    assert!(refusal.wait().is_some_and(|wait| wait <= Duration::from_secs(60) && !wait.is_zero()));
+    assert_eq!(OauthError::of(&stop).error, "temporarily_unavailable");
+    house.clock.advance(Duration::from_secs(60));
+    assert!(house.issue(&ours()).await.is_ok());
+}
+
+#[tokio::test]
 async fn failing_often_must_wait_and_locks_out_nobody_else() {
     let house = House::new().await;
     let wrong = post(&CLIENT.to_string(), "wrong");

@@ -173,6 +173,43 @@ async fn who_is_refused_without_end_is_held_off_by_its_own_rate() {
     world.end().await;
 }
 
+#[tokio::test]
+async fn a_tenant_has_as_much_as_its_quotas_allow() {
+    let quotas = "[access.quotas]\nproviders = 2\nprovider_bytes = 4000\nconnections = 1\nprincipals = 3\n\
+                  keys = 3\nissuers = 1\ncredentials = 1\n";
+    let world = World::with(quotas).await;
+    // An operator and a service, each with its key; a provider, a connection and its credential.
+    let acme = world.tenant("acme").await;
+    world.connection(&acme, "pay").await;
+    let key = &acme.operator;
+    let try_to = async |path: &str, body: Value| {
+        let answer = world.ask(key, "POST", path, Some(body)).await;
+        (answer.status, if answer.status < 400 { String::new() } else { answer.code() })
+    };
+    let full = (409, "access.quota.objects".to_owned());
+    let made = (201, String::new());
+    let principal = |name: &str| json!({ "name": name, "kind": "service", "scopes": ["audit.read"] });
+    assert_eq!(try_to("/v1/principals", principal("third")).await, made);
+    assert_eq!(try_to("/v1/principals", principal("fourth")).await, full);
+    let of_third = json!({ "principal": "third", "kind": "api-key" });
+    assert_eq!(try_to("/v1/api-keys", of_third.clone()).await, made);
+    assert_eq!(try_to("/v1/api-keys", of_third).await, full);
+    let connection = json!({ "name": "second", "provider": "vendor-pay", "spec": {} });
+    assert_eq!(try_to("/v1/connections", connection).await, full);
+    let provider = |name: &str, endpoints: usize| {
+        let endpoints: Vec<Value> =
+            (0..endpoints).map(|number| json!({ "method": "GET", "path": format!("/v1/{number}") })).collect();
+        json!({
+            "name": name, "title": "Vendor", "base_url": "https://api.vendor.test", "auth": { "placement": "bearer" },
+            "endpoints": endpoints,
+        })
+    };
+    assert_eq!(try_to("/v1/providers", provider("large", 200)).await, (409, "access.quota.bytes".to_owned()));
+    assert_eq!(try_to("/v1/providers", provider("small", 1)).await, made);
+    assert_eq!(try_to("/v1/providers", provider("one-more", 1)).await, full);
+    world.end().await;
+}
+
 /// Waits until the node has confirmed the store's epoch after the clock was moved.
 async fn settled(world: &World) {
     while world.read("", "/readyz").await.status != 200 {

@@ -132,6 +132,26 @@ async fn a_stranger_who_fails_from_the_same_place_locks_out_no_client() {
 }
 
 #[tokio::test]
+async fn a_client_has_so_many_tokens_in_a_minute() {
+    let world = World::with("[access.tokens]\nper_client_per_minute = 2\n").await;
+    let acme = world.tenant("acme").await;
+    let client = registered(&world, &acme).await;
+    let form = format!("grant_type=client_credentials&{}", credentials(&client));
+    for _ in 0..2 {
+        assert_eq!(post(&world, "/oauth/token", "", &form).await.status, 200);
+    }
+    let paced = post(&world, "/oauth/token", "", &form).await;
+    assert_eq!((paced.status, paced.json()["error"].as_str()), (429, Some("temporarily_unavailable")));
+    let wait: u64 = paced.header("retry-after").and_then(|wait| wait.parse().ok()).expect("when to come again");
+    assert!((1..=60).contains(&wait), "{wait}");
+    let trail = world.trail(&acme).await;
+    assert_eq!(trail.iter().filter(|entry| entry.to_string().contains("token.issue")).count(), 2);
+    world.pass(std::time::Duration::from_secs(wait)).await;
+    assert_eq!(post(&world, "/oauth/token", "", &form).await.status, 200, "in the next minute there are new ones");
+    world.end().await;
+}
+
+#[tokio::test]
 async fn the_metadata_names_the_keys_and_the_keys_are_public() {
     let world = World::start().await;
     let read = async |path: &str| {

@@ -29,6 +29,7 @@ impl Custodian {
         if connection.provider.auth == AuthPlacement::None {
             return Err(VaultRefusal::ConnectionOpen.into());
         }
+        self.demand_room(tenant).await?;
         let before = self.replaceable(&connection).await?;
         let id = CredentialId::generate(inner.clock.as_ref(), inner.entropy.as_ref());
         let sealed = self.sealed(&connection, id, 1, &secret).await?;
