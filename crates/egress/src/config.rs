@@ -31,6 +31,9 @@ pub struct Config {
     pub operations_per_tenant: u32,
     /// Bytes of request bodies that are on disk at once on this node, for each tenant; 1 GiB by default.
     pub spool_bytes_per_tenant: u64,
+    /// Bytes of all answers that are kept for one tenant; 256 MiB by default. Beyond it no new idempotency
+    /// key is taken until some are forgotten.
+    pub kept_tenant_bytes: u64,
     /// Certificates (PEM) of the authorities that those come from whom the house's own errands ask, such as
     /// an issuer inside the operator's network; the system's by default.
     pub errand_ca_file: Option<PathBuf>,
@@ -54,6 +57,7 @@ impl Default for Config {
             kept_answer_bytes: 1024 * 1024,
             operations_per_tenant: 256,
             spool_bytes_per_tenant: 1024 * 1024 * 1024,
+            kept_tenant_bytes: 256 * 1024 * 1024,
             errand_ca_file: None,
             danger_allow_http_errands: false,
             danger_errand_networks: Vec::new(),

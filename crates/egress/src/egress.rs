@@ -15,6 +15,7 @@ use crate::answer::Schemas;
 use crate::config::{Config, Times};
 use crate::destination::Destination;
 use crate::escalation::{Doubt, escalate};
+use crate::kept_room::KeptRoom;
 use crate::operation::{self, OperationStatus};
 use crate::order::Order;
 use crate::refusal::EgressRefusal;
@@ -61,6 +62,7 @@ pub(crate) struct Inner {
     pub(crate) parts: Parts,
     pub(crate) times: Times,
     pub(crate) kept_answer_bytes: usize,
+    pub(crate) kept_room: KeptRoom,
     pub(crate) wire: Wire,
     pub(crate) schemas: Schemas,
     /// Operations that tenants have going on.
@@ -76,8 +78,10 @@ impl Egress {
         let (times, kept_answer_bytes) = (config.times(), config.kept_answer_bytes);
         let operations = Shares::new(config.operations_per_tenant.into());
         let spooled = Shares::new(config.spool_bytes_per_tenant);
-        let schemas = Schemas::new();
-        Self { inner: Arc::new(Inner { parts, times, kept_answer_bytes, wire, schemas, operations, spooled }) }
+        let (kept_room, schemas) = (KeptRoom::new(config.kept_tenant_bytes), Schemas::new());
+        Self {
+            inner: Arc::new(Inner { parts, times, kept_answer_bytes, kept_room, wire, schemas, operations, spooled }),
+        }
     }
 
     /// Starts what the room does by itself: closing idle connections, ending operations whose node is

@@ -83,6 +83,13 @@ async fn take(inner: &Arc<Inner>, grant: &Grant, order: &Order, key: &str) -> Re
     let vendor_key = vendor_key(inner, grant, &place)?;
     let request = request_digest(inner, grant, order);
     let now = inner.parts.clock.now();
+    if let Err(full) = inner.kept_room.demand(&inner.parts.store, place.tenant, inner.parts.clock.elapsed()).await {
+        // Whoever comes back for what is kept already gets it all the same.
+        return match read(inner, &place).await? {
+            Some(row) => found(inner, place, &row, &request, now),
+            None => Err(full),
+        };
+    }
     let values = values![place.caller, place.connection, &place.key, &request, order.run, now, now.after(KEPT_FOR),];
     let change = Change::of(place.tenant).step(&rows::KEPT_INSERT, values);
     // INVARIANT: the claim is there before the row may be: whoever stops waiting for the store frees the key,
@@ -94,13 +101,17 @@ async fn take(inner: &Arc<Inner>, grant: &Grant, order: &Order, key: &str) -> Re
         return Ok(Claimed::Ours(claim));
     }
     claim.settled = true;
-    let values = values![place.caller, place.connection, &place.key];
-    let rows = inner.parts.store.read(place.tenant, &rows::KEPT_FIND, values).await?;
     // It was freed in between.
-    let Some(row) = rows.first() else {
+    let Some(row) = read(inner, &place).await? else {
         return Err(EgressRefusal::IdempotencyBusy.refuse().retry_after(BUSY_FOR).into());
     };
-    found(inner, place, row, &request, now)
+    found(inner, place, &row, &request, now)
+}
+
+async fn read(inner: &Inner, place: &Place) -> Result<Option<Row>, Fault> {
+    let values = values![place.caller, place.connection, &place.key];
+    let rows = inner.parts.store.read(place.tenant, &rows::KEPT_FIND, values).await?;
+    Ok(rows.into_iter().next())
 }
 
 fn found(inner: &Inner, place: Place, row: &Row, request: &[u8; 32], now: Timestamp) -> Result<Claimed, Stop> {
@@ -205,6 +216,7 @@ impl Claim {
         let vault = &self.inner.parts.vault;
         let plain = kept.encode().ok_or(Fault::violated("only what can be kept is kept"))?;
         let answer = vault.seal(tenant, PURPOSE, &key, &plain)?;
+        self.inner.kept_room.add(tenant, answer.len());
         let change = Change::of(tenant)
             .step(&rows::KEPT_SETTLE, values![caller, connection, &key, self.run, state, answer])
             .expecting(1);

@@ -28,6 +28,7 @@ mod escalation;
 pub mod explain;
 mod idempotency;
 mod kept;
+mod kept_room;
 mod leg;
 mod operation;
 mod operator_client;

@@ -46,6 +46,7 @@ lockgate_vocabulary::refusals! {
         HostNumeric = 400, "egress.host.numeric", "The host is a number but not an address in its usual form.", "Write an IPv4 address as four decimal numbers without leading zeros.";
         HostSingleLabel = 403, "egress.host.single_label", "The host's name has no domain.", "Use the fully qualified name; for a system of your own list its network under danger_private_networks.";
         IdempotencyBusy = 409, "egress.idempotency.busy", "A call with this idempotency key is under way.", "Wait for the time in Retry-After and send the same request again.";
+        IdempotencyFull = 429, "egress.idempotency.full", "The answers that are kept for this tenant are as large together as they may be.", "Wait until some are forgotten, which is 24 hours after each call, or call without a key. Operators: raise egress.kept_tenant_bytes.";
         IdempotencyKey = 400, "egress.idempotency.key", "The idempotency key is malformed.", "Send 1 to 255 visible ASCII characters, once.";
         IdempotencyMismatch = 422, "egress.idempotency.mismatch", "The idempotency key was used for another request.", "Use a new key for each request; repeat a key only with the very same request.";
         IdempotencyNotKept = 409, "egress.idempotency.not_kept", "The call with this idempotency key was made, but its answer was too large to be kept.", "Look at the vendor's state; the call is not made twice.";

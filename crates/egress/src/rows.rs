@@ -5,6 +5,7 @@ use lockgate_store::Statement;
 /// All of them, for the test that prepares each on both engines.
 pub const STATEMENTS: &[&Statement] = &[
     &ESCALATION_INSERT,
+    &KEPT_BYTES,
     &KEPT_FIND,
     &KEPT_INSERT,
     &KEPT_FORGET,
@@ -29,6 +30,12 @@ pub(crate) static KEPT_INSERT: Statement = Statement::tenant(
      request_digest = excluded.request_digest, state = excluded.state, run = excluded.run, answer = NULL, \
      created_at = excluded.created_at, expires_at = excluded.expires_at \
      WHERE idempotency.expires_at <= excluded.created_at",
+);
+
+/// How many bytes of answers are kept.
+pub(crate) static KEPT_BYTES: Statement = Statement::tenant(
+    "egress.kept_bytes",
+    "SELECT COALESCE(SUM(LENGTH(answer)), 0) FROM idempotency WHERE tenant = $1",
 );
 
 /// What is kept for an idempotency key.

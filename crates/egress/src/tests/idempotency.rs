@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use lockgate_audit::Outcome;
-use lockgate_testkit::{Behaviour, Canned};
+use lockgate_testkit::{Behaviour, Canned, Vendor};
 use serde_json::json;
 
 use super::world::{World, code, json_body, read, refusal};
-use crate::{EgressRefusal, Order};
+use crate::{Config, EgressRefusal, Order};
 
 const LINE: &str = "POST /base/v1/things";
 
@@ -60,6 +60,24 @@ async fn a_key_stands_for_one_request_of_one_caller() {
     assert!(!reply.replayed(), "another caller's key is another key");
     read(reply).await.expect("an answer");
     assert_eq!(world.vendor.count(LINE), 2);
+}
+
+#[tokio::test]
+async fn a_tenant_keeps_so_many_bytes_and_takes_no_new_key_until_some_are_forgotten() {
+    let vendor = Vendor::start("vendor.test").await;
+    let (port, pem) = (vendor.address.port(), vendor.authority_pem.clone());
+    let world = World::bare(vendor, Config { kept_tenant_bytes: 64, ..Config::default() }).await;
+    world.connect("crm", port, &pem, |_, _| ()).await;
+    world.vendor.answers(LINE, Canned::json(201, &format!("{{\"id\":\"{}\"}}", "7".repeat(100))));
+    world.send(keyed(&world, "POST /v1/things", "key-1", "{}")).await.expect("an answer");
+    let full = refusal(world.send(keyed(&world, "POST /v1/things", "key-2", "{}")).await);
+    assert_eq!((full.code(), full.status()), (EgressRefusal::IdempotencyFull.info().code, 429));
+    assert_eq!(full.wait(), Some(Duration::from_secs(60)));
+    let again = world.send(keyed(&world, "POST /v1/things", "key-1", "{}")).await;
+    assert_eq!(again.expect("what is kept").status.as_u16(), 201);
+    assert_eq!(world.vendor.count(LINE), 1, "nothing was sent for the key that was refused");
+    let unkeyed = world.call("POST /v1/things").await;
+    assert_eq!(unkeyed.expect("an answer").status.as_u16(), 201, "without a key calls go on");
 }
 
 #[tokio::test]
