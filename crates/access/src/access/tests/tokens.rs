@@ -104,7 +104,7 @@ async fn a_signing_key_that_is_withdrawn_withdraws_the_calls_under_way() {
     let head: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(head).unwrap()).unwrap();
     world.access.tokens().withdraw(head["kid"].as_str().unwrap()).await.unwrap();
     world.access.refresh().await.unwrap();
-    let view = world.access.directory().tenants.get(&caller.tenant()).cloned().unwrap();
+    let view = world.access.directory().unwrap().tenants.get(&caller.tenant()).cloned().unwrap();
     assert!(std::sync::Arc::ptr_eq(&view, caller.view()), "no tenant has changed");
     assert_eq!(code(world.access.still_holds(&grant)), "access.call.withdrawn");
 }
