@@ -123,6 +123,9 @@ pub struct AnswerSpec {
     /// byte goes on.
     #[schema(value_type = Option<Object>)]
     pub schema: Option<serde_json::Value>,
+    /// Whether callers may have answers packed (`Accept-Encoding`) and in ranges (`Range`), for downloads of
+    /// files. A weakening: a credential that the vendor repeats in such an answer is not found in it.
+    pub danger_opaque: bool,
 }
 
 /// The headers by which a vendor tells its limits. The defaults are the names most vendors use.

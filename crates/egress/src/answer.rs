@@ -3,7 +3,7 @@
 //! A vendor's answer is untrusted: its framing, encoding, size, media type and schema are checked. Bodies
 //! are never decoded here, so nothing that is packed can unfold. An answer with a declared schema is read
 //! whole before its first byte goes on; others flow. Whatever is read of a body comes out with the
-//! credential masked as it was sent. A vendor's own words about an error go on only as JSON from which
+//! credential masked in every spelling. A vendor's own words about an error go on only as JSON from which
 //! every spelling of it was taken; anything else is reduced to its codes.
 
 mod error;

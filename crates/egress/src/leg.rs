@@ -12,7 +12,6 @@ use lockgate_vocabulary::Stop;
 use crate::answer::Setback;
 use crate::destination::PinnedTarget;
 use crate::destination::redirect::{Hop, Next, Trail};
-use crate::echo::Lent;
 use crate::request::{self, Compose};
 use crate::retry::Trouble;
 use crate::run::{Attempted, Run};
@@ -46,8 +45,9 @@ impl Leg {
         let mut parts = compose.parts()?;
         let body = if hop.is_none_or(|hop| hop.keeps_body) { Outgoing::of(&order.body)? } else { Outgoing::Empty };
         if hop.is_none_or(|hop| hop.keeps_credential) {
-            self.equipped = Some(run.inner.parts.vault.equip(grant, &mut parts)?);
-            run.lent = Lent::of(&grant.connection().provider.auth, &parts);
+            let equipped = run.inner.parts.vault.equip(grant, &mut parts)?;
+            run.lent = equipped.spellings().cloned();
+            self.equipped = Some(equipped);
         } else if let Some(equipped) = self.equipped.take() {
             // The address that it leads to may repeat the query of the request before, credential included.
             equipped.strip(&mut parts)?;

@@ -19,7 +19,7 @@ lockgate_vocabulary::refusals! {
         AddressReserved = 403, "egress.address.reserved", "The destination has a reserved address.", "Point the connection at the vendor's public host.";
         AddressShared = 403, "egress.address.shared", "The destination has an address shared behind a carrier's translator.", "Point the connection at the vendor's public host, or list the network under the connection's danger_private_networks.";
         AddressUnspecified = 403, "egress.address.unspecified", "The destination has the address of no machine or of this one.", "Point the connection at the vendor's public host.";
-        AnswerEncoding = 502, "egress.answer.encoding", "The vendor's answer is encoded in a way that was not asked for.", "Ask the vendor to honour Accept-Encoding, or ask for the encoding yourself where the endpoint declares no schema.";
+        AnswerEncoding = 502, "egress.answer.encoding", "The vendor's answer is encoded in a way that was not asked for.", "Ask the vendor to honour `Accept-Encoding: identity`. Encoded answers are passed on only for endpoints that declare `danger_opaque`, to callers that ask for the encoding.";
         AnswerFraming = 502, "egress.answer.framing", "The length of the vendor's answer is told in two ways.", "Ask the vendor to send either Content-Length or chunks.";
         AnswerHead = 502, "egress.answer.head", "The head of the vendor's answer is not well-formed HTTP.", "Check that the base URL leads to an HTTP service; ask the vendor.";
         AnswerHeadTooLarge = 502, "egress.answer.head_too_large", "The head of the vendor's answer is too large.", "Ask the vendor to send at most 100 header fields and 32 KiB in all.";

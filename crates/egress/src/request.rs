@@ -9,6 +9,7 @@ use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use http::{Method, Request};
 use lockgate_access::Grant;
+use lockgate_access::spec::AuthPlacement;
 use lockgate_vocabulary::limit::TARGET_BYTES;
 use lockgate_vocabulary::{Fault, Stop, TraceContext};
 
@@ -24,8 +25,7 @@ const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// The caller's header fields that go on. Bodies are never decoded here, so an encoding that the caller
-/// asks for is between it and the vendor.
+/// The caller's header fields that go on, where they may ([`Passing`]).
 const FORWARDED: &[HeaderName] = &[
     header::ACCEPT,
     header::ACCEPT_ENCODING,
@@ -65,11 +65,11 @@ impl Compose<'_> {
         let headers = &mut parts.headers;
         headers.reserve(16);
         let keeps_body = self.hop.is_none_or(|hop| hop.keeps_body);
-        let identity_only = self.grant.endpoint().answer.schema.is_some();
+        let passing = Passing::of(self.grant);
         for name in FORWARDED {
             let of_body = matches!(*name, header::CONTENT_TYPE | header::CONTENT_ENCODING | header::CONTENT_LANGUAGE);
-            let skipped = (of_body && !keeps_body) || (identity_only && *name == header::ACCEPT_ENCODING);
-            if let Some(value) = self.order.headers.get(name).filter(|_| !skipped) {
+            let goes_on = (keeps_body || !of_body) && passing.lets(name);
+            if let Some(value) = self.order.headers.get(name).filter(|_| goes_on) {
                 headers.insert(name.clone(), value.clone());
             }
         }
@@ -149,9 +149,35 @@ fn announces_no_body(method: &Method) -> bool {
     matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
 
-/// Whether the caller asked for an encoding itself.
+/// What a caller may say about the form of its answer.
+#[derive(Clone, Copy)]
+struct Passing {
+    encoding: bool,
+    ranges: bool,
+}
+
+impl Passing {
+    /// Bodies are never decoded here, and a piece shows nothing of what stands before it. So where a
+    /// credential is lent, which the vendor may repeat, the answer comes unpacked and whole, or nobody could
+    /// find the credential in it; unless the endpoint says that it is not to be looked at.
+    fn of(grant: &Grant) -> Self {
+        let answer = &grant.endpoint().answer;
+        let unseen = answer.danger_opaque || grant.connection().provider.auth == AuthPlacement::None;
+        Self { encoding: unseen && answer.schema.is_none(), ranges: unseen }
+    }
+
+    fn lets(self, name: &HeaderName) -> bool {
+        match *name {
+            header::ACCEPT_ENCODING => self.encoding,
+            header::RANGE | header::IF_RANGE => self.ranges,
+            _ => true,
+        }
+    }
+}
+
+/// Whether the caller asked for an encoding itself, and may.
 pub(crate) fn asked_for_encoding(grant: &Grant, headers: &HeaderMap) -> bool {
-    grant.endpoint().answer.schema.is_none() && headers.contains_key(header::ACCEPT_ENCODING)
+    Passing::of(grant).encoding && headers.contains_key(header::ACCEPT_ENCODING)
 }
 
 #[cfg(test)]

@@ -14,12 +14,12 @@ use http::HeaderValue;
 use lockgate_access::Grant;
 use lockgate_access::spec::Operation;
 use lockgate_audit::{AttemptFacts, Closing, Opened, Outcome};
+use lockgate_vault::Spellings;
 use lockgate_vocabulary::limit::BULK_CALL_TIME;
 use lockgate_vocabulary::{Fault, RunId, SpanId, Timestamp, TraceContext};
 
 use crate::alarm::Alarm;
 use crate::call::call_time;
-use crate::echo::Lent;
 use crate::egress::Inner;
 use crate::escalation::{Doubt, escalate};
 use crate::idempotency::{Claim, KEPT_FOR};
@@ -42,7 +42,7 @@ pub(crate) struct Run {
     /// The operation behind which it goes on, where it does.
     pub(crate) operation: Option<Held>,
     /// What the vendor was lent last. An answer may repeat it even after a redirect that left it behind.
-    pub(crate) lent: Option<Lent>,
+    pub(crate) lent: Option<Spellings>,
     opened: Option<Opened>,
     started: Duration,
     attempt_started: Duration,

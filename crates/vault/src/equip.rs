@@ -23,6 +23,7 @@ use lockgate_vocabulary::{CredentialId, Fault, Secret, Stop};
 use zeroize::Zeroizing;
 
 use crate::refusal::VaultRefusal;
+use crate::spelling::{Forms, Spellings};
 
 /// Headers that frame a message or name its target; a credential is never one of them.
 const FORBIDDEN: &[&str] = &[
@@ -45,12 +46,19 @@ pub struct Equipped {
     lent: Option<(CredentialId, u32)>,
     header: Option<HeaderName>,
     parameter: Option<Box<str>>,
+    spellings: Option<Spellings>,
 }
 
 impl Equipped {
     /// The credential that is in the request and its version; none where the provider wants none.
     pub const fn lent(&self) -> Option<(CredentialId, u32)> {
         self.lent
+    }
+
+    /// What finds the credential in the vendor's answer; none where none was lent, or one so short that it
+    /// stands in innocent text.
+    pub const fn spellings(&self) -> Option<&Spellings> {
+        self.spellings.as_ref()
     }
 
     /// Takes the credential off the request again, from its headers and from its target: the target of a
@@ -78,7 +86,7 @@ pub(crate) fn check_origin(connection: &Connection, parts: &Parts) -> Result<(),
 
 /// Puts the credential where the provider wants it.
 pub(crate) fn put(placement: &AuthPlacement, loan: Option<&Loan>, parts: &mut Parts) -> Result<Equipped, Stop> {
-    let mut equipped = Equipped { lent: None, header: None, parameter: None };
+    let mut equipped = Equipped { lent: None, header: None, parameter: None, spellings: None };
     let Some(loan) = loan else {
         remove_authority(&mut parts.headers, None);
         return Ok(equipped);
@@ -90,18 +98,18 @@ pub(crate) fn put(placement: &AuthPlacement, loan: Option<&Loan>, parts: &mut Pa
     let secret = loan.value.expose();
     match placement {
         AuthPlacement::Bearer => {
-            place_header(&mut equipped, parts, AUTHORIZATION, joined(&[b"Bearer ", secret])?);
+            place_header(&mut equipped, parts, AUTHORIZATION, joined(b"Bearer ", secret)?);
         }
         AuthPlacement::Basic => {
             place_header(&mut equipped, parts, AUTHORIZATION, basic(secret)?);
         }
         AuthPlacement::Header { name, prefix } => {
             let name = header_name(name).ok_or(VaultRefusal::SecretUnfit)?;
-            place_header(&mut equipped, parts, name, joined(&[prefix.as_bytes(), secret])?);
+            place_header(&mut equipped, parts, name, joined(prefix.as_bytes(), secret)?);
         }
         AuthPlacement::Query { name } => {
             remove_authority(&mut parts.headers, None);
-            query::put(&mut parts.uri, name, secret)?;
+            equipped.spellings = query::put(&mut parts.uri, name, secret)?;
             equipped.parameter = Some(name.as_str().into());
         }
         AuthPlacement::None => return Err(Fault::violated("an open provider is lent no credential").into()),
@@ -137,9 +145,13 @@ fn header_name(name: &str) -> Option<HeaderName> {
     (!FORBIDDEN.contains(&name.as_str())).then_some(name)
 }
 
-fn place_header(equipped: &mut Equipped, parts: &mut Parts, name: HeaderName, value: HeaderValue) {
+/// A header's value, and the spellings of its secret, which share its buffer.
+struct Value(HeaderValue, Option<Spellings>);
+
+fn place_header(equipped: &mut Equipped, parts: &mut Parts, name: HeaderName, Value(value, spellings): Value) {
     remove_authority(&mut parts.headers, Some(&name));
     parts.headers.insert(name.clone(), value);
+    equipped.spellings = spellings;
     equipped.header = Some(name);
 }
 
@@ -160,31 +172,39 @@ fn remove_authority(headers: &mut HeaderMap, name: Option<&HeaderName>) {
     }
 }
 
-/// A header value of these parts, in one buffer of its exact length that is wiped when dropped.
-fn joined(parts: &[&[u8]]) -> Result<HeaderValue, Stop> {
-    let mut buffer = Zeroizing::new(Vec::with_capacity(parts.iter().map(|part| part.len()).sum()));
-    parts.iter().for_each(|part| buffer.extend_from_slice(part));
-    sensitive(buffer)
+/// A header value of a prefix and the secret, in one buffer with its spellings that is wiped when dropped.
+fn joined(prefix: &[u8], secret: &[u8]) -> Result<Value, Stop> {
+    let length = prefix.len() + secret.len();
+    let mut buffer = Zeroizing::new(Vec::with_capacity(length + Forms::room(secret)));
+    buffer.extend_from_slice(prefix);
+    buffer.extend_from_slice(secret);
+    let forms = Forms::write(&mut buffer, secret, false);
+    sensitive(buffer, length, forms)
 }
 
-fn basic(secret: &[u8]) -> Result<HeaderValue, Stop> {
+fn basic(secret: &[u8]) -> Result<Value, Stop> {
     let mut pair = Zeroizing::new(Vec::with_capacity(secret.len() + 1));
     pair.extend_from_slice(secret);
     if !secret.contains(&b':') {
         pair.push(b':');
     }
     let scheme = b"Basic ";
-    let mut buffer = Zeroizing::new(vec![0; scheme.len() + pair.len().div_ceil(3) * 4]);
+    let length = scheme.len() + pair.len().div_ceil(3) * 4;
+    let mut buffer = Zeroizing::new(Vec::with_capacity(length + Forms::room(secret)));
+    buffer.resize(length, 0);
     let (head, body) = buffer.split_at_mut_checked(scheme.len()).ok_or(Fault::violated("the buffer has its length"))?;
     head.copy_from_slice(scheme);
     STANDARD.encode_slice(pair.as_slice(), body).map_err(|_| Fault::violated("base64 has four bytes for three"))?;
-    sensitive(buffer)
+    let forms = Forms::write(&mut buffer, secret, true);
+    sensitive(buffer, length, forms)
 }
 
-fn sensitive(buffer: Zeroizing<Vec<u8>>) -> Result<HeaderValue, Stop> {
-    let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(buffer)).map_err(|_| VaultRefusal::SecretUnfit)?;
+/// The first bytes of the buffer as a header's value.
+fn sensitive(buffer: Zeroizing<Vec<u8>>, length: usize, forms: Forms) -> Result<Value, Stop> {
+    let buffer = Bytes::from_owner(buffer);
+    let mut value = HeaderValue::from_maybe_shared(buffer.slice(..length)).map_err(|_| VaultRefusal::SecretUnfit)?;
     value.set_sensitive(true);
-    Ok(value)
+    Ok(Value(value, Spellings::new(buffer, forms)))
 }
 
 #[cfg(test)]

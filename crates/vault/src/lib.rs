@@ -2,8 +2,8 @@
 //!
 //! In reading order: [`Config`] says where the root key is; [`root_key`] reads it and wraps tenants'
 //! keys; `seal` is the envelope, pure; `keyring` is what the hot path has in memory; [`Vault`] seals,
-//! opens, digests and lends; `equip` is where a credential enters a request; [`Custodian`] takes
-//! credentials in, rotates and revokes them.
+//! opens, digests and lends; `equip` is where a credential enters a request, and [`Spellings`] finds it in
+//! what comes back; [`Custodian`] takes credentials in, rotates and revokes them.
 //!
 //! Not here: any way to read a credential. What uses one can neither read nor change it, and what
 //! changes one can neither read nor use it; no function of this room returns one in the clear.
@@ -19,6 +19,7 @@ mod rows;
 mod scrub;
 mod seal;
 mod secret;
+mod spelling;
 mod vault;
 
 pub use config::Config;
@@ -28,6 +29,7 @@ pub use root_key::{RootKeyProblem, generate_root_key_file};
 pub use rows::STATEMENTS;
 pub use seal::{StreamOpener, StreamSealer, Unopened};
 pub use secret::{Act, CredentialView, Custodian, Listed, NewCredential, Revoked, Sensitivity, VersionView};
+pub use spelling::{Sighting, Spellings};
 pub use vault::{HOUSE, Vault};
 
 #[cfg(test)]

@@ -23,10 +23,10 @@ pub(super) fn passed(head: &Head, run: &Run) -> HeaderMap {
         if (length && !keeps_length) || is_dropped(name.as_str()) || listed.has(name) {
             continue;
         }
-        match ADDRESSES.contains(name) {
-            true => drop(scrubbed(run, value).map(|value| headers.append(name.clone(), value))),
-            false if run.lent.as_ref().is_some_and(|lent| lent.is_in(value.as_bytes())) => {}
-            false => drop(headers.append(name.clone(), value.clone())),
+        let value = if ADDRESSES.contains(name) { scrubbed(run, value) } else { Some(value.clone()) };
+        let repeats = |value: &HeaderValue| run.lent.as_ref().is_some_and(|lent| lent.is_in(value.as_bytes()));
+        if let Some(value) = value.filter(|value| !repeats(value)) {
+            headers.append(name.clone(), value);
         }
     }
     headers

@@ -125,3 +125,63 @@ async fn a_credential_in_the_query_or_encoded_is_masked_as_it_was_sent() {
         assert_eq!(got.body, format!("<{}>", "*".repeat(sent.len())));
     }
 }
+
+/// A credential of which each spelling differs from the others.
+const ODD: &str = "sk_live/abc+def/..==";
+
+fn each(text: &str, write: impl Fn(u8) -> String) -> String {
+    text.bytes().map(write).collect()
+}
+
+#[tokio::test]
+async fn every_spelling_is_masked_in_bodies_and_dropped_from_fields() {
+    let placements = [
+        (json!({ "placement": "query", "name": "api_key" }), ODD, ODD),
+        (json!({ "placement": "bearer" }), ODD, ODD),
+        (json!({ "placement": "basic" }), "user:p4ss/word", "user:p4ss/word"),
+        (json!({ "placement": "basic" }), "user:p4ss/word", "p4ss/word"),
+    ];
+    for (auth, secret, told) in placements {
+        let world = World::lending(secret, |provider, _| provider["auth"] = auth).await;
+        let spelled = [
+            told.to_owned(),
+            told.replace('/', "\\/"),
+            told.replace('/', "%2F").replace('+', "%2b").replace('=', "%3D"),
+            each(told, |byte| format!("%{byte:02x}")),
+            each(told, |byte| format!("\\u00{byte:02X}")),
+            each(told, |byte| format!("{byte:02x}")),
+            each(told, |byte| format!("{byte:02X}")),
+        ];
+        for text in spelled {
+            let (front, back) = text.split_at(text.len() / 2);
+            for chunks in [vec![text.as_str()], vec![front, back], vec!["{\"echo\":\"", front, back, "\"}"]] {
+                world.vendor.forget("*");
+                world.vendor.on("*", chunked(&text, &chunks));
+                let got = world.call("GET /v1/things/1").await.expect("an answer");
+                let whole = chunks.concat();
+                assert_eq!(got.body, whole.replace(&text, &"*".repeat(text.len())), "{secret}: {text}");
+                assert!(!got.headers.contains_key("x-echo"), "{secret}: {text}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_header_encoded_once_more_is_masked_but_for_its_edges() {
+    let world = World::lending(ODD, |_, _| ()).await;
+    for before in ["", "Bearer ", "authorization: Bearer "] {
+        let encoded = base64(format!("{before}{ODD}").as_bytes());
+        for text in [encoded.replace('+', "-").replace('/', "_"), encoded] {
+            world.vendor.forget(LINE);
+            world.vendor.answers(LINE, Canned::bytes(200, text.clone()));
+            let got = world.call("GET /v1/things/1").await.expect("an answer");
+            let masked = got.body.matches('*').count();
+            assert!(got.body.len() == text.len() && masked + 2 >= ODD.len() * 4 / 3, "{text}: {}", got.body);
+        }
+    }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}

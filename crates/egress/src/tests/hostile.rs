@@ -158,21 +158,39 @@ async fn what_does_not_follow_its_declaration_is_refused() {
 }
 
 #[tokio::test]
-async fn a_packed_answer_goes_on_only_to_who_asked_for_it() {
-    let world = world().await;
+async fn a_packed_answer_goes_on_only_where_nothing_is_looked_for_in_it() {
     let packed = "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n\r\n\x1f\x08zz";
-    world.vendor.on(LINE, raw(packed));
-    let mut order = world.order("GET /v1/things/1");
-    order.headers.insert("accept-encoding", "gzip".parse().expect("a value"));
-    let got = world.send(order).await.expect("an answer");
-    assert_eq!((got.headers["content-encoding"].as_bytes(), got.body.len()), (b"gzip".as_slice(), 4));
-    assert_eq!(world.vendor.seen()[0].header("accept-encoding"), Some("gzip"));
-
-    world.vendor.on("GET /base/v1/checked", raw(packed));
-    let mut order = world.order("GET /v1/checked");
-    order.headers.insert("accept-encoding", "gzip".parse().expect("a value"));
-    assert_eq!(code(world.send(order).await), EgressRefusal::AnswerEncoding.info().code);
-    assert_eq!(world.vendor.seen()[1].header("accept-encoding"), Some("identity"));
+    let asked = [("accept-encoding", "gzip"), ("range", "bytes=0-19"), ("if-range", "\"a\"")];
+    let world = World::with(|provider, spec| {
+        spec["retries"] = json!(0);
+        let endpoints = provider["endpoints"].as_array_mut().expect("a list");
+        endpoints.push(json!({"method": "GET", "path": "/v1/file", "answer": {"danger_opaque": true}}));
+    })
+    .await;
+    let open = World::with(|provider, _| provider["auth"] = json!({"placement": "none"}));
+    for (world, path, goes_on) in [
+        (&world, "/v1/things/1", false),
+        (&world, "/v1/checked", false),
+        (&world, "/v1/file", true),
+        (&open.await, "/v1/things/1", true),
+    ] {
+        world.vendor.on("*", raw(packed));
+        let mut order = world.order(&format!("GET {path}"));
+        for (name, value) in asked {
+            order.headers.insert(name, value.parse().expect("a value"));
+        }
+        let got = world.send(order).await;
+        let seen = world.vendor.seen().pop().expect("it arrived");
+        if goes_on {
+            let got = got.expect("an answer");
+            assert_eq!((got.headers["content-encoding"].as_bytes(), got.body.len()), (b"gzip".as_slice(), 4));
+            assert!(asked.iter().all(|(name, value)| seen.header(name) == Some(value)), "{seen:?}");
+        } else {
+            assert_eq!(code(got), EgressRefusal::AnswerEncoding.info().code, "{path}");
+            assert_eq!(seen.header("accept-encoding"), Some("identity"));
+            assert_eq!((seen.header("range"), seen.header("if-range")), (None, None));
+        }
+    }
 }
 
 #[tokio::test]

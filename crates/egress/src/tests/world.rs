@@ -53,6 +53,8 @@ pub(crate) struct World {
     custodian: Custodian,
     operator: String,
     worker: String,
+    /// The credential that connections are given.
+    secret: String,
 }
 
 /// What a caller got.
@@ -71,9 +73,15 @@ impl World {
 
     /// The same with another provider or connection.
     pub(crate) async fn with(change: impl FnOnce(&mut Json, &mut Json)) -> Self {
+        Self::lending(SECRET, change).await
+    }
+
+    /// The same with another credential.
+    pub(crate) async fn lending(secret: &str, change: impl FnOnce(&mut Json, &mut Json)) -> Self {
         let vendor = Vendor::start("vendor.test").await;
         let (port, pem) = (vendor.address.port(), vendor.authority_pem.clone());
-        let world = Self::bare(vendor, Config::default()).await;
+        let mut world = Self::bare(vendor, Config::default()).await;
+        secret.clone_into(&mut world.secret);
         world.connect("crm", port, &pem, change).await;
         world
     }
@@ -119,9 +127,22 @@ impl World {
         };
         let egress = Egress::new(&config, parts);
         let custodian = Custodian::new(vault, access.clone(), audit.clone());
-        let worker = String::new();
-        let mut world =
-            Self { clock, calls, store, audit, access, egress, tenant, vendor, folder, custodian, operator, worker };
+        let (worker, secret) = (String::new(), SECRET.to_owned());
+        let mut world = Self {
+            clock,
+            calls,
+            store,
+            audit,
+            access,
+            egress,
+            tenant,
+            vendor,
+            folder,
+            custodian,
+            operator,
+            worker,
+            secret,
+        };
         world.worker = world.principal("worker", &["integration.connections.call"]).await;
         world
     }
@@ -143,10 +164,14 @@ impl World {
         });
         let mut spec = json!({"trust_pem": pem, "danger_private_networks": ["127.0.0.0/8"]});
         change(&mut provider, &mut spec);
+        let open = provider["auth"]["placement"] == "none";
         registry.create_provider(serde_json::from_value(provider).expect("a provider")).await.expect("created");
         let new = json!({"name": name, "provider": format!("vendor-{name}"), "spec": spec});
         let made = registry.create_connection(serde_json::from_value(new).expect("a connection")).await;
         let connection = made.expect("created").connection;
+        if open {
+            return connection;
+        }
         let act = Act { caller: &operator, trace: trace() };
         let new = NewCredential {
             name: format!("{name}-key").parse().expect("a name"),
@@ -156,7 +181,7 @@ impl World {
             cadence_days: None,
             expires_at: None,
         };
-        self.custodian.create(act, new, Secret::from(SECRET.to_owned())).await.expect("taken in");
+        self.custodian.create(act, new, Secret::from(self.secret.clone())).await.expect("taken in");
         connection
     }
 

@@ -15,6 +15,7 @@ mod callers;
 mod client;
 mod disk;
 mod equal;
+mod echoes;
 mod explain;
 mod explain_call;
 mod http1;

@@ -6,15 +6,17 @@ use http::uri::PathAndQuery;
 use lockgate_vocabulary::Fault;
 use zeroize::Zeroizing;
 
+use crate::spelling::{Forms, Spellings};
+
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
-/// Appends the parameter after removing every other of its name. The target is one buffer that is wiped
-/// when dropped.
-pub(super) fn put(uri: &mut Uri, name: &str, secret: &[u8]) -> Result<(), Fault> {
+/// Appends the parameter after removing every other of its name. The target and the secret's spellings are
+/// one buffer that is wiped when dropped.
+pub(super) fn put(uri: &mut Uri, name: &str, secret: &[u8]) -> Result<Option<Spellings>, Fault> {
     let kept = uri.query().map(|query| without(query, name)).unwrap_or_default();
     let path = uri.path();
     // The whole room is made at once, so that growing never leaves a copy behind.
-    let room = path.len() + kept.len() + 3 + 3 * (name.len() + secret.len());
+    let room = path.len() + kept.len() + 3 + 3 * (name.len() + secret.len()) + Forms::room(secret);
     let mut target = Zeroizing::new(Vec::with_capacity(room));
     target.extend_from_slice(path.as_bytes());
     target.push(b'?');
@@ -25,7 +27,11 @@ pub(super) fn put(uri: &mut Uri, name: &str, secret: &[u8]) -> Result<(), Fault>
     encode(&mut target, name.as_bytes());
     target.push(b'=');
     encode(&mut target, secret);
-    replace(uri, target)
+    let length = target.len();
+    let forms = Forms::write(&mut target, secret, false);
+    let target = Bytes::from_owner(target);
+    replace(uri, target.slice(..length))?;
+    Ok(Spellings::new(target, forms))
 }
 
 /// Removes every parameter of this name.
@@ -36,12 +42,12 @@ pub(super) fn remove(uri: &mut Uri, name: &str) -> Result<(), Fault> {
         return Ok(());
     }
     let target = if kept.is_empty() { uri.path().to_owned() } else { format!("{}?{kept}", uri.path()) };
-    replace(uri, Zeroizing::new(target.into_bytes()))
+    replace(uri, Bytes::from_owner(Zeroizing::new(target.into_bytes())))
 }
 
-fn replace(uri: &mut Uri, target: Zeroizing<Vec<u8>>) -> Result<(), Fault> {
+fn replace(uri: &mut Uri, target: Bytes) -> Result<(), Fault> {
     let invalid = || Fault::violated("a target stays one when a parameter is added or removed");
-    let target = PathAndQuery::from_maybe_shared(Bytes::from_owner(target)).map_err(|_| invalid())?;
+    let target = PathAndQuery::from_maybe_shared(target).map_err(|_| invalid())?;
     let mut parts = std::mem::take(uri).into_parts();
     parts.path_and_query = Some(target);
     *uri = Uri::from_parts(parts).map_err(|_| invalid())?;
