@@ -292,6 +292,8 @@ pub struct Settings {
     pub trust_pem: Option<Arc<str>>,
     /// Pinned public keys (SHA-256 of the SPKI).
     pub pins: Vec<[u8; 32]>,
+    /// The digest of the two, by which a credential is bound to whom the connection trusts.
+    pub trust: [u8; 32],
     /// Private networks that may be reached all the same.
     pub danger_private_networks: Vec<IpNet>,
     /// Whether plain HTTP is spoken there; [`Base::plain`] says it too.

@@ -64,6 +64,7 @@ pub(crate) fn connection_of(tenant: u128, changed: u64, limits: LimitSpec, break
             redirects: RedirectSpec::default(),
             trust_pem: None,
             pins: Vec::new(),
+            trust: [0; 32],
             danger_private_networks: Vec::new(),
             danger_plain_http: false,
         }),

@@ -1,54 +1,81 @@
-//! Where a credential may be used: one connection, and the scheme, host, port and path prefix that it had when
-//! the credential was given.
+//! Where a credential may be used: one connection, and what that was when the credential was given: scheme,
+//! host, port and path prefix, the place of a request in which it is sent, and whom the connection trusts.
 //!
 //! The binding stands in clear before the sealed value and is part of what the seal authenticates. So a
 //! connection that is re-pointed does not take its credential along, whoever changed it and however: the
-//! new base does not open the old seal. Rotating the credential binds the new version to the new base.
+//! new base does not open the old seal. Nor does it go to a place of the request where others read it, such
+//! as a parameter that the vendor shows, nor over a line to somebody whom another certificate vouches for.
+//! Rotating the credential binds the new version to what the connection is by then.
 
 use std::borrow::Cow;
 
-use lockgate_access::directory::{Base, Connection};
-use lockgate_vocabulary::ConnectionId;
+use lockgate_access::directory::Connection;
+use lockgate_access::spec::AuthPlacement;
 
 /// The longest binding that is sensible: a host has 253 bytes, a prefix what a target has.
 const MOST_BYTES: usize = 9 * 1024;
 
-/// Where one version of a credential may be used, in its canonical bytes:
-/// connection(16) plain(1) port(2) host-length(2) host prefix.
+/// Where one version of a credential may be used, in its canonical bytes: connection(16) plain(1) port(2)
+/// trust(32) placement(1) and then name, prefix before the credential, host, path prefix, each with its
+/// length(2) before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Binding<'a>(Cow<'a, [u8]>);
+
+/// A connection's binding as parts of it, which nothing is allocated for.
+struct Parts<'a> {
+    connection: [u8; 16],
+    plain: [u8; 1],
+    port: [u8; 2],
+    trust: &'a [u8; 32],
+    placement: [u8; 1],
+    texts: [&'a str; 4],
+}
+
+impl<'a> Parts<'a> {
+    fn of(connection: &'a Connection) -> Self {
+        let (placement, name, prefix) = match &connection.provider.auth {
+            AuthPlacement::None => (0, "", ""),
+            AuthPlacement::Bearer => (1, "", ""),
+            AuthPlacement::Basic => (2, "", ""),
+            AuthPlacement::Header { name, prefix } => (3, name.as_str(), prefix.as_str()),
+            AuthPlacement::Query { name } => (4, name.as_str(), ""),
+        };
+        let base = &connection.base;
+        Self {
+            connection: connection.id.as_u128().to_be_bytes(),
+            plain: [u8::from(base.plain)],
+            port: base.port.to_be_bytes(),
+            trust: &connection.settings.trust,
+            placement: [placement],
+            texts: [name, prefix, &base.host, &base.prefix],
+        }
+    }
+
+    /// The bytes of the binding, piece by piece.
+    fn each(&self, mut take: impl FnMut(&[u8])) {
+        let fixed = [self.connection.as_slice(), &self.plain, &self.port, self.trust, &self.placement];
+        fixed.into_iter().for_each(&mut take);
+        for text in self.texts {
+            // None is longer than a target; a longer one gives a binding that nothing matches.
+            take(&u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes());
+            take(text.as_bytes());
+        }
+    }
+}
 
 impl<'a> Binding<'a> {
     /// The binding of this connection as it is now.
     pub(crate) fn of(connection: &Connection) -> Self {
-        Self::to(connection.id, &connection.base)
-    }
-
-    fn to(connection: ConnectionId, base: &Base) -> Self {
-        let mut bytes = Vec::with_capacity(21 + base.host.len() + base.prefix.len());
-        bytes.extend_from_slice(&connection.as_u128().to_be_bytes());
-        bytes.push(u8::from(base.plain));
-        bytes.extend_from_slice(&base.port.to_be_bytes());
-        // A host has 253 bytes at the most; a longer one gives a binding that nothing matches.
-        bytes.extend_from_slice(&u16::try_from(base.host.len()).unwrap_or(u16::MAX).to_be_bytes());
-        bytes.extend_from_slice(base.host.as_bytes());
-        bytes.extend_from_slice(base.prefix.as_bytes());
+        let mut bytes = Vec::with_capacity(256);
+        Parts::of(connection).each(|part| bytes.extend_from_slice(part));
         Self(bytes.into())
     }
 
     /// Whether it is this connection's binding as the connection is now. It allocates nothing.
     pub(crate) fn holds_for(&self, connection: &Connection) -> bool {
-        let base = &connection.base;
-        let Some((id, rest)) = self.0.split_first_chunk::<16>() else { return false };
-        let Some((plain, rest)) = rest.split_first_chunk::<1>() else { return false };
-        let Some((port, rest)) = rest.split_first_chunk::<2>() else { return false };
-        let Some((length, rest)) = rest.split_first_chunk::<2>() else { return false };
-        let Some((host, prefix)) = rest.split_at_checked(u16::from_be_bytes(*length).into()) else { return false };
-        *id == connection.id.as_u128().to_be_bytes()
-            && *plain == [u8::from(base.plain)]
-            && *port == base.port.to_be_bytes()
-            && host == base.host.as_bytes()
-            && prefix == base.prefix.as_bytes()
+        let mut left = Some(&*self.0);
+        Parts::of(connection).each(|part| left = left.and_then(|left| left.strip_prefix(part)));
+        left.is_some_and(<[u8]>::is_empty)
     }
 
     /// What the seal authenticates.

@@ -4,8 +4,8 @@ lockgate_vocabulary::refusals! {
     /// Why a credential was not taken in, not changed, or not lent.
     pub enum VaultRefusal {
         BindingMoved = 409, "vault.binding.moved",
-            "The connection leads elsewhere than when its credential was given.",
-            "Rotate the credential: each version is bound to the connection, host, port and path prefix of its time.";
+            "The connection leads elsewhere, sends its credential elsewhere or trusts others than when the credential was given.",
+            "Give the credential anew (rotate it): each version is bound to the connection, host, port, path prefix, placement, certificates and pins of its time. Or undo the change.";
         ConnectionCredentialed = 409, "vault.connection.credentialed",
             "The connection has a credential already.",
             "Rotate that credential, or revoke it first.";

@@ -11,6 +11,7 @@ use lockgate_vocabulary::Name;
 use super::base::{self, is_dns_name};
 use super::endpoint::endpoints;
 use super::{Base, Endpoint, Provider, Settings};
+use crate::authn::text_key::fingerprint;
 use crate::scope::is_reserved_name;
 use crate::spec::{
     AuthPlacement, BreakerSpec, ConnectionSpec, EndpointSpec, LimitSpec, ProviderSpec, RateHeaders, RedirectSpec,
@@ -263,7 +264,9 @@ pub(crate) fn settings(spec: SettingsSpec, wrong: &mut Violations) -> Settings {
     wrong.check(spec.pins.len() <= 16, "/pins", "at most 16 pins");
     let pins = pins(&spec.pins, wrong);
     wrong.check(spec.danger_private_networks.len() <= 16, "/danger_private_networks", "at most 16 networks");
+    let trust = trust(spec.trust_pem.as_deref(), &pins);
     Settings {
+        trust,
         limits: spec.limits,
         breaker: spec.breaker,
         retries,
@@ -273,6 +276,16 @@ pub(crate) fn settings(spec: SettingsSpec, wrong: &mut Violations) -> Settings {
         danger_private_networks: spec.danger_private_networks,
         danger_plain_http: spec.danger_plain_http,
     }
+}
+
+/// The digest of whom a connection trusts: the same for the same certificates and pins, in whatever order
+/// the pins stand.
+fn trust(pem: Option<&str>, pins: &[[u8; 32]]) -> [u8; 32] {
+    let mut pins = pins.to_vec();
+    pins.sort_unstable();
+    let pem = pem.unwrap_or_default().as_bytes();
+    let count = u8::try_from(pins.len()).unwrap_or(u8::MAX);
+    fingerprint(&[&[count], pins.as_flattened(), pem].concat())
 }
 
 fn pins(texts: &[String], wrong: &mut Violations) -> Vec<[u8; 32]> {

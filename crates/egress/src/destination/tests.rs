@@ -129,6 +129,7 @@ fn settings(opened: &[&str]) -> Settings {
         redirects: RedirectSpec::default(),
         trust_pem: None,
         pins: Vec::new(),
+        trust: [0; 32],
         danger_private_networks: opened.iter().map(|network| network.parse::<IpNet>().unwrap()).collect(),
         danger_plain_http: false,
     }

@@ -1,7 +1,11 @@
 //! A binding holds for one connection as it is, and for nothing else.
 
+use std::sync::Arc;
+
+use lockgate_vocabulary::ConnectionId;
+
 use super::*;
-use crate::tests::fixture::{bearer, connection};
+use crate::tests::fixture::{bearer, connection, header, query};
 
 #[test]
 fn it_holds_for_its_connection_alone() {
@@ -31,6 +35,23 @@ fn it_holds_for_its_connection_alone() {
         assert!(!binding.holds_for(&other), "{what}");
         assert_ne!(Binding::of(&other), binding, "{what}");
     }
+    let placed = [
+        AuthPlacement::Basic,
+        query("description"),
+        query("descriptio"),
+        header("authorization", "Bearer "),
+        header("x-key", ""),
+        header("x-ke", "y"),
+    ];
+    for (at, auth) in placed.iter().enumerate() {
+        assert!(!binding.holds_for(&connection(auth.clone())), "{auth:?}");
+        for (other_at, other) in placed.iter().enumerate() {
+            let holds = Binding::of(&connection(auth.clone())).holds_for(&connection(other.clone()));
+            assert_eq!(holds, at == other_at, "{auth:?} {other:?}");
+        }
+    }
+    let trusting = changed(|other| Arc::get_mut(&mut other.settings).expect("one handle").trust = [1; 32]);
+    assert!(!binding.holds_for(&trusting) && Binding::of(&trusting) != binding, "another trust");
     let renamed = changed(|other| other.name = "renamed".parse().expect("a name"));
     assert!(binding.holds_for(&renamed), "a name binds nothing");
 }

@@ -56,6 +56,7 @@ pub(crate) fn connection(auth: AuthPlacement) -> Connection {
         redirects: RedirectSpec::default(),
         trust_pem: None,
         pins: Vec::new(),
+        trust: [0; 32],
         danger_private_networks: Vec::new(),
         danger_plain_http: false,
     };

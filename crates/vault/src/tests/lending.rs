@@ -60,6 +60,12 @@ async fn a_repointed_connection_does_not_take_its_credential_along() {
     second.id = ConnectionId::from_u128(99);
     assert_eq!(refused(&vault, &second), "vault.binding.moved");
 
+    // Nor does it take it to a place where others read it, or to whom another certificate vouches for.
+    assert_eq!(refused(&vault, &connection(crate::tests::fixture::query("description"))), "vault.binding.moved");
+    let mut trusting = connection(bearer());
+    std::sync::Arc::get_mut(&mut trusting.settings).expect("one handle").trust = [1; 32];
+    assert_eq!(refused(&vault, &trusting), "vault.binding.moved");
+
     // Writing the new base into the row does not help: the seal holds the old one.
     let record = sealed(&vault, &own, 1, "sk_one").await;
     let (old, envelope) = crate::binding::Binding::split(&record).expect("a record");

@@ -149,3 +149,15 @@ fn a_connection_is_not_named_like_an_operation() {
         assert!(!wrong.is_empty(), "{name:?}");
     }
 }
+
+#[test]
+fn whom_a_connection_trusts_has_one_digest() {
+    let (one, other) = ([1; 32], [2; 32]);
+    let told = super::trust(Some("pem"), &[one, other]);
+    assert_eq!(told, super::trust(Some("pem"), &[other, one]), "in whatever order the pins stand");
+    for different in
+        [(None, vec![one, other]), (Some("pen"), vec![one, other]), (Some("pem"), vec![one]), (None, vec![])]
+    {
+        assert_ne!(told, super::trust(different.0, &different.1), "{different:?}");
+    }
+}
