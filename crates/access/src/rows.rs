@@ -48,6 +48,7 @@ pub const STATEMENTS: &[&Statement] = &[
     &issuers::UPDATE,
     &keys::COUNT,
     &keys::INSERT,
+    &keys::LIVE_OF_CLIENT,
     &keys::ONE,
     &keys::PAGE,
     &keys::PAGE_OF,

@@ -107,17 +107,24 @@ impl Keyring {
 
     /// Takes in credentials as [`crate::rows::CREDENTIALS_ALL`] gives them.
     ///
-    /// A row that cannot be read is left out and told of: it stops its own connection and no other.
+    /// A row that cannot be read is told of, and what was known by its name is forgotten: it may say that the
+    /// credential was revoked. So it stops its own connection and no other.
     pub(crate) fn add_credentials(&self, rows: &[Row]) {
-        let mut added = Vec::with_capacity(rows.len());
+        let mut read = Vec::with_capacity(rows.len());
         for row in rows {
-            match Held::read(row) {
-                Ok((place, held)) => added.push((place, Arc::new(held))),
-                Err(fault) => tracing::error!(%fault, "a credential's row cannot be read"),
+            let held = Held::read(row).map_err(|fault| tracing::error!(%fault, "a credential's row cannot be read"));
+            match (row.parsed(0), row.parsed(1)) {
+                (Ok(tenant), Ok(credential)) => read.push(((tenant, credential), held.ok().map(|(_, held)| held))),
+                _ => tracing::error!("a credential's row does not say whose it is"),
             }
         }
         let mut credentials = self.credentials.write().unwrap_or_else(PoisonError::into_inner);
-        credentials.extend(added);
+        for (place, held) in read {
+            match held {
+                Some(held) => drop(credentials.insert(place, Arc::new(held))),
+                None => drop(credentials.remove(&place)),
+            }
+        }
     }
 
     /// Opens the connection's credential for one call.

@@ -20,6 +20,9 @@ use crate::spec::DeclaredUse;
 use crate::tokens::CredentialLife;
 use crate::violations::Violations;
 
+/// Live client keys of one principal: at the token endpoint each of them is tried.
+const CLIENT_KEYS: i64 = 8;
+
 /// What kind of key it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -155,6 +158,10 @@ impl Registry<'_> {
         let addresses = grants::addresses(&new.addresses, &mut wrong)?;
         let id = KeyId::generate(self.clock(), self.entropy());
         let proof = self.proof(new.kind, new.jwks, id, &mut wrong);
+        if new.kind != KeyKind::ApiKey {
+            let live = self.one(&rows::LIVE_OF_CLIENT, values![principal.principal, now]).await?.int(0)?;
+            wrong.check(live < CLIENT_KEYS, "/principal", "it has 8 live client keys; revoke one of them first");
+        }
         wrong.done()?;
         self.demand_room(&rows::COUNT, self.access.quotas().keys, "keys").await?;
         let deed = self

@@ -29,6 +29,12 @@ pub(crate) static PAGE_OF: Statement = Statement::tenant(
      FROM keys WHERE tenant = $1 AND key > $2 AND principal = $4 ORDER BY key LIMIT $3",
 );
 
+pub(crate) static LIVE_OF_CLIENT: Statement = Statement::tenant(
+    "keys.live_of_client",
+    "SELECT COUNT(*) FROM keys WHERE tenant = $1 AND principal = $2 AND kind <> 'api-key' \
+     AND revoked_at IS NULL AND expires_at > $3",
+);
+
 pub(crate) static REVOKE: Statement = Statement::tenant(
     "keys.revoke",
     "UPDATE keys SET revoked_at = $3, changed = (SELECT value FROM house WHERE name = 'epoch') \

@@ -23,9 +23,6 @@ use crate::directory::{Directory, Key, TenantView, Verifier};
 use crate::jose::base64url;
 use crate::keyset::KeySet;
 
-/// Keys of one principal that are tried. The registry allows two live ones.
-const KEYS_TRIED: usize = 8;
-
 /// What was posted to the token, revocation or introspection endpoint.
 #[derive(Debug, Clone, Copy)]
 pub struct Posted<'a> {
@@ -191,14 +188,15 @@ fn named_key<'d>(directory: &'d Directory, client: &str) -> Option<(KeyId, &'d A
     (!matches!(key.verifier, Verifier::ApiKey(_))).then_some((id, view, key))
 }
 
-/// The named key first, then the live client keys of the same principal.
+/// The named key first, then the live client keys of the same principal: all of them, since the registry
+/// bounds how many there are, and one that is passed over may be the one that was presented.
 fn keys_of<'v>(view: &'v TenantView, named: &'v Arc<Key>) -> impl Iterator<Item = &'v Arc<Key>> {
     let of_same = |key: &&Arc<Key>| {
         key.principal == named.principal && key.id != named.id && !matches!(key.verifier, Verifier::ApiKey(_))
     };
     let live = |key: &&Arc<Key>| !key.revoked;
     let others = view.keys.values().filter(of_same).filter(live);
-    std::iter::once(named).filter(live).chain(others).take(KEYS_TRIED)
+    std::iter::once(named).filter(live).chain(others)
 }
 
 /// The one way in which the client proves itself; more than one is refused (RFC 6749 section 2.3).

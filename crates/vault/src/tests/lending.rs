@@ -212,3 +212,27 @@ async fn no_canary_is_on_disk_in_any_spelling() {
     std::fs::write(house.folder.path().join("core"), format!("…{secret}…")).expect("written");
     assert_eq!(leaks(house.folder.path(), secret.as_bytes()).len(), 1);
 }
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_does_not_leave_the_old_one_in_use() {
+    static BREAK: lockgate_store::Statement = lockgate_store::Statement::tenant(
+        "test.break",
+        "UPDATE credentials SET current_version = -1, changed = (SELECT value FROM house WHERE name = 'epoch') \
+         WHERE tenant = $1 AND credential = $2",
+    );
+    static MOVE: lockgate_store::Statement = lockgate_store::Statement::tenant(
+        "test.move",
+        "UPDATE credential_versions SET version = -1 WHERE tenant = $1 AND credential = $2",
+    );
+    let house = House::new().await;
+    let vault = house.vault().await;
+    let own = connection(bearer());
+    house.keep(&vault, &own, 1, "sk_one").await;
+    assert_eq!(equip(&vault, &own).expect("lent"), "Bearer sk_one");
+    let id = own.credential.expect("the connection names a credential");
+    let change = lockgate_store::Change::of(own.tenant).raising_epoch();
+    let change = change.step(&MOVE, lockgate_store::values![id]).step(&BREAK, lockgate_store::values![id]);
+    house.store.apply(change).await.expect("broken");
+    vault.refresh().await.expect("read");
+    assert!(equip(&vault, &own).is_err());
+}

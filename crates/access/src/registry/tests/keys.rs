@@ -115,3 +115,20 @@ async fn a_revoked_key_stays_revoked() {
     assert_eq!(registry.revoke_key(made.key.key).await.unwrap(), revoked);
     assert!(revoked.revoked_at > Some(Timestamp::from_secs(0)));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_has_eight_live_keys_at_the_most() {
+    let world = World::new().await;
+    let operator = world.operator().await;
+    let registry = world.registry(&operator);
+    registry.create_principal(principal("worker", "service", &["audit.read"])).await.unwrap();
+    let client = || registry.create_key(input(json!({"principal": "worker", "kind": "client-secret"})));
+    let first = client().await.unwrap().key.key;
+    for _ in 1..8 {
+        client().await.unwrap();
+    }
+    assert_eq!(pointers(client().await), ["/principal"]);
+    assert!(registry.create_key(key("worker")).await.is_ok(), "an API key is tried alone");
+    registry.revoke_key(first).await.unwrap();
+    assert!(client().await.is_ok(), "what was revoked does not count");
+}
