@@ -18,6 +18,7 @@ fn settings(pins: Vec<[u8; 32]>) -> Arc<Settings> {
         retries: 0,
         redirects: Default::default(),
         trust_pem: None,
+        trust: [0; 32],
         pins,
         danger_private_networks: Vec::new(),
         danger_plain_http: false,
