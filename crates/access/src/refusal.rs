@@ -154,7 +154,7 @@ refusals! {
             "Ask for at most 1,000 rows and follow the cursor.";
         PathAmbiguous = 400, "access.path.ambiguous",
             "The path can be read in more than one way.",
-            "Send a path without dot segments, empty segments, encoded slashes or control bytes.";
+            "Send a path without dot segments, empty segments, encoded slashes, control bytes or, in a parameter, `;`; and not a variant (case, slash at the end) of a path that another endpoint declares.";
         PrincipalExpired = 401, "access.principal.expired",
             "The principal has expired.",
             "Extend the principal.";

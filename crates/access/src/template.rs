@@ -88,6 +88,43 @@ impl PathTemplate {
         left.next().is_none()
     }
 
+    /// Whether the path fits as a careless server may read it: letters regardless of case, without path
+    /// parameters (`;a=1`), and without regard to a slash at the end. It allocates nothing.
+    pub fn matches_carelessly(&self, path: &str) -> bool {
+        let path = path.strip_prefix('/').unwrap_or(path);
+        let mut left = path.strip_suffix('/').unwrap_or(path).split('/').map(without_parameters);
+        for segment in self.segments.iter().filter(|segment| !segment.is_final_slash()) {
+            match (segment, left.next()) {
+                (Segment::Rest, given) => return given.is_some_and(|given| !given.is_empty()),
+                (Segment::One, Some(given)) if !given.is_empty() => {}
+                (Segment::Literal(wanted), Some(given)) if given.eq_ignore_ascii_case(without_parameters(wanted)) => {}
+                _ => return false,
+            }
+        }
+        // The root has one segment, which is empty and was passed over.
+        left.all(str::is_empty)
+    }
+
+    /// Whether it has a parameter, so that paths fit that nobody wrote down.
+    pub fn has_parameters(&self) -> bool {
+        self.fixed < self.text.len()
+    }
+
+    /// Whether a path that fits has path parameters (`;a=1`) where a parameter of the template stands: some
+    /// servers route by what is left without them.
+    pub fn takes_path_parameters(&self, path: &str) -> bool {
+        let mut kinds = self.segments.iter();
+        let mut kind = kinds.next();
+        path.strip_prefix('/').unwrap_or(path).split('/').any(|given| {
+            let found = kind.is_some_and(|kind| kind.kind() != 0) && without_parameters(given).len() < given.len();
+            // All that is left belongs to the rest.
+            if !matches!(kind, Some(Segment::Rest)) {
+                kind = kinds.next();
+            }
+            found
+        })
+    }
+
     /// Which of two templates is tried first: the one that is more exact at the first segment where
     /// they differ in kind. Templates that are equally exact are told apart by their text.
     pub fn by_exactness(&self, other: &Self) -> Ordering {
@@ -108,6 +145,10 @@ impl Segment {
             Self::One => 1,
             Self::Rest => 2,
         }
+    }
+
+    fn is_final_slash(&self) -> bool {
+        matches!(self, Self::Literal(text) if text.is_empty())
     }
 
     fn parse<'a>(text: &'a str, last: bool, names: &mut Vec<&'a str>) -> Result<Self, TemplateParse> {
@@ -133,6 +174,12 @@ impl Segment {
         names.push(name);
         Ok(kind)
     }
+}
+
+/// A segment up to its first `;`, however that is spelled.
+fn without_parameters(segment: &str) -> &str {
+    let plain = segment.split(';').next().unwrap_or(segment);
+    plain.split("%3B").next().unwrap_or(plain)
 }
 
 impl FromStr for PathTemplate {

@@ -55,6 +55,9 @@ pub(crate) async fn gather(
     alarm: &mut Alarm,
     end: Duration,
 ) -> Result<Order, Stop> {
+    if let Some(name) = order.query.as_deref().and_then(override_in) {
+        return Err(EgressRefusal::QueryOverride.refuse().detail(name).into());
+    }
     let run = order.run;
     let most_bytes = if grant.endpoint().bulk { BULK_BODY_BYTES } else { BODY_BYTES };
     let limits = Limits { most_bytes, stall: inner.times.stall, end };
@@ -65,4 +68,18 @@ pub(crate) async fn gather(
     let schema = inner.schemas.of(grant.endpoint(), tenant);
     alarm.race(end, schema).await.map_err(|_| EgressRefusal::AnswerUnchecked)??;
     Ok(Order { body, ..order })
+}
+
+/// Names under which frameworks take another method than the request's: what was allowed as one operation
+/// would be done as another. The header fields of these names are on no list of what goes on.
+const OVERRIDES: &[&str] = &["_method", "x-http-method", "x-http-method-override", "x-method-override"];
+
+/// The parameter of a query that names another method, if one does.
+fn override_in(query: &str) -> Option<&'static str> {
+    let names = query.split(['&', ';']).map(|part| part.split('=').next().unwrap_or(part));
+    names.into_iter().find_map(|spelled| {
+        let (name, _) = url::form_urlencoded::parse(spelled.as_bytes()).next()?;
+        let bare = name.split('[').next().unwrap_or(&name);
+        OVERRIDES.iter().copied().find(|known| known.eq_ignore_ascii_case(bare))
+    })
 }

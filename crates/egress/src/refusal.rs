@@ -58,6 +58,7 @@ lockgate_vocabulary::refusals! {
         OperationTooMany = 429, "egress.operation.too_many", "The tenant has too many operations going on.", "Wait for the time in Retry-After, or for an operation to end.";
         OperationUnknown = 403, "egress.operation.unknown", "There is no such operation that you may see.", "Check the id; operations are kept for 24 hours, for who started them.";
         OutcomeUnknown = 504, "egress.outcome.unknown", "Nobody knows whether the vendor did it.", "Look at the vendor's state before you repeat it; an operator has been told.";
+        QueryOverride = 400, "egress.query.override", "A parameter of the query names another method.", "Call with the method that is meant, and declare an endpoint of that method.";
         RedirectDowngrade = 502, "egress.redirect.downgrade", "The vendor redirected from an encrypted to an unencrypted address.", "Ask the vendor to redirect to https.";
         RedirectHost = 502, "egress.redirect.host", "The vendor redirected to a host that the connection does not list.", "List the host under the connection's redirects.hosts if it belongs to the vendor.";
         RedirectLocation = 502, "egress.redirect.location", "The vendor redirected without saying clearly where to.", "Ask the vendor to send one well-formed Location.";

@@ -67,5 +67,17 @@ fn declared<'a>(connection: &'a Connection, ask: &Ask) -> Result<&'a Arc<Endpoin
     if !matches!(canonical_path(&ask.path), Ok(std::borrow::Cow::Borrowed(_))) {
         return Err(AccessRefusal::PathAmbiguous);
     }
-    connection.endpoint(&ask.method, &ask.path).ok_or(AccessRefusal::EndpointUndeclared)
+    let endpoint = connection.endpoint(&ask.method, &ask.path).ok_or(AccessRefusal::EndpointUndeclared)?;
+    if endpoint.path.has_parameters() && may_mean_another(connection, endpoint, ask) {
+        return Err(AccessRefusal::PathAmbiguous);
+    }
+    Ok(endpoint)
+}
+
+/// Whether a vendor's server may take a path that fell under a parameter for one that a more exact endpoint
+/// declares, which may be of another operation.
+fn may_mean_another(connection: &Connection, endpoint: &Arc<Endpoint>, ask: &Ask) -> bool {
+    let more_exact = connection.endpoints.iter().take_while(|other| !Arc::ptr_eq(other, endpoint));
+    endpoint.path.takes_path_parameters(&ask.path)
+        || more_exact.into_iter().any(|other| other.method == ask.method && other.path.matches_carelessly(&ask.path))
 }

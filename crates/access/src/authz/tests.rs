@@ -67,6 +67,8 @@ fn reference(world: &World, ask: &Ask) -> Result<(&'static str, &'static str), &
             .map(|part| if part.ends_with("...}") { 2 } else { i32::from(part.starts_with('{')) })
             .collect::<Vec<_>>()
     });
+    let clear = clear && !best.is_some_and(|(_, template, _)| variant(world, template, ask));
+    let best = best.filter(|_| clear);
     if best.is_some_and(|(_, _, operation)| !holds(operation.as_str())) {
         return Err("access.scope.missing");
     }
@@ -91,6 +93,37 @@ fn reference(world: &World, ask: &Ask) -> Result<(&'static str, &'static str), &
         }
     }
     Ok((name, template))
+}
+
+/// Whether a path that fell under a template's parameter is a variant of what a more exact one declares, or
+/// has a `;` in the parameter.
+fn variant(world: &World, template: &str, ask: &Ask) -> bool {
+    let kinds = |template: &str| {
+        let kind = |part: &str| if part.ends_with("...}") { 2 } else { i32::from(part.starts_with('{')) };
+        template.split('/').map(kind).collect::<Vec<_>>()
+    };
+    let fold = |path: &str| {
+        let each = path.split('/').map(|part| part.split([';']).next().unwrap().split("%3B").next().unwrap());
+        let folded = each.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("/");
+        folded.strip_suffix('/').map(str::to_owned).unwrap_or(folded)
+    };
+    let exact = |other: &str| (kinds(other), other) < (kinds(template), template);
+    let hit = |(method, other, _): &(&str, &str, Operation)| {
+        *method == ask.method.as_str() && exact(other) && fits(&fold(other), &fold(&ask.path))
+    };
+    let first = template.split('/').position(|part| part.starts_with('{'));
+    let hides = |first: usize| {
+        let each = template.split('/').enumerate().zip(ask.path.split('/'));
+        let of_one = each.clone().any(|((_, part), given)| part.starts_with('{') && odd(given));
+        of_one
+            || (template.ends_with("...}") && ask.path.split('/').skip(template.split('/').count()).any(odd))
+                && first > 0
+    };
+    first.is_some_and(|first| hides(first) || world.endpoints.iter().any(hit))
+}
+
+fn odd(part: &str) -> bool {
+    part.contains(';') || part.contains("%3B")
 }
 
 fn fits(template: &str, path: &str) -> bool {
@@ -232,6 +265,15 @@ const PATHS: &[&str] = &[
     "/v1//x",
     "v1",
     "/v1/.",
+    "/v1/Customers",
+    "/V1/customers/Search",
+    "/v1/customers;a=1",
+    "/v1/customers/1;a=1",
+    "/v1/customers/search%3Ba",
+    "/v1/customers/search/",
+    "/v1/customers/",
+    "/v1/List/",
+    "/v1/orders/search;a",
 ];
 const METHODS: &[&str] = &["GET", "POST", "DELETE"];
 
@@ -312,6 +354,36 @@ fn a_grant_shows_what_it_allows() {
     assert_eq!(grant.caller().actor().name.as_ref(), "worker");
     assert_eq!(grant.connection().id, ConnectionId::from_u128(1));
     assert!(authorize(&caller, &ask(&text(1), "GET", "/v1/customers/1")).is_ok(), "by id alike");
+}
+
+#[test]
+fn a_variant_of_a_stricter_endpoint_is_refused() {
+    let world = World {
+        endpoints: vec![
+            ("POST", "/v1/{x}", Operation::Write),
+            ("POST", "/v1/refunds", Operation::Delete),
+            ("POST", "/v1/files/{rest...}", Operation::Write),
+            ("POST", "/v1/files/purge", Operation::Delete),
+        ],
+        scopes: vec!["integration.connections.call:crm:write".into()],
+        ..plain_world()
+    };
+    let caller = caller_of(&world, PrincipalKind::Service);
+    for (path, wanted) in [
+        ("/v1/refunds", "access.scope.missing"),
+        ("/v1/refunds;a=1", "access.path.ambiguous"),
+        ("/v1/refunds%3Ba=1", "access.path.ambiguous"),
+        ("/v1/Refunds", "access.path.ambiguous"),
+        ("/v1/files/purge/", "access.path.ambiguous"),
+        ("/v1/files/PURGE", "access.path.ambiguous"),
+        ("/v1/files/a/b;c", "access.path.ambiguous"),
+    ] {
+        let stop = authorize(&caller, &ask("crm", "POST", path)).unwrap_err();
+        assert_eq!(code(&stop), wanted, "{path}");
+    }
+    for path in ["/v1/payments", "/v1/Payments", "/v1/files/a/B/"] {
+        assert!(authorize(&caller, &ask("crm", "POST", path)).is_ok(), "{path}");
+    }
 }
 
 /// Another tenant's connection is not in the view, so asking for it and asking for one that never was

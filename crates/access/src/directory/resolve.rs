@@ -57,6 +57,9 @@ const RESERVED_HEADERS: &[&str] = &[
     "tracestate",
     "upgrade",
     "via",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
 ];
 
 const HEADERS_MOST: usize = 32;

@@ -6,7 +6,7 @@ use lockgate_testkit::{Behaviour, Canned};
 use lockgate_vocabulary::Stop;
 use serde_json::{Value, json};
 
-use super::world::{SECRET, World, code, json_body, read};
+use super::world::{SECRET, World, code, json_body, read, refusal};
 use crate::EgressRefusal;
 
 const LINE: &str = "GET /base/v1/things/1";
@@ -199,4 +199,23 @@ async fn a_target_that_is_none_is_refused_before_anything_is_sent() {
     order.query = Some("a".repeat(9_000).into());
     assert!(matches!(world.send(order).await, Err(Stop::Refused(_))));
     assert_eq!(world.vendor.seen().len(), 0);
+}
+
+#[tokio::test]
+async fn a_method_is_not_overridden() {
+    let world = World::new().await;
+    for query in ["_method=DELETE", "a=1&X-HTTP-Method-Override=PUT", "%5Fmethod=DELETE", "a;_METHOD=x", "_method[]=x"]
+    {
+        let refusal = refusal(world.call(&format!("GET /v1/things/1?{query}")).await);
+        assert_eq!(refusal.code(), EgressRefusal::QueryOverride.info().code, "{query}");
+        assert!(refusal.told().is_some_and(|told| told == "_method" || told == "x-http-method-override"), "{query}");
+    }
+    let mut order = world.order("GET /v1/things/1?method=_method");
+    for name in ["x-http-method-override", "x-http-method", "x-method-override"] {
+        order.headers.insert(name, "DELETE".parse().expect("a value"));
+    }
+    world.vendor.answers("*", Canned::json(200, "{}"));
+    assert_eq!(world.send(order).await.expect("an answer").status, 200);
+    let seen = world.vendor.seen();
+    assert!(seen.len() == 1 && !format!("{seen:?}").to_ascii_lowercase().contains("x-http-method"), "{seen:?}");
 }
