@@ -96,17 +96,16 @@ impl Spellings {
     /// Where it stands first, from this byte on. `more` says that the text goes on after its end.
     pub fn find(&self, text: &[u8], from: usize, more: bool) -> Sighting {
         let starts = Starts::of(self);
-        let bytes = text.iter().enumerate().skip(from);
-        let next = text.iter().skip(from.saturating_add(1)).map(Some).chain(std::iter::once(None));
-        for ((at, byte), next) in bytes.zip(next) {
-            let candidates = starts.candidates(*byte, next.copied(), more);
-            if candidates == 0 {
-                continue;
-            }
-            match self.compare(text.get(at..).unwrap_or_default(), candidates, more) {
+        let mut at = from;
+        // Most bytes begin no spelling, and are passed over by one look at a table.
+        while let Some(passed) = text.get(at..).and_then(|rest| rest.iter().position(|byte| starts.may_begin(*byte))) {
+            at += passed;
+            let rest = text.get(at..).unwrap_or_default();
+            let candidates = rest.first().map_or(0, |byte| starts.candidates(*byte, rest.get(1).copied(), more));
+            match self.compare(rest, candidates, more) {
                 Compared::Whole(length) => return Sighting::Whole(at..at + length),
                 Compared::Cut => return Sighting::Begins(at),
-                Compared::Other => {}
+                Compared::Other => at += 1,
             }
         }
         Sighting::Nowhere
@@ -114,6 +113,9 @@ impl Spellings {
 
     /// The longest of the candidates that the text begins with.
     fn compare(&self, text: &[u8], candidates: u16, more: bool) -> Compared {
+        if candidates == 0 {
+            return Compared::Other;
+        }
         let likely = self.each().filter(|(_, bit)| candidates & bit != 0);
         let compared = likely.map(|(form, _)| form.kind.compare(self.text(form), text, more, FORKS));
         compared.fold(Compared::Other, Compared::better)
@@ -312,6 +314,10 @@ impl Starts {
             }
         }
         starts
+    }
+
+    fn may_begin(&self, byte: u8) -> bool {
+        self.first.get(usize::from(byte)).is_some_and(|forms| *forms != 0)
     }
 
     fn candidates(&self, byte: u8, next: Option<u8>, more: bool) -> u16 {

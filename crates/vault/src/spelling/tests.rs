@@ -129,7 +129,8 @@ proptest! {
         let text = format!("{before}{}", STANDARD.encode(&secret));
         let text = all.get(place).map_or(text, |text| format!("{before}{text}"));
         let spellings = of(&secret);
-        let Sighting::Whole(range) = spellings.find(text.as_bytes(), 0, true) else {
+        // Nothing comes after it: its end could be the beginning of an escape otherwise.
+        let Sighting::Whole(range) = spellings.find(text.as_bytes(), 0, false) else {
             return Err(TestCaseError::fail(format!("{secret:?} is not found in {text:?}")));
         };
         for cut in range.start + 1..range.end {
