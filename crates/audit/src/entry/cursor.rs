@@ -33,7 +33,7 @@ impl<'a> Cursor<'a> {
         is
     }
 
-    pub(super) fn expect(&mut self, text: &'static str) -> Parsed<()> {
+    pub(super) fn literal(&mut self, text: &'static str) -> Parsed<()> {
         if self.is_at(text) { Ok(()) } else { Err(self.bad(text)) }
     }
 
@@ -68,12 +68,12 @@ impl<'a> Cursor<'a> {
         if self.is_at("true") {
             return Ok(true);
         }
-        self.expect("false").map(|()| false)
+        self.literal("false").map(|()| false)
     }
 
     /// What stands between quotes, as it stands there.
     pub(super) fn raw(&mut self) -> Parsed<&'a [u8]> {
-        self.expect("\"")?;
+        self.literal("\"")?;
         let rest = self.rest();
         let mut escaped = false;
         let end = rest.iter().position(|byte| match (*byte, escaped) {

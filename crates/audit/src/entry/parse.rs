@@ -50,15 +50,15 @@ pub(crate) struct OutboxHead {
 /// Reads the beginning of an outbox row's body.
 pub(crate) fn outbox_head(body: &[u8]) -> Result<OutboxHead, BadEntry> {
     let mut cursor = Cursor { line: body, at: 0 };
-    cursor.expect("{\"node\":")?;
+    cursor.literal("{\"node\":")?;
     cursor.text(most::NAME)?;
-    cursor.expect(",\"id\":")?;
+    cursor.literal(",\"id\":")?;
     let id = cursor.parsed("an entry's identifier")?;
-    cursor.expect(",\"time\":")?;
+    cursor.literal(",\"time\":")?;
     let time = Timestamp::from_micros(cursor.signed()?);
-    cursor.expect(",\"tenant\":")?;
+    cursor.literal(",\"tenant\":")?;
     let tenant = cursor.tenant()?;
-    cursor.expect(",")?;
+    cursor.literal(",")?;
     Ok(OutboxHead { id, time, tenant, length: cursor.at })
 }
 
@@ -75,21 +75,21 @@ pub(crate) fn run_context_of(line: &[u8]) -> Option<&[u8]> {
 
 impl Cursor<'_> {
     fn entry(&mut self) -> Parsed<Entry> {
-        self.expect("{\"index\":")?;
+        self.literal("{\"index\":")?;
         let index = self.unsigned()?;
-        self.expect(",\"id\":")?;
+        self.literal(",\"id\":")?;
         let id = self.parsed("an entry's identifier")?;
-        self.expect(",\"node\":")?;
+        self.literal(",\"node\":")?;
         let node = self.text(most::NAME)?;
-        self.expect(",\"time\":")?;
+        self.literal(",\"time\":")?;
         let time = Timestamp::from_micros(self.signed()?);
-        self.expect(",\"tenant\":")?;
+        self.literal(",\"tenant\":")?;
         let tenant = self.tenant()?;
-        self.expect(",\"seq\":")?;
+        self.literal(",\"seq\":")?;
         let sequence = self.unsigned()?;
-        self.expect(",\"prev\":")?;
+        self.literal(",\"prev\":")?;
         let previous = self.hash()?;
-        self.expect(",")?;
+        self.literal(",")?;
         let start = self.at;
         let Tail { trace, actor, facts } = self.tail()?;
         // There is one way to write an actor: its tenant only where it is not the entry's.
@@ -104,10 +104,10 @@ impl Cursor<'_> {
     }
 
     fn tail(&mut self) -> Parsed<Tail> {
-        self.expect("\"kind\":\"")?;
+        self.literal("\"kind\":\"")?;
         let words = ["opened", "attempt", "closed", "refused", "deed", "started", "stopped", "heads"];
         let kind = words.into_iter().find(|word| self.is_at(word)).ok_or_else(|| self.bad("a kind of entry"))?;
-        self.expect("\"")?;
+        self.literal("\"")?;
         let trace = if self.is_at(",\"trace\":") { Some(self.digits(32)?) } else { None };
         let actor = if self.is_at(",\"actor\":{") { Some(self.who()?) } else { None };
         let facts = match kind {
@@ -120,51 +120,51 @@ impl Cursor<'_> {
             "heads" => Facts::Heads(self.heads()?),
             _ => Facts::Stopped,
         };
-        self.expect("}")?;
+        self.literal("}")?;
         Ok(Tail { trace, actor, facts })
     }
 
     fn who(&mut self) -> Parsed<Who> {
         let tenant: Option<TenantId> = if self.is_at("\"tenant\":") {
             let tenant = self.parsed("a tenant")?;
-            self.expect(",")?;
+            self.literal(",")?;
             Some(tenant)
         } else {
             None
         };
-        self.expect("\"principal\":")?;
+        self.literal("\"principal\":")?;
         let principal = self.parsed("a principal")?;
-        self.expect(",\"kind\":")?;
+        self.literal(",\"kind\":")?;
         let kind = PrincipalKind::parse(&self.string(most::WORD)?).ok_or_else(|| self.bad("a kind of principal"))?;
-        self.expect(",\"name\":")?;
+        self.literal(",\"name\":")?;
         let name = self.text(most::NAME)?;
-        self.expect("}")?;
+        self.literal("}")?;
         Ok(Who { tenant, principal, kind, name })
     }
 
     fn opened(&mut self) -> Parsed<OpenedRun> {
-        self.expect(",\"run\":")?;
+        self.literal(",\"run\":")?;
         let run = self.parsed("a run")?;
         let key = self.optional(",\"key\":", "a key")?;
-        self.expect(",\"connection\":")?;
+        self.literal(",\"connection\":")?;
         let connection = self.parsed("a connection")?;
-        self.expect(",\"connection_name\":")?;
+        self.literal(",\"connection_name\":")?;
         let connection_name = self.text(most::NAME)?;
-        self.expect(",\"provider\":")?;
+        self.literal(",\"provider\":")?;
         let provider = self.text(most::NAME)?;
-        self.expect(",\"method\":")?;
+        self.literal(",\"method\":")?;
         let method = self.text(most::METHOD)?;
-        self.expect(",\"endpoint\":")?;
+        self.literal(",\"endpoint\":")?;
         let endpoint = self.text(most::ENDPOINT)?;
-        self.expect(",\"target\":")?;
+        self.literal(",\"target\":")?;
         let target = self.digits(64)?;
-        self.expect(",\"operation\":")?;
+        self.literal(",\"operation\":")?;
         let operation = self.text(most::WORD)?;
-        self.expect(",\"dry_run\":")?;
+        self.literal(",\"dry_run\":")?;
         let dry_run = self.flag()?;
-        self.expect(",\"idempotency\":")?;
+        self.literal(",\"idempotency\":")?;
         let idempotency = self.flag()?;
-        self.expect(",\"peer\":")?;
+        self.literal(",\"peer\":")?;
         let peer = self.address()?;
         Ok(OpenedRun {
             run,
@@ -183,33 +183,33 @@ impl Cursor<'_> {
     }
 
     fn attempt(&mut self) -> Parsed<AttemptMade> {
-        self.expect(",\"run\":")?;
+        self.literal(",\"run\":")?;
         let run = self.parsed("a run")?;
-        self.expect(",\"number\":")?;
+        self.literal(",\"number\":")?;
         let number = self.small()?;
         let address = if self.is_at(",\"address\":") { Some(self.address()?) } else { None };
         let status = self.status()?;
-        self.expect(",\"outcome\":")?;
+        self.literal(",\"outcome\":")?;
         let outcome = self.text(most::WORD)?;
-        self.expect(",\"took_us\":")?;
+        self.literal(",\"took_us\":")?;
         let took_micros = self.unsigned()?;
-        self.expect(",\"sent\":")?;
+        self.literal(",\"sent\":")?;
         let sent = self.flag()?;
         Ok(AttemptMade { run, number, address, status, outcome, took_micros, sent })
     }
 
     fn closed(&mut self) -> Parsed<ClosedRun> {
-        self.expect(",\"run\":")?;
+        self.literal(",\"run\":")?;
         let run = self.parsed("a run")?;
-        self.expect(",\"outcome\":")?;
+        self.literal(",\"outcome\":")?;
         let outcome = Outcome::parse(&self.string(most::WORD)?).ok_or_else(|| self.bad("an outcome"))?;
         let status = self.status()?;
         let code = self.optional_text(",\"code\":", most::WORD)?;
         let measured = if self.is_at(",\"request_bytes\":") {
             let request_bytes = self.unsigned()?;
-            self.expect(",\"answer_bytes\":")?;
+            self.literal(",\"answer_bytes\":")?;
             let answer_bytes = self.unsigned()?;
-            self.expect(",\"took_us\":")?;
+            self.literal(",\"took_us\":")?;
             Some(Measured { request_bytes, answer_bytes, took_micros: self.unsigned()? })
         } else {
             None
@@ -220,9 +220,9 @@ impl Cursor<'_> {
     fn refused(&mut self) -> Parsed<RefusedRequest> {
         let run = self.optional(",\"run\":", "a run")?;
         let key = self.optional(",\"key\":", "a key")?;
-        self.expect(",\"door\":")?;
+        self.literal(",\"door\":")?;
         let door = self.text(most::WORD)?;
-        self.expect(",\"code\":")?;
+        self.literal(",\"code\":")?;
         let code = self.text(most::WORD)?;
         let status = self.status()?.ok_or_else(|| self.bad("a status"))?;
         let method = self.optional_text(",\"method\":", most::METHOD)?;
@@ -230,21 +230,21 @@ impl Cursor<'_> {
         let connection_name = self.optional_text(",\"connection_name\":", most::NAME)?;
         let endpoint = self.optional_text(",\"endpoint\":", most::ENDPOINT)?;
         let target = if self.is_at(",\"target\":") { Some(self.digits(64)?) } else { None };
-        self.expect(",\"peer\":")?;
+        self.literal(",\"peer\":")?;
         let peer = self.address()?;
         Ok(RefusedRequest { run, key, door, code, status, method, connection, connection_name, endpoint, target, peer })
     }
 
     fn deed(&mut self) -> Parsed<DeedDone> {
-        self.expect(",\"action\":")?;
+        self.literal(",\"action\":")?;
         let action = self.text(most::WORD)?;
-        self.expect(",\"object\":")?;
+        self.literal(",\"object\":")?;
         let object = self.text(most::DETAIL)?;
         let relayed = self.is_at(",\"relayed\":true");
-        self.expect(",\"details\":[")?;
+        self.literal(",\"details\":[")?;
         let mut details = Vec::new();
         while !self.is_at("]") {
-            self.expect(if details.is_empty() { "[" } else { ",[" })?;
+            self.literal(if details.is_empty() { "[" } else { ",[" })?;
             if details.len() >= most::DETAILS {
                 return Err(self.bad("fewer details"));
             }
@@ -255,30 +255,30 @@ impl Cursor<'_> {
 
     fn detail(&mut self) -> Parsed<(Box<str>, Detail)> {
         let name = self.text(most::WORD)?;
-        self.expect(",")?;
+        self.literal(",")?;
         let detail = match self.rest().first() {
             Some(b'"') => Detail::Text(self.string(most::DETAIL)?.into_owned()),
             Some(b't' | b'f') => Detail::Flag(self.flag()?),
             _ => Detail::Number(self.signed()?),
         };
-        self.expect("]")?;
+        self.literal("]")?;
         Ok((name, detail))
     }
 
     fn started(&mut self) -> Parsed<Started> {
-        self.expect(",\"unsigned\":")?;
+        self.literal(",\"unsigned\":")?;
         let unsigned = self.unsigned()?;
-        self.expect(",\"torn_bytes\":")?;
+        self.literal(",\"torn_bytes\":")?;
         let torn_bytes = self.unsigned()?;
-        self.expect(",\"unfinished\":")?;
+        self.literal(",\"unfinished\":")?;
         let unfinished = self.unsigned()?;
         Ok(Started { unsigned, torn_bytes, unfinished })
     }
 
     fn heads(&mut self) -> Parsed<HeadsTold> {
-        self.expect(",\"trails\":")?;
+        self.literal(",\"trails\":")?;
         let trails = self.unsigned()?;
-        self.expect(",\"root\":")?;
+        self.literal(",\"root\":")?;
         let root = self.hash()?;
         Ok(HeadsTold { trails, root })
     }
