@@ -7,6 +7,7 @@
 
 mod listen;
 mod otlp;
+pub(crate) mod owned_file;
 mod problem;
 mod raw;
 

@@ -2,8 +2,8 @@
 //! configuration. Not here: the root key, which is the vault's.
 
 use std::fs::OpenOptions;
-use std::io::{Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use base64::Engine;
@@ -12,13 +12,15 @@ use lockgate_audit::Signer;
 use lockgate_vocabulary::{Entropy, Fault, Secret};
 
 use crate::config::ConfigProblem;
+use crate::config::owned_file::OwnedFile;
 
-const KEY: &str = "audit.checkpoint_key_file";
-const CURE: &str = "Name the key that `lockgate init` made for this trail";
+/// A right one has 45 bytes.
+const KEY: OwnedFile = OwnedFile {
+    key: "audit.checkpoint_key_file",
+    cure: "Name the key that `lockgate init` made for this trail",
+    most_bytes: 256,
+};
 const WRITING: &str = "write the key of the trail's checkpoints";
-
-/// Bytes of the file at the most; a right one has 45.
-const FILE_BYTES: u64 = 256;
 
 /// Makes a new key file that only its owner may read; one that is there is never touched.
 pub fn generate_checkpoint_key(path: &Path, entropy: &dyn Entropy) -> Result<(), Fault> {
@@ -33,16 +35,9 @@ pub fn generate_checkpoint_key(path: &Path, entropy: &dyn Entropy) -> Result<(),
 
 /// The signer with the key in this file, for the log with this identity.
 pub fn checkpoint_signer(path: &Path, origin: &str) -> Result<Signer, ConfigProblem> {
-    let broken = |what: String| ConfigProblem::new(KEY, format!("{}: {what}", path.display()), CURE);
-    let file = OpenOptions::new().read(true).open(path).map_err(|error| broken(error.to_string()))?;
-    let mode = file.metadata().map_err(|error| broken(error.to_string()))?.mode();
-    if mode & 0o077 != 0 {
-        return Err(broken(format!("others than its owner may read it (mode {:04o}); chmod 600 it", mode & 0o7777)));
-    }
-    let mut text = String::new();
-    file.take(FILE_BYTES).read_to_string(&mut text).map_err(|error| broken(error.to_string()))?;
-    let seed = STANDARD.decode(text.trim_end()).map_err(|_| broken("it is not base 64".into()))?;
-    Signer::new(origin, &Secret::new(seed)).map_err(|fault| broken(fault.to_string()))
+    let text = KEY.read(path)?;
+    let seed = STANDARD.decode(text.trim_end()).map_err(|_| KEY.problem(path, "it is not base 64"))?;
+    Signer::new(origin, &Secret::new(seed)).map_err(|fault| KEY.problem(path, fault))
 }
 
 #[cfg(test)]

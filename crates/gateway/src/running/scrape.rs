@@ -1,21 +1,19 @@
 //! Who may read the metrics: on loopback everybody, elsewhere an operator with `audit.read` or whoever has
 //! the scrape token. Where a token is named, it is demanded on loopback too.
 
-use std::fs::OpenOptions;
-use std::io::Read;
 use std::net::IpAddr;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use lockgate_audit::chain::{Hash, leaf_hash};
 
 use crate::config::ConfigProblem;
+use crate::config::owned_file::OwnedFile;
 
-const KEY: &str = "telemetry.scrape_token_file";
-const CURE: &str = "Name a file of 16 to 256 visible characters that its owner alone may read";
-
-/// Bytes of the file at the most.
-const FILE_BYTES: u64 = 258;
+const TOKEN: OwnedFile = OwnedFile {
+    key: "telemetry.scrape_token_file",
+    cure: "Name a file of 16 to 256 visible characters that its owner alone may read",
+    most_bytes: 258,
+};
 
 /// What guards the metrics.
 #[derive(Debug, Clone, Copy)]
@@ -41,17 +39,10 @@ impl Guard {
 }
 
 fn read(path: &Path) -> Result<Hash, ConfigProblem> {
-    let broken = |what: String| ConfigProblem::new(KEY, format!("{}: {what}", path.display()), CURE);
-    let file = OpenOptions::new().read(true).open(path).map_err(|error| broken(error.to_string()))?;
-    let mode = file.metadata().map_err(|error| broken(error.to_string()))?.mode();
-    if mode & 0o077 != 0 {
-        return Err(broken(format!("others than its owner may read it (mode {:04o}); chmod 600 it", mode & 0o7777)));
-    }
-    let mut text = String::new();
-    file.take(FILE_BYTES).read_to_string(&mut text).map_err(|error| broken(error.to_string()))?;
+    let text = TOKEN.read(path)?;
     let token = text.trim_end();
     if !(16..=256).contains(&token.len()) || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(broken("it is not 16 to 256 visible characters of ASCII".into()));
+        return Err(TOKEN.problem(path, "it is not 16 to 256 visible characters of ASCII"));
     }
     Ok(leaf_hash(token.as_bytes()))
 }
