@@ -5,7 +5,6 @@
 
 mod changes;
 mod epochs;
-mod hand;
 mod migrations;
 mod nodes;
 pub(crate) mod place;
@@ -14,7 +13,6 @@ mod storage;
 mod tenancy;
 mod together;
 
-pub(crate) use hand::HandClock;
 pub(crate) use place::{Place, redis};
 
 /// Runs each test on each engine: `on_each_engine![a, b]` makes `sqlite::a`, `postgres::a` and so on.

@@ -1,11 +1,11 @@
 //! The epoch's own arithmetic: it never falls, and what is old is not trusted.
 
 use super::*;
-use crate::tests::HandClock;
+use lockgate_testkit::ManualClock;
 
 #[test]
 fn it_is_not_confirmed_before_anybody_asked() {
-    let keeper = EpochKeeper::new(HandClock::new());
+    let keeper = EpochKeeper::new(Arc::new(ManualClock::new()));
     assert!(!keeper.handle().is_confirmed());
     keeper.raise(7);
     assert!(!keeper.handle().is_confirmed(), "a change of one's own says nothing of the others'");
@@ -14,7 +14,7 @@ fn it_is_not_confirmed_before_anybody_asked() {
 
 #[test]
 fn it_holds_for_two_seconds_from_when_the_question_was_sent() {
-    let clock = HandClock::new();
+    let clock = Arc::new(ManualClock::new());
     let keeper = EpochKeeper::new(clock.clone());
     let epoch = keeper.handle();
     let sent = clock.elapsed();
@@ -33,7 +33,7 @@ fn it_holds_for_two_seconds_from_when_the_question_was_sent() {
 
 #[test]
 fn it_never_falls() {
-    let clock = HandClock::new();
+    let clock = Arc::new(ManualClock::new());
     let keeper = EpochKeeper::new(clock.clone());
     keeper.raise(9);
     keeper.confirm(4, clock.elapsed());
@@ -43,7 +43,7 @@ fn it_never_falls() {
 
 #[tokio::test]
 async fn a_handle_wakes_for_what_is_new_to_it() {
-    let keeper = EpochKeeper::new(HandClock::new());
+    let keeper = EpochKeeper::new(Arc::new(ManualClock::new()));
     keeper.raise(1);
     let mut epoch = keeper.handle();
     keeper.raise(1);

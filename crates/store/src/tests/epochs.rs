@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::place::{BY_NAME, insert, tenant};
 use super::{Place, on_each_engine};
-use crate::{ApplyFailure, Change, EPOCH_POLL, Statement, values};
+use crate::{ApplyFailure, Change, Statement, values};
 
 on_each_engine![
     rises_with_a_change_and_stamps_its_rows,
@@ -53,7 +53,7 @@ async fn is_seen_by_another_node_within_its_next_poll(place: Place) {
     let mut seen = two.epoch();
     let raised = one.apply(Change::of(tenant(1)).raising_epoch()).await.unwrap().epoch;
     assert!(two.epoch().value() < raised.unwrap());
-    place.clock.advance(EPOCH_POLL);
+    place.poll(2).await;
     assert_eq!(seen.changed().await, raised);
     assert_eq!(two.epoch().value(), raised.unwrap());
 }
@@ -69,8 +69,8 @@ async fn is_confirmed_while_polls_succeed(place: Place) {
     let mut seen = store.epoch();
     for _ in 0..20 {
         let raised = other.apply(Change::of(tenant(1)).raising_epoch()).await.unwrap().epoch;
-        place.clock.advance(EPOCH_POLL);
-        while seen.changed().await < raised {}
+        place.poll(2).await;
+        while seen.changed().await.expect("the store is open") < raised.unwrap() {}
         assert!(epoch.is_confirmed());
     }
     store.clone().close().await.unwrap();

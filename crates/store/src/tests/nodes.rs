@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::place::{redis_tls, tenant, unique};
-use super::{HandClock, Place, redis};
+use lockgate_testkit::ManualClock;
+
+use super::place::still_clock;
+use super::{Place, redis};
 use crate::{Change, Config, Rate, Signal, Signals, Store, Wanted};
 
 fn want(key: &str, cost: u32, rate: Rate) -> Wanted<'_> {
@@ -30,7 +33,7 @@ static LINES: tokio::sync::RwLock<()> = tokio::sync::RwLock::const_new(());
 
 /// Says it until it is heard: a listener may still be on its way to the server, or wait to dial again.
 async fn say_until_heard(
-    clock: &HandClock,
+    clock: &ManualClock,
     signals: &Arc<dyn Signals>,
     heard: &mut crate::Subscription,
     topic: &str,
@@ -220,7 +223,7 @@ async fn a_signal_makes_another_node_look_at_the_epoch_before_its_poll() {
 fn an_address_that_is_not_safe_is_refused() {
     let opened = |url: &str| {
         let config = Config::sqlite("unused").with_redis(url, "p").redis;
-        let clock: Arc<dyn lockgate_vocabulary::Clock> = HandClock::new();
+        let clock: Arc<dyn lockgate_vocabulary::Clock> = still_clock();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             crate::shared::open(config.as_ref(), &clock).map(drop).map_err(|fault| fault.to_string())
@@ -243,7 +246,7 @@ fn authorities_are_for_tls_and_must_be_readable() {
     let opened = |url: &str| {
         let mut config = Config::sqlite("unused").with_redis(url, "p").redis.unwrap();
         config.ca_file = Some(file.clone());
-        let clock: Arc<dyn lockgate_vocabulary::Clock> = HandClock::new();
+        let clock: Arc<dyn lockgate_vocabulary::Clock> = still_clock();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime
             .block_on(async { crate::shared::open(Some(&config), &clock).map(drop).map_err(|fault| fault.to_string()) })

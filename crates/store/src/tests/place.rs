@@ -6,13 +6,13 @@ use std::sync::Arc;
 use lockgate_vocabulary::{RunId, SystemClock, SystemEntropy, TenantId};
 use tempfile::TempDir;
 
-use super::HandClock;
 use crate::engine::Engine;
-use crate::{Change, Config, EngineConfig, Statement, Store, values};
+use crate::{Change, Config, EPOCH_POLL, EngineConfig, Statement, Store, values};
+use lockgate_testkit::ManualClock;
 
 pub(crate) struct Place {
     pub(crate) config: Config,
-    pub(crate) clock: Arc<HandClock>,
+    pub(crate) clock: Arc<ManualClock>,
     pub(crate) folder: TempDir,
 }
 
@@ -40,16 +40,21 @@ pub(crate) fn unique() -> String {
     RunId::generate(&SystemClock::new(), &SystemEntropy).to_string().split_off(4)
 }
 
+/// A clock that stands still until the test moves it.
+pub(crate) fn still_clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::new())
+}
+
 impl Place {
     pub(crate) fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = Config::sqlite(folder.path().join("store.db"));
-        Self { config, clock: HandClock::new(), folder }
+        Self { config, clock: still_clock(), folder }
     }
 
     pub(crate) fn postgres() -> Option<Self> {
         let config = Config::postgres(told("LOCKGATE_TEST_POSTGRES")?, format!("t_{}", unique()));
-        Some(Self { config, clock: HandClock::new(), folder: tempfile::tempdir().unwrap() })
+        Some(Self { config, clock: still_clock(), folder: tempfile::tempdir().unwrap() })
     }
 
     pub(crate) async fn open(&self) -> Store {
@@ -58,6 +63,15 @@ impl Place {
 
     pub(crate) async fn try_open(&self) -> Result<Store, lockgate_vocabulary::Fault> {
         Store::open(&self.config, self.clock.clone()).await
+    }
+
+    /// Lets a poll's time go by once this many nodes wait for it: who has not lain down yet would sleep
+    /// from then on, and nobody would wake it.
+    pub(crate) async fn poll(&self, nodes: usize) {
+        while self.clock.sleepers() < nodes {
+            tokio::task::yield_now().await;
+        }
+        self.clock.advance(EPOCH_POLL);
     }
 
     pub(crate) fn is_sqlite(&self) -> bool {

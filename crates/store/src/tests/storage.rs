@@ -4,8 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use super::place::still_clock;
 use super::place::{DELETE_ALL, INSERT, count, insert, meddle, names, tenant};
-use super::{HandClock, Place, on_each_engine};
+use super::{Place, on_each_engine};
 use crate::{ApplyFailure, Change, Config, EngineConfig, Store, values};
 
 on_each_engine![keeps_what_was_answered, keeps_what_was_answered_when_it_is_dropped_in_the_middle,];
@@ -66,7 +67,7 @@ async fn every_answer_survives_a_kill_at_any_moment() {
         let changes = (0..7).map(|number| store.apply(insert(tenant(1), &names_of(number))));
         futures_util::future::join_all(changes).await.into_iter().for_each(|outcome| drop(outcome.unwrap()));
         let wrecked = wreck(&place, &format!("wreck{round}.db"));
-        let found = Store::open(&wrecked, HandClock::new()).await.unwrap();
+        let found = Store::open(&wrecked, still_clock()).await.unwrap();
         assert_eq!(count(&found).await, 7 * (round + 1));
     }
 }
@@ -84,7 +85,7 @@ async fn half_a_commit_in_the_log_is_no_commit() {
     let EngineConfig::Sqlite(config) = &wrecked.engine else { return };
     let log = fs::OpenOptions::new().write(true).open(format!("{}-wal", config.path.display())).unwrap();
     log.set_len(before + 4_096 + 24 + 100).unwrap();
-    let found = Store::open(&wrecked, HandClock::new()).await.unwrap();
+    let found = Store::open(&wrecked, still_clock()).await.unwrap();
     assert_eq!(names(&found, tenant(1)).await, ["whole"]);
 }
 
@@ -164,16 +165,16 @@ async fn a_database_that_can_only_be_read_refuses_and_recovers() {
 async fn a_file_that_cannot_be_opened_is_unavailable() {
     let place = Place::sqlite();
     let missing = Config::sqlite(place.folder.path().join("no-such-folder/store.db"));
-    assert!(Store::open(&missing, HandClock::new()).await.err().unwrap().is_unavailable());
+    assert!(Store::open(&missing, still_clock()).await.err().unwrap().is_unavailable());
     let folder = Config::sqlite(place.folder.path());
-    assert!(Store::open(&folder, HandClock::new()).await.is_err());
+    assert!(Store::open(&folder, still_clock()).await.is_err());
     fs::write(path(&place), "this is a text and no database, however long one reads in it".repeat(20)).unwrap();
     assert!(!place.try_open().await.err().unwrap().is_unavailable());
     let mut without_readers = Config::sqlite(place.folder.path().join("other.db"));
     if let EngineConfig::Sqlite(config) = &mut without_readers.engine {
         config.readers = 0;
     }
-    assert!(Store::open(&without_readers, HandClock::new()).await.is_err());
+    assert!(Store::open(&without_readers, still_clock()).await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -197,7 +198,7 @@ async fn a_backup_is_one_moment_of_a_database_in_use() {
     assert!(!place.folder.path().join("copy.db-wal").exists());
     let fault = store.backup_to(&copy).await.unwrap_err();
     assert!(fault.is_unavailable(), "a file that is there is not overwritten");
-    let restored = Store::open(&Config::sqlite(&copy), HandClock::new()).await.unwrap();
+    let restored = Store::open(&Config::sqlite(&copy), still_clock()).await.unwrap();
     assert_eq!(names(&restored, tenant(1)).await, ["before"]);
     assert_eq!(names(&restored, tenant(2)).await.len() % 2, 0, "a change is copied whole or not at all");
     assert_eq!(restored.epoch().value(), store.epoch().value());

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::*;
-use crate::tests::HandClock;
+use lockgate_testkit::ManualClock;
 
 #[test]
 fn keys_do_not_touch_each_other() {
-    let counters = LocalCounters::new(HandClock::new());
+    let counters = LocalCounters::new(Arc::new(ManualClock::new()));
     let rate = Rate::new(1, Duration::from_secs(1), 1).unwrap();
     for key in ["a", "b", "ten_1/conn_1", ""] {
         assert!(counters.take_now(key, 1, rate).unwrap().allowed, "{key}");
@@ -18,7 +18,7 @@ fn keys_do_not_touch_each_other() {
 
 #[test]
 fn time_gives_back_what_was_taken() {
-    let clock = HandClock::new();
+    let clock = Arc::new(ManualClock::new());
     let counters = LocalCounters::new(clock.clone());
     let rate = Rate::per_minute(60, 2).unwrap();
     assert_eq!(counters.take_now("k", 2, rate).unwrap().remaining, 0);
@@ -30,7 +30,7 @@ fn time_gives_back_what_was_taken() {
 
 #[test]
 fn a_bucket_that_ran_empty_makes_room() {
-    let clock = HandClock::new();
+    let clock = Arc::new(ManualClock::new());
     let counters = LocalCounters::with_keys(clock.clone(), SHARDS);
     let (slow, fast) = (Rate::new(1, Duration::from_secs(3_600), 1).unwrap(), Rate::per_minute(60, 1).unwrap());
     // As many as there is room for, each shard with one key at the most.
@@ -55,7 +55,7 @@ fn a_bucket_that_ran_empty_makes_room() {
 
 #[test]
 fn a_short_lived_bucket_makes_room_though_a_long_lived_one_was_swept_around() {
-    let clock = HandClock::new();
+    let clock = Arc::new(ManualClock::new());
     let counters = LocalCounters::with_keys(clock.clone(), 1);
     let (slow, fast) = (Rate::new(1, Duration::from_secs(3_600), 1).unwrap(), Rate::per_minute(60, 1).unwrap());
     let shard_of = |key: &str| counters.hasher.hash_one(key) as usize % SHARDS;
@@ -70,7 +70,7 @@ fn a_short_lived_bucket_makes_room_though_a_long_lived_one_was_swept_around() {
 
 #[tokio::test]
 async fn the_seam_is_the_same_counters() {
-    let counters: Arc<dyn Counters> = Arc::new(LocalCounters::new(HandClock::new()));
+    let counters: Arc<dyn Counters> = Arc::new(LocalCounters::new(Arc::new(ManualClock::new())));
     let rate = Rate::per_minute(10, 1).unwrap();
     assert!(counters.take(Wanted { key: "k", cost: 1, rate }).await.unwrap().allowed);
     assert!(!counters.take(Wanted { key: "k", cost: 1, rate }).await.unwrap().allowed);
@@ -82,7 +82,7 @@ fn two_keys_are_taken_from_together_or_not_at_all() {
     let (wide, narrow) = (Rate::per_minute(1, 9).unwrap(), Rate::per_minute(1, 1).unwrap());
     // Among so many keys there are pairs of one shard, and of two in either order.
     for number in 0..200 {
-        let counters = LocalCounters::new(HandClock::new());
+        let counters = LocalCounters::new(Arc::new(ManualClock::new()));
         let (caller, call) = (format!("caller-{number}"), format!("call-{number}"));
         let wanted = [Wanted { key: &caller, cost: 1, rate: wide }, Wanted { key: &call, cost: 1, rate: narrow }];
         let told = counters.take_both_now(wanted).unwrap();
@@ -100,7 +100,7 @@ fn where_there_is_no_room_for_both_neither_is_taken_from() {
     let rate = Rate::per_minute(1, 9).unwrap();
     let mut refused = 0;
     for number in 0..200 {
-        let counters = LocalCounters::with_keys(HandClock::new(), SHARDS);
+        let counters = LocalCounters::with_keys(Arc::new(ManualClock::new()), SHARDS);
         let (one, other) = (format!("one-{number}"), format!("other-{number}"));
         let wanted = [&one, &other].map(|key| Wanted { key, cost: 1, rate });
         if counters.take_both_now(wanted).is_err() {

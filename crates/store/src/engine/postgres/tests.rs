@@ -86,7 +86,7 @@ async fn a_server_that_is_away_is_unavailable() {
     let mut config = crate::Config::postgres("postgres://nobody@127.0.0.1:1/none", "s");
     let opened = |config: &crate::Config| {
         let config = config.clone();
-        async move { crate::Store::open(&config, crate::tests::HandClock::new()).await.err().unwrap() }
+        async move { crate::Store::open(&config, crate::tests::place::still_clock()).await.err().unwrap() }
     };
     assert!(opened(&config).await.is_unavailable());
     let EngineConfig::Postgres(postgres) = &mut config.engine else { return };
