@@ -5,6 +5,7 @@
 use std::fmt;
 use std::sync::{Arc, Weak};
 
+use http::Method;
 use ipnet::IpNet;
 use lockgate_audit::Audit;
 use lockgate_store::Store;
@@ -134,6 +135,13 @@ impl Access {
         self.demand_fresh()?;
         let directory = self.keeper.current();
         authz::still_holds(grant, &directory, &self.identity, self.clock.now())
+    }
+
+    /// Whether a redirect of a granted call may take the credential to this path below the connection's
+    /// base: the caller must be allowed to call a declared endpoint there itself, at this moment.
+    pub fn may_lead(&self, grant: &Grant, method: &Method, path: &str) -> Result<bool, Stop> {
+        self.demand_fresh()?;
+        Ok(authz::may_lead(grant, &self.keeper.current(), method, path))
     }
 
     /// The registry in this caller's hands, within this trace.

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use http::Method;
 use lockgate_vocabulary::{Stop, Timestamp};
 
 use crate::authn::identity::Identity;
@@ -25,7 +26,7 @@ pub struct Ask {
     /// The connection's name or id.
     pub connection: Box<str>,
     /// The method.
-    pub method: http::Method,
+    pub method: Method,
     /// The path below the connection's base, in its canonical spelling; it starts with a slash.
     pub path: Box<str>,
 }
@@ -98,15 +99,26 @@ pub(crate) fn still_holds(
     let view = directory.tenants.get(&caller.tenant()).ok_or_else(withdrawn)?;
     identity.still_stands(directory, caller).map_err(|_| withdrawn())?;
     if !Arc::ptr_eq(view, caller.view()) {
-        judged_anew(grant, view).ok_or_else(withdrawn)?;
+        let operation = judged_anew(grant, &grant.ask, view).ok_or_else(withdrawn)?;
+        if operation != grant.operation() {
+            return Err(withdrawn());
+        }
     }
     let usable = caller.principal().is_usable(now) && caller.key_record().is_none_or(|key| key.is_usable(now));
     if usable { Ok(()) } else { Err(withdrawn()) }
 }
 
-/// Whether the same call would be granted in this view of the tenant, by what its principal and key hold
-/// now, and to the same place with the same credential.
-fn judged_anew(grant: &Grant, view: &TenantView) -> Option<()> {
+/// Whether a granted call may be led on to another path of its connection with the credential: the caller
+/// might call that path too, as what was granted or as a reading.
+pub(crate) fn may_lead(grant: &Grant, directory: &Directory, method: &Method, path: &str) -> bool {
+    let Some(view) = directory.tenants.get(&grant.caller.tenant()) else { return false };
+    let ask = Ask { method: method.clone(), path: path.into(), ..grant.ask.clone() };
+    judged_anew(grant, &ask, view).is_some_and(|found| found == Operation::Read || found == grant.operation())
+}
+
+/// What the call would do if it was granted in this view of the tenant, by what its principal and key hold
+/// now, and to the granted call's place with the same credential.
+fn judged_anew(grant: &Grant, ask: &Ask, view: &TenantView) -> Option<Operation> {
     let caller = &grant.caller;
     let principal = view.principals.get(&caller.actor().principal)?;
     let key = match caller.key() {
@@ -121,14 +133,13 @@ fn judged_anew(grant: &Grant, view: &TenantView) -> Option<()> {
         view,
         scopes: &scopes,
         uses: [principal.uses.as_deref(), key.and_then(|key| key.uses.as_deref())],
-        ask: &grant.ask,
+        ask,
     };
     let (connection, endpoint) = decide::decide(&question).ok()?;
     let same = connection.id == grant.connection.id
         && connection.base == grant.connection.base
-        && connection.credential == grant.connection.credential
-        && endpoint.operation == grant.endpoint.operation;
-    same.then_some(())
+        && connection.credential == grant.connection.credential;
+    same.then_some(endpoint.operation)
 }
 
 /// Demands a scope, for what is no call. Elevated scopes count for operators alone, whatever a

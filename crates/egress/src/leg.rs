@@ -12,6 +12,8 @@ use lockgate_vocabulary::Stop;
 use crate::answer::Setback;
 use crate::destination::PinnedTarget;
 use crate::destination::redirect::{Hop, Next, Trail};
+use crate::order::method_override;
+use crate::refusal::EgressRefusal;
 use crate::request::{self, Compose};
 use crate::retry::Trouble;
 use crate::run::{Attempted, Run};
@@ -44,6 +46,9 @@ impl Leg {
             Compose { grant, order, target: &self.target, hop, vendor_key: run.vendor_key(), trace: run.trace() };
         let mut parts = compose.parts()?;
         let body = if hop.is_none_or(|hop| hop.keeps_body) { Outgoing::of(&order.body)? } else { Outgoing::Empty };
+        if let Some(hop) = hop {
+            may_be_led(run, hop)?;
+        }
         if hop.is_none_or(|hop| hop.keeps_credential) {
             let equipped = run.inner.parts.vault.equip(grant, &mut parts)?;
             run.lent = equipped.spellings().cloned();
@@ -54,6 +59,22 @@ impl Leg {
         }
         Ok(Request::from_parts(parts, body))
     }
+}
+
+/// INVARIANT: with the credential a vendor leads a caller only where the caller may go itself, or a redirect
+/// would reach what no declared endpoint allows.
+fn may_be_led(run: &Run, hop: &Hop) -> Result<(), Stop> {
+    if !hop.keeps_credential {
+        return Ok(());
+    }
+    let (grant, whole) = (&run.grant, hop.url.path());
+    let (path, query) = whole.split_once('?').map_or((whole, None), |(path, query)| (path, Some(query)));
+    let below = path.strip_prefix(&*grant.connection().base.prefix).unwrap_or_default();
+    let means_itself = query.and_then(method_override).is_none();
+    if means_itself && run.inner.parts.access.may_lead(grant, &hop.method, below)? {
+        return Ok(());
+    }
+    Err(EgressRefusal::RedirectEndpoint.into())
 }
 
 /// The answers of an attempt so far: each is recorded, heeded, and followed where it leads on.

@@ -55,7 +55,7 @@ pub(crate) async fn gather(
     alarm: &mut Alarm,
     end: Duration,
 ) -> Result<Order, Stop> {
-    if let Some(name) = order.query.as_deref().and_then(override_in) {
+    if let Some(name) = order.query.as_deref().and_then(method_override) {
         return Err(EgressRefusal::QueryOverride.refuse().detail(name).into());
     }
     let run = order.run;
@@ -75,7 +75,7 @@ pub(crate) async fn gather(
 const OVERRIDES: &[&str] = &["_method", "x-http-method", "x-http-method-override", "x-method-override"];
 
 /// The parameter of a query that names another method, if one does.
-fn override_in(query: &str) -> Option<&'static str> {
+pub(crate) fn method_override(query: &str) -> Option<&'static str> {
     let names = query.split(['&', ';']).map(|part| part.split('=').next().unwrap_or(part));
     names.into_iter().find_map(|spelled| {
         let (name, _) = url::form_urlencoded::parse(spelled.as_bytes()).next()?;

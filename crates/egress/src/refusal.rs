@@ -60,6 +60,7 @@ lockgate_vocabulary::refusals! {
         OutcomeUnknown = 504, "egress.outcome.unknown", "Nobody knows whether the vendor did it.", "Look at the vendor's state before you repeat it; an operator has been told.";
         QueryOverride = 400, "egress.query.override", "A parameter of the query names another method.", "Call with the method that is meant, and declare an endpoint of that method.";
         RedirectDowngrade = 502, "egress.redirect.downgrade", "The vendor redirected from an encrypted to an unencrypted address.", "Ask the vendor to redirect to https.";
+        RedirectEndpoint = 502, "egress.redirect.endpoint", "The vendor redirected to a path that the caller may not call.", "Call the address that the vendor documents, or declare the path as an endpoint and let the caller use it.";
         RedirectHost = 502, "egress.redirect.host", "The vendor redirected to a host that the connection does not list.", "List the host under the connection's redirects.hosts if it belongs to the vendor.";
         RedirectLocation = 502, "egress.redirect.location", "The vendor redirected without saying clearly where to.", "Ask the vendor to send one well-formed Location.";
         RedirectLoop = 502, "egress.redirect.loop", "The vendor redirected in a circle.", "Call the address that the vendor documents.";

@@ -35,7 +35,7 @@ pub struct Hop {
     /// Whether the body goes along.
     pub keeps_body: bool,
     /// Whether the credential goes along: only to the same origin, only below the connection's prefix, and
-    /// never again once it was taken off.
+    /// never again once it was taken off. Whether the caller may call there is judged right before it.
     pub keeps_credential: bool,
 }
 

@@ -126,23 +126,23 @@ async fn a_circle_and_a_chain_end() {
 #[tokio::test]
 async fn a_write_keeps_its_body_or_is_not_sent_on() {
     let world = following(&[]).await;
-    world.vendor.answers("POST /base/v1/things", to(307, "/base/v1/other"));
-    world.vendor.answers("POST /base/v1/other", Canned::json(201, "{}"));
+    world.vendor.answers("POST /base/v1/things", to(307, "/base/v1/pings"));
+    world.vendor.answers("POST /base/v1/pings", Canned::json(201, "{}"));
     let mut order = world.order("POST /v1/things");
     json_body(&mut order, r#"{"a":1}"#);
     assert_eq!(world.send(order).await.expect("an answer").status, 201);
     assert_eq!(world.vendor.seen()[1].body, br#"{"a":1}"#);
 
     world.vendor.forget("POST /base/v1/things");
-    world.vendor.answers("POST /base/v1/things", to(302, "/base/v1/other"));
+    world.vendor.answers("POST /base/v1/things", to(302, "/base/v1/pings"));
     let order = world.order("POST /v1/things");
     let run = order.run;
     assert_eq!(code(world.send(order).await), "egress.redirect.method");
     assert_eq!(world.outcome(run).await.0, Outcome::Refused);
 
     world.vendor.forget("POST /base/v1/things");
-    world.vendor.answers("POST /base/v1/things", to(303, "/base/v1/done"));
-    world.vendor.answers("GET /base/v1/done", Canned::json(200, "{}"));
+    world.vendor.answers("POST /base/v1/things", to(303, "/base/v1/things/9"));
+    world.vendor.answers("GET /base/v1/things/9", Canned::json(200, "{}"));
     let mut order = world.order("POST /v1/things");
     json_body(&mut order, r#"{"a":1}"#);
     world.send(order).await.expect("an answer");
@@ -153,12 +153,35 @@ async fn a_write_keeps_its_body_or_is_not_sent_on() {
 #[tokio::test]
 async fn a_hop_that_is_lost_leaves_a_write_unknown() {
     let world = following(&[]).await;
-    world.vendor.answers("POST /base/v1/things", to(308, "/base/v1/other"));
-    world.vendor.on("POST /base/v1/other", Behaviour::Hang);
+    world.vendor.answers("POST /base/v1/things", to(308, "/base/v1/pings"));
+    world.vendor.on("POST /base/v1/pings", Behaviour::Hang);
     let order = world.order("POST /v1/things");
     let run = order.run;
     assert_eq!(code(world.send(order).await), "egress.outcome.unknown");
     let run = world.run(run).await;
     let told = serde_json::to_value(&run.attempts).expect("JSON");
     assert_eq!(told.as_array().map(Vec::len), Some(2), "{}", Value::to_string(&told));
+}
+
+#[tokio::test]
+async fn with_the_credential_it_leads_only_where_the_caller_may_call() {
+    let world = following(&[]).await;
+    let elsewhere = [
+        "/base/v1/undeclared",
+        "/base/v1/things/2/parts",
+        "/base/v1/things/2;a=1",
+        "/base/v1/Things",
+        "/base/v1/things/%32",
+        "/base/v1/things/2?_method=DELETE",
+        "/base",
+    ];
+    for location in elsewhere {
+        world.vendor.forget(LINE);
+        world.vendor.answers(LINE, to(302, location));
+        let order = world.order("GET /v1/things/1");
+        let run = order.run;
+        assert_eq!(code(world.send(order).await), "egress.redirect.endpoint", "{location}");
+        assert_eq!(world.outcome(run).await, (Outcome::Refused, Some("egress.redirect.endpoint".into())));
+    }
+    assert_eq!(world.vendor.seen().len(), elsewhere.len(), "nothing was sent on");
 }

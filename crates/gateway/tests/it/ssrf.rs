@@ -40,11 +40,18 @@ struct Hop {
     headers: BTreeMap<String, String>,
 }
 
+fn endpoint(path: &str) -> Value {
+    json!({ "method": "GET", "path": path })
+}
+
 /// Settings under which redirects are followed as far as they may be, and no breaker interferes.
 fn following(hosts: &[&str]) -> Value {
+    // What the set's vendors redirect to on their own host is declared, or nobody would be led there.
+    let hops = (1..9).map(|number| endpoint(&format!("/hop{number}")));
+    let endpoints: Vec<Value> = hops.chain(["/v1/things/{id}", "/v1/files/{path...}"].map(endpoint)).collect();
     json!({
         "redirects": { "follow": true, "hosts": hosts }, "breaker": { "least_calls": 10_000 }, "retries": 0,
-        "limits": { "per_minute": 1_000_000, "burst": 100_000 },
+        "limits": { "per_minute": 1_000_000, "burst": 100_000 }, "endpoints": endpoints,
     })
 }
 
@@ -160,6 +167,40 @@ async fn redirects_lead_nowhere_that_a_call_may_not_go() {
     println!("redirects: {counts:?}");
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
     assert_eq!(counts.values().sum::<usize>(), lines, "every line was judged");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn with_the_credential_a_redirect_leads_only_where_its_caller_may_call() {
+    let (world, acme) = world().await;
+    let mut settings = following(&[]);
+    let create = json!({ "method": "POST", "path": "/v1/things" });
+    settings["endpoints"] = json!([endpoint("/v1/things/{id}"), endpoint("/v1/files/{name}"), create]);
+    let connection = world.connection_with(&acme, "pay", settings).await;
+    let declared = json!([{ "connection": connection, "method": "GET", "path": "/v1/things/{id}" }]);
+    let body = json!({ "principal": acme.principal, "kind": "api-key", "endpoints": declared });
+    let made = world.make(&acme.operator, "/v1/api-keys", body).await;
+    let narrow = made["secret"].as_str().expect("a secret").to_owned();
+
+    let mut sent = 0;
+    for (key, location, passes) in [
+        (&acme.service, "/v1/things/2", true),
+        (&acme.service, "/v1/files/a", true),
+        (&acme.service, "/v1/undeclared", false),
+        (&acme.service, "/v1/things", false),
+        (&narrow, "/v1/things/2", true),
+        (&narrow, "/v1/files/a", false),
+    ] {
+        world.vendor.answers("GET /v1/things/1", Canned::bytes(302, "").header("location", location));
+        world.vendor.answers(&format!("GET {location}"), Canned::json(200, r#"{"end":true}"#));
+        let answer = world.read(key, "/call/pay/v1/things/1").await;
+        world.vendor.forget("GET /v1/things/1");
+        let told = if passes { (200, String::new()) } else { (502, "egress.redirect.endpoint".to_owned()) };
+        let code = if answer.status == 200 { String::new() } else { answer.code() };
+        assert_eq!((answer.status, code), told, "{location}");
+        sent += if passes { 2 } else { 1 };
+        assert_eq!(world.vendor.seen().len(), sent, "{location}");
+    }
     world.end().await;
 }
 
