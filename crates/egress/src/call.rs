@@ -95,7 +95,9 @@ pub(crate) async fn pursue(mut run: Box<Run>, mut proofs: Proofs) -> Reply {
         if let Some(exchange) = setback.exchange {
             answer::discard(&mut run, *exchange).await;
         }
-        run.pause(wait).await;
+        if let Err(stop) = run.pause(wait).await {
+            return Box::pin(refused(run, permit, stop)).await;
+        }
         proofs = match readmit(&run.inner, &run.grant).await {
             Ok(proofs) => proofs,
             Err(stop) => return Box::pin(refused(run, permit, stop)).await,
@@ -117,7 +119,7 @@ async fn attempt(run: &mut Run, proofs: &Proofs) -> Result<Exchange, Setback> {
     let (inner, connection) = (Arc::clone(&run.inner), Arc::clone(run.grant.connection()));
     let mut leg = Leg::first(&proofs.target);
     let mut trace = Trace::new(&connection, &proofs.passage);
-    operation::attempting(&inner, run.held_write(), run.retries()).await;
+    operation::attempting(&inner, run.operation, run.retries()).await?;
     run.attempting();
     loop {
         let end = run.end;

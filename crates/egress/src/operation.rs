@@ -21,6 +21,7 @@ use lockgate_vocabulary::{BoxFuture, ConnectionId, Fault, OperationId, RunId, St
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::answer::Setback;
 use crate::call::{pursue, readmit};
 use crate::egress::Inner;
 use crate::ending::refused;
@@ -29,7 +30,7 @@ use crate::idempotency::KEPT_FOR;
 use crate::kept::Kept;
 use crate::refusal::EgressRefusal;
 use crate::reply::{Answer, Reply, ReplyBody};
-use crate::retry::LONGEST_SAID;
+use crate::retry::{LONGEST_SAID, Trouble};
 use crate::run::Run;
 use crate::share::Share;
 use crate::{replay, rows};
@@ -97,15 +98,21 @@ impl Held {
         self.until
     }
 
-    /// Says where it is, and holds it until the next step is over. Where that fails it is carried on all
-    /// the same: at worst another node ends it as interrupted while its run says what came of it.
-    pub(crate) async fn renew(&self, inner: &Inner, state: &'static str, tries: u8, wait: Duration) {
+    /// Says where it is, and holds it until the next step is over. It is refused where another node ended it
+    /// in the meantime: whoever polls was told so, and may have sent the call anew.
+    pub(crate) async fn renew(
+        &self,
+        inner: &Inner,
+        state: &'static str,
+        tries: u8,
+        wait: Duration,
+    ) -> Result<(), Stop> {
         let due = inner.parts.clock.now().after(wait);
         let values = values![self.operation, state, tries, due, due.after(LEASE)];
         let change = Change::of(self.tenant).step(&rows::OPERATION_RENEW, values);
-        if let Err(failure) = inner.parts.store.apply(change).await {
-            tracing::warn!(%failure, operation = %self.operation, "an operation's lease was not renewed");
-        }
+        let applied = inner.parts.store.apply(change).await;
+        let applied = applied.map_err(|failure| failure.into_fault("holding an operation"))?;
+        if applied.touched.first() == Some(&1) { Ok(()) } else { Err(EgressRefusal::OperationInterrupted.into()) }
     }
 
     async fn settle(&self, inner: &Inner, run: RunId, kept: &Kept) -> Result<(), Fault> {
@@ -230,11 +237,14 @@ async fn insert(inner: &Inner, change: Result<Change, Fault>) -> Result<(), Faul
     applied.map(drop).map_err(|failure| failure.into_fault("accepting an operation"))
 }
 
-/// An attempt begins; where it is an operation's write, that is on disk before it may be sent.
-pub(crate) async fn attempting(inner: &Inner, write: Option<Held>, tries: u8) {
-    if let Some(held) = write {
-        held.renew(inner, "sending", tries, Duration::ZERO).await;
-    }
+/// An attempt begins; where an operation waits for it, that is on disk before it may be sent.
+pub(crate) async fn attempting(inner: &Inner, held: Option<Held>, tries: u8) -> Result<(), Setback> {
+    let Some(held) = held else { return Ok(()) };
+    held.renew(inner, "sending", tries, Duration::ZERO).await.map_err(|stop| match stop {
+        // The store may be back at the next attempt.
+        Stop::Fault(_) => Setback::new(Trouble::Unsent, stop),
+        Stop::Refused(_) => Setback::new(Trouble::Final, stop),
+    })
 }
 
 /// Boxed, because it leads back into the story that it comes from.
@@ -250,7 +260,9 @@ fn carry_on(mut run: Box<Run>, held: Held, permit: Permit, wait: Duration) -> Bo
                     if held_back < HELD_BACK && refusal.wait().is_some_and(|wait| may_wait(&run, wait)) =>
                 {
                     held_back += 1;
-                    run.pause(refusal.wait().unwrap_or(wait)).await;
+                    if let Err(stop) = run.pause(refusal.wait().unwrap_or(wait)).await {
+                        break refused(run, permit, stop).await;
+                    }
                 }
                 Err(stop) => break refused(run, permit, stop).await,
             }

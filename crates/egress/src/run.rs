@@ -16,7 +16,7 @@ use lockgate_access::spec::Operation;
 use lockgate_audit::{AttemptFacts, Closing, Opened, Outcome};
 use lockgate_vault::Spellings;
 use lockgate_vocabulary::limit::BULK_CALL_TIME;
-use lockgate_vocabulary::{Fault, RunId, SpanId, Timestamp, TraceContext};
+use lockgate_vocabulary::{Fault, RunId, SpanId, Stop, Timestamp, TraceContext};
 
 use crate::alarm::Alarm;
 use crate::call::call_time;
@@ -253,17 +253,21 @@ impl Run {
         self.retries = self.retries.saturating_add(1);
     }
 
-    /// The operation behind which it goes on, where it is a write.
-    pub(crate) fn held_write(&self) -> Option<Held> {
-        self.operation.filter(|_| self.is_write())
-    }
-
-    /// Waits before the next attempt, and says so where an operation is polled.
-    pub(crate) async fn pause(&mut self, wait: Duration) {
+    /// Waits before the next attempt, and says so where an operation is polled. A write that may have been
+    /// done already is not called waiting: whoever ended it would say that nothing was done.
+    pub(crate) async fn pause(&mut self, wait: Duration) -> Result<(), Stop> {
         if let Some(held) = &self.operation {
-            held.renew(&self.inner, "waiting", self.retries, wait).await;
+            let state = if self.doubtful { "sending" } else { "waiting" };
+            match held.renew(&self.inner, state, self.retries, wait).await {
+                // At worst another node ends it; the next look finds that out before anything is sent.
+                Err(Stop::Fault(fault)) => {
+                    tracing::warn!(%fault, run = %self.id(), "an operation's lease was not renewed")
+                }
+                held => held?,
+            }
         }
         self.inner.parts.clock.sleep(wait).await;
+        Ok(())
     }
 
     /// Until when it may go on in the background: so long before its idempotency key could be forgotten that

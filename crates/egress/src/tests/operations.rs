@@ -158,7 +158,7 @@ async fn what_its_node_left_behind_is_ended_honestly() {
     let line = "PUT /base/v1/things/1";
     world.vendor.answers(line, Canned::json(503, "{}").header("retry-after", "40"));
     world.vendor.on(line, Behaviour::Gated(Canned::json(200, "{}")));
-    // This node is not gone in truth, so the first call goes on as soon as it is due, and has to be over.
+    // This node is not gone in truth: as soon as the first call is due it learns that it was ended.
     world.pass(Duration::from_secs(61)).await;
     world.run(ended.run).await;
     let sending = accepted(&world, "PUT /v1/things/1").await;
@@ -169,6 +169,23 @@ async fn what_its_node_left_behind_is_ended_honestly() {
     let OperationState::Ended(Err(stop)) = ended.state else { panic!("{ended:?}") };
     assert_eq!(refusal::<()>(Err(stop)).code(), EgressRefusal::OutcomeUnknown.info().code);
     assert_eq!(world.vendor.count(line), 2, "nobody sends it again");
+}
+
+#[tokio::test]
+async fn who_lost_an_operation_to_another_node_sends_nothing_more() {
+    let world = World::new().await;
+    for (line, call) in [("PUT /base/v1/things/1", "PUT /v1/things/1"), (LINE, "GET /v1/things/1")] {
+        world.vendor.answers(line, Canned::json(429, "{}").header("retry-after", "60"));
+        let operation = accepted(&world, call).await;
+        expire(&world).await;
+        let ended = status(&world, operation).await;
+        world.pass(Duration::from_secs(61)).await;
+        let told = world.outcome(ended.run).await;
+        assert_eq!(told, (Outcome::Refused, Some("egress.operation.interrupted".into())), "{call}");
+        assert_eq!(world.vendor.count(line), 1, "{call}");
+        let ended = status(&world, operation).await;
+        assert!(matches!(ended.state, OperationState::Ended(Err(_))), "{ended:?}");
+    }
 }
 
 /// What another node finds when the one that held the operations is gone.
