@@ -11,7 +11,6 @@ mod fields;
 mod head;
 mod schemas;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -133,8 +132,8 @@ async fn accepted(run: &mut Run, exchange: Exchange) -> Result<Content, Setback>
         return invalid(run, refusal);
     }
     let flow = Flow::new(body, line, most, run);
-    let inner = Arc::clone(&run.inner);
-    let schema = inner.schemas.of(run.grant.endpoint(), run.grant.caller().tenant()).await?.filter(|_| has_body);
+    run.carried_out();
+    let schema = run.schema.clone().filter(|_| has_body);
     let kept = run.claim.is_some() || run.operation.is_some();
     let headers = fields::passed(&head, run);
     let up_to = match (&schema, kept) {
@@ -150,7 +149,7 @@ async fn accepted(run: &mut Run, exchange: Exchange) -> Result<Content, Setback>
     if let Some(schema) = schema {
         let limits = json::Limits { bytes: up_to, ..json::Limits::default() };
         let fits = schemas::demand(run, &schema, &first, limits).await;
-        fits.map_err(|stop| Setback::new(Trouble::Invalid, stop))?;
+        fits.map_err(unfit)?;
     }
     Ok(Content { status, headers, first, flow })
 }
@@ -217,6 +216,15 @@ async fn read(mut flow: Flow, up_to: usize, run: &mut Run) -> Result<(Bytes, Opt
     }
     flow.release(run.alarm.now());
     Ok((if more.is_empty() { first } else { more.freeze() }, None))
+}
+
+/// An answer that does not fit its schema is the vendor's trouble; one that we could not look at is ours.
+fn unfit(stop: Stop) -> Setback {
+    let unchecked = EgressRefusal::AnswerUnchecked.info().code;
+    match &stop {
+        Stop::Refused(refusal) if refusal.code() != unchecked => Setback::new(Trouble::Invalid, stop),
+        Stop::Refused(_) | Stop::Fault(_) => Setback::new(Trouble::Final, stop),
+    }
 }
 
 fn broke(run: &mut Run, refusal: EgressRefusal) -> Setback {

@@ -19,11 +19,12 @@ use crate::alarm::Alarm;
 use crate::answer::{self, Setback};
 use crate::clearance::Clearance;
 use crate::destination::PinnedTarget;
-use crate::egress::{Egress, Inner};
+use crate::egress::Egress;
 use crate::ending::{deliver, give_up, refused};
 use crate::idempotency::{self, Claimed};
 use crate::leg::{Leg, Trace, unanswered, unreached};
 use crate::order::Order;
+use crate::refusal::EgressRefusal;
 use crate::reply::Reply;
 use crate::retry::Verdict;
 use crate::run::{Granted, Run};
@@ -47,8 +48,8 @@ impl Egress {
         let grant = parts.access.authorize(&caller, &order.ask)?;
         let end = alarm.now().saturating_add(call_time(&grant));
         let permit = parts.traffic.admit_asked(&grant, asked).await?;
-        let order = order::gather(inner, &grant, order, &mut alarm, end).await?;
-        let claim = match idempotency::claim(inner, &grant, &order).await? {
+        let (order, schema) = order::gather(inner, &grant, order, &mut alarm, end).await?;
+        let claim = match within(&mut alarm, end, idempotency::claim(inner, &grant, &order)).await? {
             Claimed::Kept(run, kept) => {
                 return Box::pin(replay::reply(inner, &grant, &order, permit, (run, kept))).await;
             }
@@ -56,11 +57,11 @@ impl Egress {
             Claimed::Unkeyed => None,
         };
         let passage = parts.traffic.enter(&grant)?;
-        let target = parts.destination.vet(&grant).await?;
-        let opened = parts.audit.open_run(inner.facts(&grant, &order)).await?;
+        let target = within(&mut alarm, end, parts.destination.vet(&grant)).await?;
+        let opened = within(&mut alarm, end, parts.audit.open_run(inner.facts(&grant, &order))).await?;
 
         let proofs = Proofs { permit, passage, target };
-        let run = Run::begin(Arc::clone(inner), Granted { grant, order, claim, end }, opened, alarm);
+        let run = Run::begin(Arc::clone(inner), Granted { grant, order, schema, claim, end }, opened, alarm);
         if run.order.dry_run {
             return Ok(dry_run::reply(run, proofs));
         }
@@ -70,7 +71,13 @@ impl Egress {
         // Whoever comes back with the key wants what came of it, so the call goes on without its caller.
         let id = run.id();
         let broken = |error| Reply::stopped(id, permit, Fault::broken("carrying a call out", error).into());
-        Ok(tokio::spawn(pursue(run, proofs)).await.unwrap_or_else(broken))
+        let present = run.inner.background.enter();
+        let pursued = tokio::spawn(async move {
+            let reply = pursue(run, proofs).await;
+            drop(present);
+            reply
+        });
+        Ok(pursued.await.unwrap_or_else(broken))
     }
 }
 
@@ -95,10 +102,11 @@ pub(crate) async fn pursue(mut run: Box<Run>, mut proofs: Proofs) -> Reply {
         if let Some(exchange) = setback.exchange {
             answer::discard(&mut run, *exchange).await;
         }
-        if let Err(stop) = run.pause(wait).await {
-            return Box::pin(refused(run, permit, stop)).await;
-        }
-        proofs = match readmit(&run.inner, &run.grant).await {
+        let again = match run.pause(wait).await {
+            Ok(()) => operation::next_proofs(&mut run).await,
+            Err(stop) => Err(stop),
+        };
+        proofs = match again {
             Ok(proofs) => proofs,
             Err(stop) => return Box::pin(refused(run, permit, stop)).await,
         };
@@ -106,12 +114,19 @@ pub(crate) async fn pursue(mut run: Box<Run>, mut proofs: Proofs) -> Reply {
 }
 
 /// Lets the next attempt of a run in and out again.
-pub(crate) async fn readmit(inner: &Inner, grant: &Grant) -> Result<Proofs, Stop> {
-    let parts = &inner.parts;
-    let permit = parts.traffic.admit(grant).await?;
+pub(crate) async fn readmit(run: &mut Run) -> Result<Proofs, Stop> {
+    let (inner, until) = (Arc::clone(&run.inner), run.next_until());
+    let (parts, grant, alarm) = (&inner.parts, &run.grant, &mut run.alarm);
+    let permit = within(alarm, until, parts.traffic.admit(grant)).await?;
     let passage = parts.traffic.enter(grant)?;
-    let target = parts.destination.vet(grant).await?;
+    let target = within(alarm, until, parts.destination.vet(grant)).await?;
     Ok(Proofs { permit, passage, target })
+}
+
+/// One stage within the bound of the whole call: whoever waits for an answer does not wait longer for a store,
+/// a disk or a name server than for a vendor.
+async fn within<T>(alarm: &mut Alarm, end: Duration, stage: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
+    alarm.race(end, stage).await.map_err(|_| EgressRefusal::CallTimeout)?
 }
 
 /// One attempt, with the redirects that it is led along.
@@ -143,7 +158,8 @@ async fn attempt(run: &mut Run, proofs: &Proofs) -> Result<Exchange, Setback> {
         };
         let Some(hop) = trace.follow(run, &exchange, peer)? else { return Ok(exchange) };
         answer::discard(run, exchange).await;
-        let target = inner.parts.destination.vet_hop(connection.tenant, &hop, &connection.settings).await?;
+        let vetting = inner.parts.destination.vet_hop(connection.tenant, &hop, &connection.settings);
+        let target = within(&mut run.alarm, end, vetting).await?;
         leg = leg.next(hop, target);
     }
 }

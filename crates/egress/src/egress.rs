@@ -12,13 +12,13 @@ use lockgate_vault::Vault;
 use lockgate_vocabulary::{Clock, Entropy, Fault, OperationId, Stop, TenantId};
 
 use crate::answer::Schemas;
+use crate::background::Background;
 use crate::config::{Config, Times};
 use crate::destination::Destination;
-use crate::escalation::{Doubt, escalate};
 use crate::kept_room::KeptRoom;
+use crate::lost;
 use crate::operation::{self, OperationStatus};
 use crate::order::Order;
-use crate::refusal::EgressRefusal;
 use crate::rows;
 use crate::share::Shares;
 use crate::span::Spans;
@@ -65,6 +65,8 @@ pub(crate) struct Inner {
     pub(crate) kept_room: KeptRoom,
     pub(crate) wire: Wire,
     pub(crate) schemas: Schemas,
+    /// What goes on without its caller.
+    pub(crate) background: Background,
     /// Operations that tenants have going on.
     pub(crate) operations: Arc<Shares>,
     /// Bytes of tenants' bodies that are spooled.
@@ -80,7 +82,17 @@ impl Egress {
         let spooled = Shares::new(config.spool_bytes_per_tenant);
         let (kept_room, schemas) = (KeptRoom::new(config.kept_tenant_bytes), Schemas::new());
         Self {
-            inner: Arc::new(Inner { parts, times, kept_answer_bytes, kept_room, wire, schemas, operations, spooled }),
+            inner: Arc::new(Inner {
+                parts,
+                times,
+                kept_answer_bytes,
+                kept_room,
+                wire,
+                schemas,
+                background: Background::new(),
+                operations,
+                spooled,
+            }),
         }
     }
 
@@ -96,21 +108,20 @@ impl Egress {
     }
 
     /// Takes in runs that had no end when the log was opened: their outcome is unknown, so they are
-    /// escalated and their idempotency keys stay blocked.
+    /// escalated and their idempotency keys stay blocked; but an operation that only waited is interrupted.
     pub async fn recover(&self, unfinished: &[UnfinishedRun]) -> Result<(), Fault> {
-        let parts = &self.inner.parts;
         for run in unfinished {
-            let doubt = Doubt {
-                tenant: run.tenant,
-                run: run.run,
-                connection: run.connection,
-                name: &run.connection_name,
-                reason: EgressRefusal::OutcomeUnknown.info().code,
-                by: None,
-            };
-            escalate(&parts.store, &*parts.clock, &*parts.entropy, doubt).await?;
+            lost::recover(&self.inner, run).await?;
         }
         Ok(())
+    }
+
+    /// Stops what goes on in the background: what only waits is ended as interrupted, what is under way has so
+    /// long to end. What is left then is unknown at the next start.
+    pub async fn close(&self, most: Duration) {
+        if !self.inner.background.close(&*self.inner.parts.clock, most).await {
+            tracing::warn!("calls in the background were cut off at the end");
+        }
     }
 
     /// How an operation of the caller's stands.
@@ -158,12 +169,11 @@ impl Inner {
 
     async fn tidy(self: &Arc<Self>) -> Result<(), Fault> {
         self.wire.sweep();
-        operation::end_abandoned(self).await?;
         let now = self.parts.clock.now();
         let change =
             Change::house().step(&rows::KEPT_FORGET, values![now]).step(&rows::OPERATIONS_FORGET, values![now]);
         self.parts.store.apply(change).await.map_err(|failure| failure.into_fault("forgetting kept answers"))?;
-        Ok(())
+        lost::end_abandoned(self).await
     }
 }
 

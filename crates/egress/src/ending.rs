@@ -3,6 +3,7 @@
 //! Each ending settles three things in one place: the record, the idempotency key, and what the caller is
 //! told. A key is freed only where nothing was done; it is kept with what the vendor definitely said.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -27,7 +28,7 @@ pub(crate) async fn deliver(mut run: Box<Run>, proofs: Proofs, content: Content,
     if let Some(claim) = run.claim.take() {
         let kept = match &flow {
             Some(_) => Kept::TooLarge,
-            None => Kept::Answered { status, headers: headers.clone(), body: first.clone() },
+            None => Kept::answer(status, headers.clone(), first.clone(), run.inner.kept_answer_bytes),
         };
         settle(claim, run.id(), keep.then_some(&kept)).await;
     }
@@ -44,28 +45,29 @@ pub(crate) async fn give_up(mut run: Box<Run>, proofs: Proofs, setback: Setback,
         && operation::may_wait(&run, wait)
     {
         drop(proofs.passage);
-        let place = run.inner.operations.take(run.grant.caller().tenant(), 1);
-        let Some(place) = place else {
-            let refusal = EgressRefusal::OperationTooMany.refuse().retry_after(wait);
-            return refused(run, proofs.permit, refusal.into()).await;
+        return match operation::place(Arc::clone(&run.inner), run.grant.caller().tenant(), wait).await {
+            Ok(place) => operation::accept(run, proofs.permit, wait, place).await,
+            Err(stop) => refused(run, proofs.permit, stop).await,
         };
-        return operation::accept(run, proofs.permit, wait, place).await;
     }
     let Setback { trouble, mut stop, exchange, .. } = setback;
-    if run.is_doubtful() {
+    // What broke here says nothing that could be kept of a write that may be done.
+    let unheard = run.may_be_done() && matches!(stop, Stop::Fault(_));
+    if run.is_doubtful() || unheard {
         return unknown(run, proofs.permit, &stop).await;
     }
     let status = exchange.as_ref().map(|exchange| exchange.head.status);
     match (verdict, exchange) {
-        (Verdict::Later(wait), _) => stop = later(stop, trouble, status, wait).into(),
+        (Verdict::Later(wait) | Verdict::Spent(wait), _) => stop = later(stop, trouble, status, wait).into(),
         (_, Some(exchange)) => match answer::given_up(&mut run, *exchange).await {
             Ok(content) => return deliver(run, proofs, content, false).await,
             Err(failed) => stop = failed,
         },
         (_, None) => {}
     }
-    let definite = verdict == Verdict::Never && (status.is_some() || trouble == Trouble::Invalid);
-    let outcome = if trouble == Trouble::Final && status.is_none() { Outcome::Refused } else { Outcome::Failed };
+    let said = status.is_some() || trouble == Trouble::Invalid || run.may_be_done();
+    let definite = verdict == Verdict::Never && said;
+    let outcome = if trouble == Trouble::Final && !said { Outcome::Refused } else { Outcome::Failed };
     stopped(run, proofs.permit, stop, outcome, definite).await
 }
 

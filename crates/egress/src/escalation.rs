@@ -20,13 +20,8 @@ pub(crate) struct Doubt<'a> {
     pub(crate) by: Option<(&'a Actor, TraceId)>,
 }
 
-/// Keeps it for operators, blocks its idempotency key, and tells the governance side; all of it or nothing.
-pub(crate) async fn escalate(
-    store: &Store,
-    clock: &dyn Clock,
-    entropy: &dyn Entropy,
-    doubt: Doubt<'_>,
-) -> Result<(), Fault> {
+/// The change with what keeps it for operators, blocks its idempotency key, and tells the governance side.
+pub(crate) fn told_of(change: Change, clock: &dyn Clock, entropy: &dyn Entropy, doubt: Doubt<'_>) -> Change {
     let now = clock.now();
     let mut event = Event::new(EventKind::IntegrationFailed, doubt.tenant, doubt.run)
         .with("run", doubt.run.to_string())
@@ -38,10 +33,20 @@ pub(crate) async fn escalate(
         event = event.by(actor, trace);
     }
     let (statement, values) = event.step(clock, entropy);
-    let change = Change::of(doubt.tenant)
+    change
         .step(&rows::ESCALATION_INSERT, values![doubt.run, doubt.connection, doubt.reason, now])
         .step(&rows::KEPT_OF_RUN_DOUBT, values![doubt.run])
-        .step(statement, values);
-    store.apply(change).await.map_err(|failure| failure.into_fault("escalating an unknown outcome"))?;
-    Ok(())
+        .step(statement, values)
+}
+
+/// The same as a change of its own.
+pub(crate) async fn escalate(
+    store: &Store,
+    clock: &dyn Clock,
+    entropy: &dyn Entropy,
+    doubt: Doubt<'_>,
+) -> Result<(), Fault> {
+    let change = told_of(Change::of(doubt.tenant), clock, entropy, doubt);
+    let applied = store.apply(change).await;
+    applied.map(drop).map_err(|failure| failure.into_fault("escalating an unknown outcome"))
 }

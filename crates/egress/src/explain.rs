@@ -19,6 +19,7 @@ use crate::destination::Destination;
 use crate::destination::host::Host;
 use crate::destination::judge::judge_host;
 use crate::destination::resolve::{ResolveFailure, Resolver, StaticResolver};
+use crate::order::method_override;
 use crate::refusal::EgressRefusal;
 use crate::request;
 
@@ -75,6 +76,9 @@ impl CallExplainer {
     pub async fn judge(&self, question: &Question<'_>) -> Result<(), Ended> {
         let at = |stage| move |stop: Stop| Ended { stage, stop };
         let allowed = self.judge.judge(question.principal, question.ask).map_err(at("authorize"))?;
+        if let Some(name) = question.query.and_then(method_override) {
+            return Err(at("gather")(EgressRefusal::QueryOverride.refuse().detail(name).into()));
+        }
         let most = if allowed.endpoint.bulk { BULK_BODY_BYTES } else { BODY_BYTES };
         if question.body_bytes > most {
             return Err(at("gather")(EgressRefusal::BodyTooLarge.into()));

@@ -40,6 +40,11 @@ pub(crate) enum Kept {
 }
 
 impl Kept {
+    /// The vendor's answer, unless it has more bytes than are kept.
+    pub(crate) fn answer(status: StatusCode, headers: HeaderMap, body: Bytes, most: usize) -> Self {
+        if body.len() > most { Self::TooLarge } else { Self::Answered { status, headers, body } }
+    }
+
     /// As bytes. A refusal of another room's is not kept: it says nothing of the vendor.
     pub(crate) fn encode(&self) -> Option<Vec<u8>> {
         let mut out = Vec::new();

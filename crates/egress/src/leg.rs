@@ -102,6 +102,10 @@ impl<'a> Trace<'a> {
             return Ok(None);
         }
         run.answered(code);
+        // 307 and 308 ask for the same request elsewhere; the others follow one that was taken.
+        if matches!(code, 301..=303) {
+            run.carried_out();
+        }
         match self.trail(run)?.follow(status, headers) {
             Ok(Next::Answer) => Ok(None),
             Ok(Next::Hop(hop)) => Ok(Some(hop)),

@@ -15,6 +15,7 @@
 
 mod alarm;
 mod answer;
+mod background;
 mod call;
 mod clearance;
 mod config;
@@ -30,6 +31,7 @@ mod idempotency;
 mod kept;
 mod kept_room;
 mod leg;
+mod lost;
 mod operation;
 mod operator_client;
 mod order;

@@ -14,7 +14,7 @@ use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use lockgate_access::Caller;
 use lockgate_access::registry::{Event, EventKind};
-use lockgate_store::{Change, Row, values};
+use lockgate_store::{Change, values};
 use lockgate_traffic::Permit;
 use lockgate_vocabulary::limit::BULK_CALL_TIME;
 use lockgate_vocabulary::{BoxFuture, ConnectionId, Fault, OperationId, RunId, Stop, TenantId, Timestamp};
@@ -22,10 +22,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::answer::Setback;
-use crate::call::{pursue, readmit};
+use crate::call::{Proofs, pursue, readmit};
 use crate::egress::Inner;
 use crate::ending::refused;
-use crate::escalation::{Doubt, escalate};
 use crate::idempotency::KEPT_FOR;
 use crate::kept::Kept;
 use crate::refusal::EgressRefusal;
@@ -42,6 +41,9 @@ const PURPOSE: &str = "egress.operation";
 
 /// How long beyond the next step a node holds an operation.
 const LEASE: Duration = Duration::from_secs(BULK_CALL_TIME.as_secs() + 60);
+
+/// How often it is tried to keep what came of an operation: for as long as the lease holds.
+const SETTLED_AT_MOST: u32 = 7;
 
 /// How often an operation is let wait for its own limits before it is given up.
 const HELD_BACK: u8 = 5;
@@ -76,12 +78,24 @@ pub enum OperationState {
 
 /// What is kept of the request: what whoever ends an abandoned operation has to know.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Sketch {
-    connection: ConnectionId,
-    name: String,
+pub(crate) struct Sketch {
+    pub(crate) connection: ConnectionId,
+    pub(crate) name: String,
     method: String,
     endpoint: String,
-    write: bool,
+    pub(crate) write: bool,
+}
+
+impl Sketch {
+    pub(crate) fn unseal(
+        inner: &Inner,
+        tenant: TenantId,
+        operation: OperationId,
+        sealed: &[u8],
+    ) -> Result<Self, Fault> {
+        let plain = inner.parts.vault.unseal(tenant, PURPOSE, &context(operation), sealed)?;
+        serde_json::from_slice(plain.expose()).map_err(|error| Fault::broken("reading an operation", error))
+    }
 }
 
 /// An operation that this node carries on.
@@ -119,6 +133,7 @@ impl Held {
         let parts = &inner.parts;
         let plain = kept.encode().ok_or(Fault::violated("only what can be kept is kept"))?;
         let answer = parts.vault.seal(self.tenant, PURPOSE, &context(self.operation), &plain)?;
+        inner.kept_room.add(self.tenant, answer.len());
         let (kind, outcome) = match kept {
             // What nobody knows was told with its escalation.
             Kept::Refused(refusal) if refusal.code() == EgressRefusal::OutcomeUnknown.info().code => {
@@ -158,6 +173,13 @@ pub(crate) fn may_wait(run: &Run, wait: Duration) -> bool {
     wait <= LONGEST_SAID && run.alarm.now().saturating_add(wait) <= run.last_until()
 }
 
+/// A place among the tenant's operations, and room for what is kept of it.
+pub(crate) async fn place(inner: Arc<Inner>, tenant: TenantId, wait: Duration) -> Result<Share, Stop> {
+    inner.kept_room.demand(&inner.parts.store, tenant, inner.parts.clock.elapsed()).await?;
+    let full = || EgressRefusal::OperationTooMany.refuse().retry_after(wait).into();
+    inner.operations.take(tenant, 1).ok_or_else(full)
+}
+
 /// Lets a run go on in the background, in this place of its tenant's; the reply tells where to ask for it.
 pub(crate) async fn accept(mut run: Box<Run>, permit: Permit, wait: Duration, place: Share) -> Reply {
     let inner = Arc::clone(&run.inner);
@@ -181,10 +203,11 @@ pub(crate) async fn accept(mut run: Box<Run>, permit: Permit, wait: Duration, pl
     run.operation = Some(held);
     run.count_retry();
     let id = run.id();
+    let present = inner.background.enter();
     let going_on = carry_on(run, held, permit, wait);
     tokio::spawn(async move {
         going_on.await;
-        drop(place);
+        drop((place, present));
     });
     Reply { run: id, permit, replayed: false, outcome: accepted }
 }
@@ -251,35 +274,59 @@ pub(crate) async fn attempting(inner: &Inner, held: Option<Held>, tries: u8) -> 
 fn carry_on(mut run: Box<Run>, held: Held, permit: Permit, wait: Duration) -> BoxFuture<()> {
     Box::pin(async move {
         let (inner, id) = (Arc::clone(&run.inner), run.id());
-        inner.parts.clock.sleep(wait).await;
-        let mut held_back = 0;
-        let reply = loop {
-            match readmit(&run.inner, &run.grant).await {
-                Ok(proofs) => break pursue(run, proofs).await,
-                Err(Stop::Refused(refusal))
-                    if held_back < HELD_BACK && refusal.wait().is_some_and(|wait| may_wait(&run, wait)) =>
-                {
-                    held_back += 1;
-                    if let Err(stop) = run.pause(refusal.wait().unwrap_or(wait)).await {
-                        break refused(run, permit, stop).await;
-                    }
-                }
-                Err(stop) => break refused(run, permit, stop).await,
-            }
+        let next = match run.sleep(wait).await {
+            Ok(()) => next_proofs(&mut run).await,
+            Err(stop) => Err(stop),
         };
-        if let Err(fault) = held.settle(&inner, id, &kept(reply)).await {
-            tracing::error!(%fault, operation = %held.operation, "what came of an operation was not kept; the trail has it");
-        }
+        let reply = match next {
+            Ok(proofs) => pursue(run, proofs).await,
+            Err(stop) => refused(run, permit, stop).await,
+        };
+        let kept = kept(reply, inner.kept_answer_bytes);
+        settle(&inner, held, id, &kept).await;
     })
 }
 
+/// Lets the next attempt of a run in and out again. Nobody waits for what goes on in the background, so there
+/// it waits for its limits.
+pub(crate) async fn next_proofs(run: &mut Run) -> Result<Proofs, Stop> {
+    let mut held_back = 0;
+    loop {
+        let stop = match readmit(run).await {
+            Ok(proofs) => return Ok(proofs),
+            Err(stop) => stop,
+        };
+        let wait = match &stop {
+            Stop::Refused(refusal) if run.operation.is_some() && held_back < HELD_BACK => refusal.wait(),
+            Stop::Refused(_) | Stop::Fault(_) => None,
+        };
+        let Some(wait) = wait.filter(|wait| may_wait(run, *wait)) else { return Err(stop) };
+        held_back += 1;
+        run.pause(wait).await?;
+    }
+}
+
+/// Keeps what came of an operation, as often as that takes while the store may come back: what is not kept
+/// would be called unknown once the lease is over.
+async fn settle(inner: &Inner, held: Held, run: RunId, kept: &Kept) {
+    for number in 0..SETTLED_AT_MOST {
+        let Err(fault) = held.settle(inner, run, kept).await else { return };
+        tracing::error!(%fault, operation = %held.operation, "what came of an operation was not kept; the trail has it");
+        if !fault.is_unavailable() {
+            return;
+        }
+        inner.parts.clock.sleep(Duration::from_secs(1 << number)).await;
+    }
+}
+
 /// What is kept of the reply behind an operation.
-fn kept(reply: Reply) -> Kept {
+fn kept(reply: Reply, most: usize) -> Kept {
     match reply.into_outcome() {
-        Ok(answer) => answer.body.kept(answer.status, answer.headers),
+        Ok(answer) => answer.body.kept(answer.status, answer.headers, most),
         Err(Stop::Refused(refusal)) if Kept::Refused(refusal.clone()).encode().is_some() => Kept::Refused(refusal),
-        // What another room refused, or broke, says nothing that would help who polls.
-        Err(_) => Kept::Refused(EgressRefusal::VendorUnavailable.refuse()),
+        // Another room said no, such as to a key that was revoked while the operation waited.
+        Err(Stop::Refused(refusal)) => Kept::Refused(EgressRefusal::OperationStopped.refuse().detail(refusal.code())),
+        Err(Stop::Fault(_)) => Kept::Refused(EgressRefusal::OperationStopped.refuse()),
     }
 }
 
@@ -309,40 +356,6 @@ pub(crate) async fn status(inner: &Inner, caller: &Caller, operation: OperationI
         created_at: row.moment(4)?,
         expires_at: row.moment(5)?,
     })
-}
-
-/// Ends operations whose node is gone.
-pub(crate) async fn end_abandoned(inner: &Arc<Inner>) -> Result<(), Fault> {
-    let now = inner.parts.clock.now();
-    for row in inner.parts.store.survey(&rows::OPERATIONS_ABANDONED, values![now]).await? {
-        abandon(inner, &row, now).await?;
-    }
-    Ok(())
-}
-
-async fn abandon(inner: &Inner, row: &Row, now: Timestamp) -> Result<(), Fault> {
-    let parts = &inner.parts;
-    let (tenant, operation, run): (TenantId, OperationId, RunId) = (row.parsed(0)?, row.parsed(1)?, row.parsed(2)?);
-    let plain = parts.vault.unseal(tenant, PURPOSE, &context(operation), row.bytes(4)?)?;
-    let sketch: Sketch =
-        serde_json::from_slice(plain.expose()).map_err(|error| Fault::broken("reading an operation", error))?;
-    let in_doubt = row.text(3)? == "sending" && sketch.write;
-    let state = if in_doubt { "unknown" } else { "interrupted" };
-    let change = Change::of(tenant).step(&rows::OPERATION_ABANDON, values![operation, state, now]);
-    let applied = parts.store.apply(change).await.map_err(|failure| failure.into_fault("ending an operation"))?;
-    let ours = applied.touched.first() == Some(&1);
-    if ours && in_doubt {
-        let doubt = Doubt {
-            tenant,
-            run,
-            connection: sketch.connection,
-            name: &sketch.name,
-            reason: EgressRefusal::OperationInterrupted.info().code,
-            by: None,
-        };
-        escalate(&parts.store, &*parts.clock, &*parts.entropy, doubt).await?;
-    }
-    Ok(())
 }
 
 fn context(operation: OperationId) -> [u8; 16] {

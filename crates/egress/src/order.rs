@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use lockgate_access::{Ask, Grant};
+use lockgate_inspect::schema::Schema;
 use lockgate_vocabulary::limit::{BODY_BYTES, BULK_BODY_BYTES};
 use lockgate_vocabulary::{Arrival, RunId, Stop};
 
@@ -47,14 +48,15 @@ pub struct Order {
     pub arrival: Arrival,
 }
 
-/// The order with its body read whole, within what the granted endpoint may take.
+/// The order with its body read whole, within what the granted endpoint may take, and what the answer has to
+/// look like: held from here on, so that it can be checked whatever is forgotten meanwhile.
 pub(crate) async fn gather(
     inner: &Inner,
     grant: &Grant,
     order: Order,
     alarm: &mut Alarm,
     end: Duration,
-) -> Result<Order, Stop> {
+) -> Result<(Order, Option<Schema>), Stop> {
     if let Some(name) = order.query.as_deref().and_then(method_override) {
         return Err(EgressRefusal::QueryOverride.refuse().detail(name).into());
     }
@@ -66,8 +68,8 @@ pub(crate) async fn gather(
     let body = order.body.gather(limits, spooler, alarm).await?;
     // A call whose answer could not be checked is not made.
     let schema = inner.schemas.of(grant.endpoint(), tenant);
-    alarm.race(end, schema).await.map_err(|_| EgressRefusal::AnswerUnchecked)??;
-    Ok(Order { body, ..order })
+    let schema = alarm.race(end, schema).await.map_err(|_| EgressRefusal::AnswerUnchecked)??;
+    Ok((Order { body, ..order }, schema))
 }
 
 /// Names under which frameworks take another method than the request's: what was allowed as one operation

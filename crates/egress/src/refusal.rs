@@ -36,6 +36,7 @@ lockgate_vocabulary::refusals! {
         BodySpoolFull = 429, "egress.body.spool_full", "The tenant's large request bodies that wait to be sent take too much space.", "Wait for the time in Retry-After; send fewer large bodies at once.";
         BodyStalled = 400, "egress.body.stalled", "The request body did not come in time.", "Send the body without long pauses.";
         BodyTooLarge = 413, "egress.body.too_large", "The request body is too large.", "Send at most 10 MB, or 100 MB where the endpoint is declared as bulk.";
+        CallTimeout = 503, "egress.call.timeout", "The call could not be led to the vendor in time.", "Try again shortly. Operators: look at the store, the disk of the audit log and the name servers.";
         CallerGone = 400, "egress.caller.gone", "The caller went away before the answer was complete.", "Keep the connection open until the answer is complete.";
         EndpointSchema = 503, "egress.endpoint.schema", "The endpoint's answer.schema cannot be used.", "Have the provider or connection written anew; that answer says what is wrong with the schema.";
         HostInternal = 403, "egress.host.internal", "The host's name belongs to a private network.", "Use the vendor's public name; for a system of your own list its network under danger_private_networks.";
@@ -55,6 +56,7 @@ lockgate_vocabulary::refusals! {
         NameTimeout = 504, "egress.name.timeout", "The host's name was not resolved in time.", "Try again; check the name servers if it stays.";
         NameUnresolved = 502, "egress.name.unresolved", "The host's name has no address.", "Check the connection's base URL and the name servers.";
         OperationInterrupted = 503, "egress.operation.interrupted", "The gateway that made the call stopped before it was finished.", "Nothing was left half done at the vendor; send the call again.";
+        OperationStopped = 503, "egress.operation.stopped", "The operation was not allowed, or not able, to go on.", "See the code in the detail, where there is one; whether a call may be sent again is told by its run.";
         OperationTooMany = 429, "egress.operation.too_many", "The tenant has too many operations going on.", "Wait for the time in Retry-After, or for an operation to end.";
         OperationUnknown = 403, "egress.operation.unknown", "There is no such operation that you may see.", "Check the id; operations are kept for 24 hours, for who started them.";
         OutcomeUnknown = 504, "egress.outcome.unknown", "Nobody knows whether the vendor did it.", "Look at the vendor's state before you repeat it; an operator has been told.";

@@ -66,11 +66,11 @@ impl Compose<'_> {
         headers.reserve(16);
         let keeps_body = self.hop.is_none_or(|hop| hop.keeps_body);
         let passing = Passing::of(self.grant);
-        for name in FORWARDED {
+        // Each line of a field goes on: a condition that is halved is another condition.
+        for (name, value) in self.order.headers.iter().filter(|(name, _)| FORWARDED.contains(name)) {
             let of_body = matches!(*name, header::CONTENT_TYPE | header::CONTENT_ENCODING | header::CONTENT_LANGUAGE);
-            let goes_on = (keeps_body || !of_body) && passing.lets(name);
-            if let Some(value) = self.order.headers.get(name).filter(|_| goes_on) {
-                headers.insert(name.clone(), value.clone());
+            if (keeps_body || !of_body) && passing.lets(name) {
+                headers.append(name.clone(), value.clone());
             }
         }
         if !headers.contains_key(header::ACCEPT_ENCODING) {

@@ -73,8 +73,10 @@ pub(crate) struct Progress {
 pub(crate) enum Verdict {
     /// Try again after so long.
     Again(Duration),
-    /// It could be tried again after so long, but that is beyond this call's time or tries.
+    /// It could be tried again after so long, but that is beyond this call's time.
     Later(Duration),
+    /// It was tried as often as it may be; the vendor asked to be left alone for so long.
+    Spent(Duration),
     /// It must not be tried again.
     Never,
 }
@@ -92,7 +94,7 @@ pub(crate) fn judge(trouble: Trouble, repeatable: Repeatable, progress: Progress
     let said = progress.said.unwrap_or_default();
     let wait = scheduled(progress.made, chance).max(said);
     if progress.made >= progress.allowed {
-        return if said.is_zero() { Verdict::Never } else { Verdict::Later(said) };
+        return if said.is_zero() { Verdict::Never } else { Verdict::Spent(said) };
     }
     let ends = wait.saturating_add(progress.took.max(LEAST_ATTEMPT));
     let fits = ends <= progress.left;

@@ -7,6 +7,7 @@ pub const STATEMENTS: &[&Statement] = &[
     &ESCALATION_INSERT,
     &KEPT_BYTES,
     &KEPT_FIND,
+    &KEPT_FREE,
     &KEPT_INSERT,
     &KEPT_FORGET,
     &KEPT_OF_RUN_DOUBT,
@@ -17,6 +18,7 @@ pub const STATEMENTS: &[&Statement] = &[
     &OPERATION_ABANDON,
     &OPERATION_FIND,
     &OPERATION_INSERT,
+    &OPERATION_OF_RUN,
     &OPERATION_RENEW,
     &OPERATION_SETTLE,
 ];
@@ -32,10 +34,11 @@ pub(crate) static KEPT_INSERT: Statement = Statement::tenant(
      WHERE idempotency.expires_at <= excluded.created_at",
 );
 
-/// How many bytes of answers are kept.
+/// How many bytes of answers are kept, for idempotency keys and behind operations.
 pub(crate) static KEPT_BYTES: Statement = Statement::tenant(
     "egress.kept_bytes",
-    "SELECT COALESCE(SUM(LENGTH(answer)), 0) FROM idempotency WHERE tenant = $1",
+    "SELECT COALESCE(SUM(LENGTH(answer)), 0) FROM \
+     (SELECT answer FROM idempotency WHERE tenant = $1 UNION ALL SELECT answer FROM operations WHERE tenant = $1) AS kept",
 );
 
 /// What is kept for an idempotency key.
@@ -65,6 +68,12 @@ pub(crate) static KEPT_OF_RUN_DOUBT: Statement = Statement::tenant(
     "UPDATE idempotency SET state = 'unknown' WHERE tenant = $1 AND run = $2 AND state IN ('running', 'accepted')",
 );
 
+/// Frees the idempotency key of a run that did nothing, whoever took it.
+pub(crate) static KEPT_FREE: Statement = Statement::tenant(
+    "egress.kept_free",
+    "DELETE FROM idempotency WHERE tenant = $1 AND run = $2 AND state IN ('running', 'accepted')",
+);
+
 /// Forgets idempotency keys of every tenant whose time is over.
 pub(crate) static KEPT_FORGET: Statement =
     Statement::house("egress.kept_forget", "DELETE FROM idempotency WHERE expires_at <= $1");
@@ -88,6 +97,13 @@ pub(crate) static OPERATION_FIND: Statement = Statement::tenant(
     "egress.operation_find",
     "SELECT run, state, answer, due_at, created_at, expires_at FROM operations \
      WHERE tenant = $1 AND operation = $2 AND principal = $3",
+);
+
+/// The operation behind which a run went on, where it is not over.
+pub(crate) static OPERATION_OF_RUN: Statement = Statement::tenant(
+    "egress.operation_of_run",
+    "SELECT tenant, operation, run, state, request FROM operations \
+     WHERE tenant = $1 AND run = $2 AND state IN ('waiting', 'sending')",
 );
 
 /// Says where an operation is, and holds it for longer.

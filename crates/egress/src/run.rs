@@ -14,6 +14,7 @@ use http::HeaderValue;
 use lockgate_access::Grant;
 use lockgate_access::spec::Operation;
 use lockgate_audit::{AttemptFacts, Closing, Opened, Outcome};
+use lockgate_inspect::schema::Schema;
 use lockgate_vault::Spellings;
 use lockgate_vocabulary::limit::BULK_CALL_TIME;
 use lockgate_vocabulary::{Fault, RunId, SpanId, Stop, Timestamp, TraceContext};
@@ -34,6 +35,8 @@ pub(crate) struct Run {
     pub(crate) inner: Arc<Inner>,
     pub(crate) grant: Grant,
     pub(crate) order: Order,
+    /// What the answer has to look like.
+    pub(crate) schema: Option<Schema>,
     pub(crate) alarm: Alarm,
     /// When the call is over, on the clock's count.
     pub(crate) end: Duration,
@@ -51,6 +54,8 @@ pub(crate) struct Run {
     retries: u8,
     in_flight: bool,
     doubtful: bool,
+    /// Whether the vendor has said of a write that it did it, or may have, without its answer being one.
+    done: bool,
     status: Option<u16>,
     answer_bytes: u64,
 }
@@ -59,6 +64,7 @@ pub(crate) struct Run {
 pub(crate) struct Granted {
     pub(crate) grant: Grant,
     pub(crate) order: Order,
+    pub(crate) schema: Option<Schema>,
     pub(crate) claim: Option<Claim>,
     /// When the call is over, on the clock's count.
     pub(crate) end: Duration,
@@ -76,12 +82,13 @@ pub(crate) struct Attempted {
 impl Run {
     /// Takes the open record in charge.
     pub(crate) fn begin(inner: Arc<Inner>, granted: Granted, opened: Opened, alarm: Alarm) -> Box<Self> {
-        let Granted { grant, order, claim, end } = granted;
+        let Granted { grant, order, schema, claim, end } = granted;
         let started = alarm.now();
         Box::new(Self {
             inner,
             grant,
             order,
+            schema,
             alarm,
             end,
             claim,
@@ -94,6 +101,7 @@ impl Run {
             retries: 0,
             in_flight: false,
             doubtful: false,
+            done: false,
             status: None,
             answer_bytes: 0,
         })
@@ -133,6 +141,11 @@ impl Run {
         }
     }
 
+    /// Until when the next attempt has to be let in.
+    pub(crate) fn next_until(&self) -> Duration {
+        if self.operation.is_some() { self.alarm.now().saturating_add(call_time(&self.grant)) } else { self.end }
+    }
+
     /// Until when the head of an answer may come.
     pub(crate) fn head_until(&self) -> Duration {
         let most = self.inner.times.answer_head;
@@ -159,6 +172,17 @@ impl Run {
     pub(crate) fn answered(&mut self, status: u16) {
         self.in_flight = false;
         self.status = Some(status);
+    }
+
+    /// The vendor has done it, or led on from it as if it had: from here on a write that must not be repeated
+    /// is not sent again, whatever becomes of the answer.
+    pub(crate) fn carried_out(&mut self) {
+        self.done |= self.is_write();
+    }
+
+    /// Whether the vendor may have done a write whose answer the caller does not get.
+    pub(crate) fn may_be_done(&self) -> bool {
+        self.done
     }
 
     /// The vendor's answer is what the caller gets; the doubts of earlier attempts are over.
@@ -225,6 +249,8 @@ impl Run {
 
     /// Whether it is tried again. Counts the retry where it is.
     pub(crate) fn retry(&mut self, trouble: Trouble, said: Option<Duration>) -> Verdict {
+        // What never left on the last leg may have been done on one before it.
+        let trouble = if self.done && trouble == Trouble::Unsent { Trouble::Failed } else { trouble };
         let end = self.operation.map_or(self.end, |held| held.until());
         let progress = Progress {
             made: self.retries,
@@ -266,8 +292,21 @@ impl Run {
                 held => held?,
             }
         }
-        self.inner.parts.clock.sleep(wait).await;
-        Ok(())
+        self.sleep(wait).await
+    }
+
+    /// Waits, unless the gateway stops: what goes on in the background is then ended before anything is sent.
+    pub(crate) async fn sleep(&mut self, wait: Duration) -> Result<(), Stop> {
+        let (inner, waited) = (&self.inner, self.inner.parts.clock.sleep(wait));
+        if self.operation.is_none() {
+            waited.await;
+            return Ok(());
+        }
+        tokio::select! {
+            biased;
+            () = inner.background.closing() => Err(EgressRefusal::OperationInterrupted.into()),
+            () = waited => Ok(()),
+        }
     }
 
     /// Until when it may go on in the background: so long before its idempotency key could be forgotten that

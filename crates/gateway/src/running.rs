@@ -32,6 +32,7 @@ pub struct Running {
     /// Where operators reach it.
     pub admin: Option<SocketAddr>,
     stopper: Stopper,
+    drain: Duration,
     sockets: Vec<JoinHandle<()>>,
     chores: Vec<JoinHandle<()>>,
 }
@@ -73,17 +74,19 @@ impl Running {
             address
         });
         let chores = chores(config, &rooms, seams);
-        Ok(Self { rooms, door, admin, stopper, sockets, chores })
+        Ok(Self { rooms, door, admin, stopper, drain: config.drain, sockets, chores })
     }
 
     /// Stops accepting, lets what is under way end, closes the trail.
     pub async fn stop(self) -> Result<(), Fault> {
+        let until = self.rooms.door.clock.elapsed().saturating_add(self.drain);
         self.rooms.door.drain();
         self.stopper.stop();
         for socket in self.sockets {
             // A socket's task does not panic, and nobody aborts it.
             drop(socket.await);
         }
+        self.rooms.egress.close(until.saturating_sub(self.rooms.door.clock.elapsed())).await;
         for chore in &self.chores {
             chore.abort();
         }

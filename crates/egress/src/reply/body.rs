@@ -74,6 +74,10 @@ impl Flow {
     /// The next piece; none at the end.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, run: &mut Run) -> Poll<Result<Option<Bytes>, EgressRefusal>> {
         while !self.ended {
+            // A caller that reads slowly holds the vendor's line no longer than one that reads at once.
+            if run.alarm.now() >= run.end {
+                return Poll::Ready(Err(EgressRefusal::AnswerTimeout));
+            }
             let frame = match Pin::new(&mut self.body).poll_frame(cx) {
                 Poll::Ready(frame) => frame,
                 Poll::Pending => {
@@ -152,15 +156,15 @@ impl ReplyBody {
         body
     }
 
-    /// What is kept of it behind an operation. The run ends with it.
-    pub(crate) fn kept(mut self, status: StatusCode, headers: HeaderMap) -> Kept {
+    /// What is kept of it behind an operation, up to so many bytes. The run ends with it.
+    pub(crate) fn kept(mut self, status: StatusCode, headers: HeaderMap, most: usize) -> Kept {
         let body = self.first.take().unwrap_or_default();
         if let Some(run) = &mut self.run {
             run.passed_on(body.len());
         }
         let whole = self.flow.is_none();
         self.end();
-        if whole { Kept::Answered { status, headers, body } } else { Kept::TooLarge }
+        if whole { Kept::answer(status, headers, body, most) } else { Kept::TooLarge }
     }
 
     fn is_over(&self) -> bool {

@@ -71,7 +71,7 @@ fn five_retries_are_the_most() {
     let spent = Progress { made: 5, left: Duration::MAX, ..fresh() };
     assert_eq!(judge(Trouble::Unsent, HARMLESS, spent, 0), Verdict::Never);
     let told = Progress { said: Some(Duration::from_secs(9)), ..spent };
-    assert_eq!(judge(Trouble::Declined, HARMLESS, told, 0), Verdict::Later(Duration::from_secs(9)));
+    assert_eq!(judge(Trouble::Declined, HARMLESS, told, 0), Verdict::Spent(Duration::from_secs(9)));
     let none_allowed = Progress { allowed: 0, ..fresh() };
     assert_eq!(judge(Trouble::Unsent, HARMLESS, none_allowed, 0), Verdict::Never);
 }

@@ -265,3 +265,17 @@ async fn what_is_kept_is_sealed() {
         }
     }
 }
+
+#[tokio::test]
+async fn an_answer_with_a_schema_is_kept_no_longer_than_any_other() {
+    let vendor = Vendor::start("vendor.test").await;
+    let (port, pem) = (vendor.address.port(), vendor.authority_pem.clone());
+    let world = World::bare(vendor, Config { kept_answer_bytes: 64, ..Config::default() }).await;
+    world.connect("crm", port, &pem, |_, _| ()).await;
+    let (line, name) = ("POST /base/v1/checked", "n".repeat(200));
+    world.vendor.answers(line, Canned::json(200, &format!("{{\"id\":1,\"name\":\"{name}\"}}")));
+    world.send(keyed(&world, "POST /v1/checked", "key-1", "{}")).await.expect("an answer");
+    let again = refusal(world.send(keyed(&world, "POST /v1/checked", "key-1", "{}")).await);
+    assert_eq!(again.code(), EgressRefusal::IdempotencyNotKept.info().code);
+    assert_eq!(world.vendor.count(line), 1);
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lockgate_audit::Outcome;
+use lockgate_audit::{Outcome, UnfinishedRun};
 use lockgate_store::{Change, Statement, values};
 use lockgate_testkit::{Behaviour, Canned, Vendor};
 use lockgate_vocabulary::{Clock, OperationId};
@@ -186,6 +186,136 @@ async fn who_lost_an_operation_to_another_node_sends_nothing_more() {
         let ended = status(&world, operation).await;
         assert!(matches!(ended.state, OperationState::Ended(Err(_))), "{ended:?}");
     }
+}
+
+#[tokio::test]
+async fn an_operation_is_not_accepted_for_more_tries_than_the_connection_has() {
+    let world = World::with(|_, spec| spec["retries"] = json!(0)).await;
+    world.vendor.answers(LINE, Canned::json(429, "{}").header("retry-after", "2"));
+    let mut order = world.order("GET /v1/things/1");
+    order.respond_async = true;
+    let refused = refusal(world.send(order).await);
+    assert_eq!(refused.code(), EgressRefusal::VendorLimited.info().code);
+    assert_eq!(refused.wait(), Some(Duration::from_secs(2)));
+    assert!(world.rows(&STATES, vec![]).await.is_empty());
+    assert_eq!(world.vendor.count(LINE), 1);
+}
+
+#[tokio::test]
+async fn in_the_background_every_attempt_waits_for_its_limits() {
+    let world = World::with(|_, spec| spec["limits"] = json!({"per_minute": 1, "burst": 1})).await;
+    world.vendor.answers(LINE, Canned::json(503, "{}").header("retry-after", "40"));
+    world.vendor.answers(LINE, Canned::json(503, "{}").header("retry-after", "5"));
+    world.vendor.answers(LINE, Canned::json(200, "{}"));
+    let operation = accepted(&world, "GET /v1/things/1").await;
+    let ended = over(&world, operation).await;
+    assert!(matches!(ended.state, OperationState::Ended(Ok(_))), "{ended:?}");
+    assert_eq!(world.vendor.count(LINE), 3);
+}
+
+#[tokio::test]
+async fn an_operation_that_waits_is_ended_when_the_gateway_stops() {
+    let world = World::with(|provider, _| provider["idempotency_header"] = json!("idempotency-key")).await;
+    let line = "POST /base/v1/things";
+    world.vendor.answers(line, Canned::json(503, "{}").header("retry-after", "60"));
+    world.vendor.answers(line, Canned::json(201, "{}"));
+    let keyed = || {
+        let mut order = world.order("POST /v1/things");
+        (order.idempotency_key, order.respond_async) = (Some("key-1".into()), true);
+        order
+    };
+    let reply = world.egress.call(world.worker().await, keyed()).await.expect("a reply");
+    let operation = reply.into_outcome().expect("an answer").operation.expect("an operation");
+    world.egress.close(Duration::from_secs(10)).await;
+    let ended = status(&world, operation).await;
+    let OperationState::Ended(Err(stop)) = ended.state else { panic!("{ended:?}") };
+    assert_eq!(refusal::<()>(Err(stop)).code(), EgressRefusal::OperationInterrupted.info().code);
+    assert_eq!(world.outcome(ended.run).await, (Outcome::Failed, Some("egress.operation.interrupted".into())));
+    // Whoever sends it again is served, because nothing was done for its key.
+    world.pass(Duration::from_secs(61)).await;
+    let again = world.egress.call(world.worker().await, keyed()).await.expect("a reply");
+    assert!(!again.replayed());
+}
+
+#[tokio::test]
+async fn after_a_restart_what_only_waited_is_interrupted_and_its_key_is_free() {
+    let world = World::with(|provider, _| provider["idempotency_header"] = json!("idempotency-key")).await;
+    let line = "POST /base/v1/things";
+    world.vendor.answers(line, Canned::json(503, "{}").header("retry-after", "60"));
+    world.vendor.answers(line, Canned::json(201, "{}"));
+    let keyed = || {
+        let mut order = world.order("POST /v1/things");
+        (order.idempotency_key, order.respond_async) = (Some("key-1".into()), true);
+        order
+    };
+    let reply = world.egress.call(world.worker().await, keyed()).await.expect("a reply");
+    let (run, answer) = (reply.run(), reply.into_outcome().expect("an answer"));
+    let operation = answer.operation.expect("an operation");
+    let granted = world.access.authorize(&world.worker().await, &keyed().ask).expect("granted");
+    // What the log tells at a start of a run that had no end.
+    let unfinished = UnfinishedRun {
+        tenant: world.tenant,
+        run,
+        connection: granted.connection().id,
+        connection_name: "crm".into(),
+        method: "POST".into(),
+        endpoint: "/v1/things".into(),
+        operation: "write".into(),
+        opened_at: world.clock.now(),
+    };
+    world.egress.recover(&[unfinished]).await.expect("taken in");
+    let ended = status(&world, operation).await;
+    let OperationState::Ended(Err(stop)) = ended.state else { panic!("{ended:?}") };
+    assert_eq!(refusal::<()>(Err(stop)).code(), EgressRefusal::OperationInterrupted.info().code);
+    assert!(world.events("IntegrationFailed").await.is_empty(), "there is no doubt to tell of");
+    world.pass(Duration::from_secs(61)).await;
+    let again = world.egress.call(world.worker().await, keyed()).await.expect("a reply");
+    assert!(!again.replayed());
+}
+
+static DAMAGE: Statement = Statement::tenant("test.damage", "UPDATE operations SET request = $2 WHERE tenant = $1");
+
+#[tokio::test]
+async fn an_operation_that_cannot_be_read_keeps_no_other_waiting() {
+    let world = World::new().await;
+    let line = "PUT /base/v1/things/1";
+    world.vendor.answers(line, Canned::json(503, "{}").header("retry-after", "60"));
+    let damaged = accepted(&world, "PUT /v1/things/1").await;
+    let damage = Change::of(world.tenant).step(&DAMAGE, values![vec![1_u8, 2, 3]]);
+    world.store.apply(damage).await.expect("written");
+    // Over another connection, because the vendor's limit holds this one's calls back.
+    let (port, pem) = (world.vendor.address.port(), world.vendor.authority_pem.clone());
+    world.connect("second", port, &pem, |_, _| ()).await;
+    world.vendor.answers(LINE, Canned::json(503, "{}").header("retry-after", "60"));
+    let mut order = world.order("GET /v1/things/1");
+    (order.ask.connection, order.respond_async) = ("second".into(), true);
+    let reply = world.egress.call(world.worker().await, order).await.expect("a reply");
+    let waiting = reply.into_outcome().expect("an answer").operation.expect("an operation");
+    expire(&world).await;
+    for (operation, told) in [(damaged, EgressRefusal::OutcomeUnknown), (waiting, EgressRefusal::OperationInterrupted)]
+    {
+        let ended = status(&world, operation).await;
+        let OperationState::Ended(Err(stop)) = ended.state else { panic!("{ended:?}") };
+        assert_eq!(refusal::<()>(Err(stop)).code(), told.info().code);
+    }
+}
+
+#[tokio::test]
+async fn what_is_kept_behind_operations_takes_of_the_tenants_room() {
+    let vendor = Vendor::start("vendor.test").await;
+    let (port, pem) = (vendor.address.port(), vendor.authority_pem.clone());
+    let world = World::bare(vendor, Config { kept_tenant_bytes: 64, ..Config::default() }).await;
+    world.connect("crm", port, &pem, |_, _| ()).await;
+    let long = format!("{{\"id\":\"{}\"}}", "7".repeat(100));
+    world.vendor.answers(LINE, Canned::json(503, "{}").header("retry-after", "40"));
+    world.vendor.answers(LINE, Canned::json(200, &long));
+    let first = accepted(&world, "GET /v1/things/1").await;
+    over(&world, first).await;
+    world.vendor.forget(LINE);
+    world.vendor.answers(LINE, Canned::json(503, "{}").header("retry-after", "40"));
+    let mut order = world.order("GET /v1/things/1");
+    order.respond_async = true;
+    assert_eq!(refusal(world.send(order).await).code(), EgressRefusal::IdempotencyFull.info().code);
 }
 
 /// What another node finds when the one that held the operations is gone.

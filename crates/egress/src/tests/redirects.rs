@@ -138,7 +138,7 @@ async fn a_write_keeps_its_body_or_is_not_sent_on() {
     let order = world.order("POST /v1/things");
     let run = order.run;
     assert_eq!(code(world.send(order).await), "egress.redirect.method");
-    assert_eq!(world.outcome(run).await.0, Outcome::Refused);
+    assert_eq!(world.outcome(run).await.0, Outcome::Failed, "it was sent, and the vendor took it");
 
     world.vendor.forget("POST /base/v1/things");
     world.vendor.answers("POST /base/v1/things", to(303, "/base/v1/things/9"));
@@ -184,4 +184,59 @@ async fn with_the_credential_it_leads_only_where_the_caller_may_call() {
         assert_eq!(world.outcome(run).await, (Outcome::Refused, Some("egress.redirect.endpoint".into())));
     }
     assert_eq!(world.vendor.seen().len(), elsewhere.len(), "nothing was sent on");
+}
+
+/// A port of this machine at which nobody listens.
+fn closed_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address").port()
+}
+
+#[tokio::test]
+async fn a_write_that_was_answered_by_a_redirect_is_not_sent_again() {
+    let line = "POST /base/v1/things";
+    let nowhere = format!("https://files.vendor.test:{}/x", closed_port());
+    let world = World::with(|_, spec| {
+        spec["redirects"] = json!({"follow": true, "hosts": ["files.vendor.test"]});
+    })
+    .await;
+    for (number, (status, location, told)) in [
+        (303, nowhere.as_str(), "egress.vendor.unreachable"),
+        (303, "https://evil.test/", "egress.redirect.host"),
+        (303, "/base/v1/undeclared", "egress.redirect.endpoint"),
+        (302, "/base/v1/pings", "egress.redirect.method"),
+        (301, "/base/v1/pings", "egress.redirect.method"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        world.vendor.forget(line);
+        world.vendor.answers(line, to(status, location));
+        let before = world.vendor.count(line);
+        let order = world.order("POST /v1/things");
+        let run = order.run;
+        assert_eq!(code(world.send(order).await), told, "{status} {location}");
+        assert_eq!(world.outcome(run).await, (Outcome::Failed, Some(told.into())), "{status} {location}");
+        for _ in 0..2 {
+            let mut order = world.order("POST /v1/things");
+            order.idempotency_key = Some(format!("key-{number}").into());
+            json_body(&mut order, "{}");
+            assert_eq!(code(world.send(order).await), told, "{status} {location}");
+        }
+        assert_eq!(world.vendor.count(line), before + 2, "{status} {location}: once without, once for the key");
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_was_led_on_before_it_was_done_is_free_again() {
+    let (world, line) = (following(&[]).await, "POST /base/v1/things");
+    world.vendor.answers(line, to(307, "https://evil.test/"));
+    world.vendor.answers(line, Canned::json(201, "{}"));
+    let keyed = || {
+        let mut order = world.order("POST /v1/things");
+        order.idempotency_key = Some("key-1".into());
+        order
+    };
+    assert_eq!(code(world.send(keyed()).await), "egress.redirect.host");
+    assert_eq!(world.send(keyed()).await.expect("an answer").status, 201);
 }
