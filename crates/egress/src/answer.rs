@@ -39,6 +39,12 @@ const DISCARD_TIME: Duration = Duration::from_secs(1);
 /// Bytes of an error's body that are looked at.
 const ERROR_BYTES: usize = 8 * 1024;
 
+/// Bytes of an answer that are read without a share of the tenant's memory: what most answers have.
+const UNCOUNTED: u64 = 64 * 1024;
+
+/// When there may be room for a large answer again.
+const NO_ROOM_FOR: Duration = Duration::from_secs(1);
+
 /// What goes on to the caller.
 pub(crate) struct Content {
     pub(crate) status: StatusCode,
@@ -93,6 +99,12 @@ pub(crate) async fn judge(run: &mut Run, exchange: Exchange) -> Result<Content, 
     let status = exchange.head.status;
     let asked = request::asked_for_encoding(&run.grant, &run.order.headers);
     if let Err(refusal) = head::check(&exchange.head, asked) {
+        run.answered(status.as_u16());
+        return Err(Setback::new(Trouble::Invalid, refusal));
+    }
+    if request::is_searched(&run.grant)
+        && let Err(refusal) = head::check_charset(&exchange.head.headers)
+    {
         run.answered(status.as_u16());
         return Err(Setback::new(Trouble::Invalid, refusal));
     }
@@ -209,7 +221,11 @@ async fn read(mut flow: Flow, up_to: usize, run: &mut Run) -> Result<(Bytes, Opt
             more.extend_from_slice(&std::mem::take(&mut first));
             more.extend_from_slice(&piece);
         }
-        if first.len().max(more.len()) > up_to {
+        let read = first.len().max(more.len());
+        if !hold(run, read) {
+            return Err(EgressRefusal::AnswerNoRoom);
+        }
+        if read > up_to {
             let read = if more.is_empty() { first } else { more.freeze() };
             return Ok((read, Some(flow)));
         }
@@ -227,8 +243,25 @@ fn unfit(stop: Stop) -> Setback {
     }
 }
 
+/// Holds the tenant's share of memory for what was read of an answer. What one frame brings needs none.
+fn hold(run: &mut Run, bytes: usize) -> bool {
+    let wanted = (bytes as u64).saturating_sub(UNCOUNTED);
+    if wanted == 0 {
+        return true;
+    }
+    let tenant = run.grant.caller().tenant();
+    let rooms = &run.inner.answers;
+    let held = run.answer_room.get_or_insert_with(|| rooms.each_ref().map(|room| room.none(tenant)));
+    held.iter_mut().all(|share| share.grow_to(wanted))
+}
+
 fn broke(run: &mut Run, refusal: EgressRefusal) -> Setback {
     match refusal {
+        // It was answered; it is we who have no place for it.
+        EgressRefusal::AnswerNoRoom => {
+            run.unsent();
+            Setback::new(Trouble::Final, refusal.refuse().retry_after(NO_ROOM_FOR))
+        }
         // It was answered; there was only more of it than we take.
         EgressRefusal::AnswerTooLarge => {
             run.unsent();

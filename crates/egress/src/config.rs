@@ -29,6 +29,11 @@ pub struct Config {
     pub kept_answer_bytes: usize,
     /// Calls that go on behind an operation at once on this node, for each tenant; 256 by default.
     pub operations_per_tenant: u32,
+    /// Bytes of answers that are read whole, because they have a schema or are kept, and are in memory at once
+    /// on this node, for each tenant; 128 MiB by default. The first 64 KiB of each are not counted.
+    pub answer_bytes_per_tenant: u64,
+    /// The same for all tenants together; 512 MiB by default.
+    pub answer_bytes: u64,
     /// Bytes of request bodies that are on disk at once on this node, for each tenant; 1 GiB by default.
     pub spool_bytes_per_tenant: u64,
     /// Bytes of all answers that are kept for one tenant; 256 MiB by default. Beyond it no new idempotency
@@ -56,6 +61,8 @@ impl Default for Config {
             most_idle: 64,
             kept_answer_bytes: 1024 * 1024,
             operations_per_tenant: 256,
+            answer_bytes_per_tenant: 128 * 1024 * 1024,
+            answer_bytes: 512 * 1024 * 1024,
             spool_bytes_per_tenant: 1024 * 1024 * 1024,
             kept_tenant_bytes: 256 * 1024 * 1024,
             errand_ca_file: None,

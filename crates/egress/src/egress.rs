@@ -67,6 +67,8 @@ pub(crate) struct Inner {
     pub(crate) schemas: Schemas,
     /// What goes on without its caller.
     pub(crate) background: Background,
+    /// Bytes of large answers that are in memory: of each tenant, and of all together.
+    pub(crate) answers: [Arc<Shares>; 2],
     /// Operations that tenants have going on.
     pub(crate) operations: Arc<Shares>,
     /// Bytes of tenants' bodies that are spooled.
@@ -90,6 +92,7 @@ impl Egress {
                 wire,
                 schemas,
                 background: Background::new(),
+                answers: [Shares::new(config.answer_bytes_per_tenant), Shares::of_all(config.answer_bytes)],
                 operations,
                 spooled,
             }),

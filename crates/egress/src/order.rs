@@ -1,10 +1,11 @@
 //! What a caller wants to have called: the door's half of the story.
 //!
 //! In reading order: [`Order`], its [`Body`], `gather` (a body read whole, within its limits, before any
-//! vendor is called), `spool` (what of it does not fit into memory).
+//! vendor is called), `overriding` (methods that a request names beside its own), `spool` (what of it does not fit into memory).
 
 mod body;
 mod gather;
+mod overriding;
 mod spool;
 
 use std::time::Duration;
@@ -22,6 +23,8 @@ use crate::refusal::EgressRefusal;
 pub use body::{Body, BoxError};
 use gather::Limits;
 pub(crate) use gather::digest_of;
+use overriding::FormScan;
+pub(crate) use overriding::method_override;
 pub use spool::Spool;
 pub(crate) use spool::{SpoolReader, Spooler};
 
@@ -63,25 +66,12 @@ pub(crate) async fn gather(
     let run = order.run;
     let most_bytes = if grant.endpoint().bulk { BULK_BODY_BYTES } else { BODY_BYTES };
     let limits = Limits { most_bytes, stall: inner.times.stall, end };
+    let scan = FormScan::of(&order.headers);
     let (parts, tenant) = (&inner.parts, grant.caller().tenant());
     let spooler = Spooler { vault: &parts.vault, dir: &parts.spool_dir, tenant, run, spooled: &inner.spooled };
-    let body = order.body.gather(limits, spooler, alarm).await?;
+    let body = order.body.gather(limits, scan, spooler, alarm).await?;
     // A call whose answer could not be checked is not made.
     let schema = inner.schemas.of(grant.endpoint(), tenant);
     let schema = alarm.race(end, schema).await.map_err(|_| EgressRefusal::AnswerUnchecked)??;
     Ok((Order { body, ..order }, schema))
-}
-
-/// Names under which frameworks take another method than the request's: what was allowed as one operation
-/// would be done as another. The header fields of these names are on no list of what goes on.
-const OVERRIDES: &[&str] = &["_method", "x-http-method", "x-http-method-override", "x-method-override"];
-
-/// The parameter of a query that names another method, if one does.
-pub(crate) fn method_override(query: &str) -> Option<&'static str> {
-    let names = query.split(['&', ';']).map(|part| part.split('=').next().unwrap_or(part));
-    names.into_iter().find_map(|spelled| {
-        let (name, _) = url::form_urlencoded::parse(spelled.as_bytes()).next()?;
-        let bare = name.split('[').next().unwrap_or(&name);
-        OVERRIDES.iter().copied().find(|known| known.eq_ignore_ascii_case(bare))
-    })
 }

@@ -19,11 +19,13 @@ lockgate_vocabulary::refusals! {
         AddressReserved = 403, "egress.address.reserved", "The destination has a reserved address.", "Point the connection at the vendor's public host.";
         AddressShared = 403, "egress.address.shared", "The destination has an address shared behind a carrier's translator.", "Point the connection at the vendor's public host, or list the network under the connection's danger_private_networks.";
         AddressUnspecified = 403, "egress.address.unspecified", "The destination has the address of no machine or of this one.", "Point the connection at the vendor's public host.";
+        AnswerCharset = 502, "egress.answer.charset", "The vendor's answer is written in a charset in which a credential could not be found.", "Ask the vendor for UTF-8, or declare the endpoint `danger_opaque` if its answers may not be looked at.";
         AnswerEncoding = 502, "egress.answer.encoding", "The vendor's answer is encoded in a way that was not asked for.", "Ask the vendor to honour `Accept-Encoding: identity`. Encoded answers are passed on only for endpoints that declare `danger_opaque`, to callers that ask for the encoding.";
         AnswerFraming = 502, "egress.answer.framing", "The length of the vendor's answer is told in two ways.", "Ask the vendor to send either Content-Length or chunks.";
         AnswerHead = 502, "egress.answer.head", "The head of the vendor's answer is not well-formed HTTP.", "Check that the base URL leads to an HTTP service; ask the vendor.";
         AnswerHeadTooLarge = 502, "egress.answer.head_too_large", "The head of the vendor's answer is too large.", "Ask the vendor to send at most 100 header fields and 32 KiB in all.";
         AnswerMediaType = 502, "egress.answer.media_type", "The vendor's answer is not of a media type that the endpoint declares.", "Correct the endpoint's answer.media_types, or ask the vendor.";
+        AnswerNoRoom = 503, "egress.answer.no_room", "Too many large answers are being read at the moment.", "Wait for the time in Retry-After; ask for less at a time. Operators: see egress.answer_bytes_per_tenant and egress.answer_bytes.";
         AnswerSchema = 502, "egress.answer.schema", "The vendor's answer does not follow the schema that the endpoint declares.", "Correct the endpoint's answer.schema, or ask the vendor.";
         AnswerStalled = 504, "egress.answer.stalled", "The vendor stopped in the middle of its answer.", "Try again if repeating the call is safe.";
         AnswerTimeout = 504, "egress.answer.timeout", "The vendor did not answer in time.", "Try again later, or use an endpoint declared as bulk.";
@@ -33,6 +35,7 @@ lockgate_vocabulary::refusals! {
         AnswerUnchecked = 503, "egress.answer.unchecked", "The answer could not be checked against the endpoint's schema in time.", "Send fewer calls with large answers at once, or make the endpoint's answer.schema simpler.";
         AnswerUpgrade = 502, "egress.answer.upgrade", "The vendor wants to go on in another protocol.", "Call an endpoint that answers in HTTP.";
         BodyBroken = 400, "egress.body.broken", "The request body ended too early.", "Send the whole body.";
+        BodyOverride = 400, "egress.body.override", "A field of the form names another method.", "Call with the method that is meant, and declare an endpoint of that method.";
         BodySpoolFull = 429, "egress.body.spool_full", "The tenant's large request bodies that wait to be sent take too much space.", "Wait for the time in Retry-After; send fewer large bodies at once.";
         BodyStalled = 400, "egress.body.stalled", "The request body did not come in time.", "Send the body without long pauses.";
         BodyTooLarge = 413, "egress.body.too_large", "The request body is too large.", "Send at most 10 MB, or 100 MB where the endpoint is declared as bulk.";

@@ -23,6 +23,8 @@ pub(crate) const AGENT: HeaderValue = HeaderValue::from_static(concat!("lockgate
 
 const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 
+const ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
+
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The caller's header fields that go on, where they may ([`Passing`]).
@@ -70,7 +72,7 @@ impl Compose<'_> {
         for (name, value) in self.order.headers.iter().filter(|(name, _)| FORWARDED.contains(name)) {
             let of_body = matches!(*name, header::CONTENT_TYPE | header::CONTENT_ENCODING | header::CONTENT_LANGUAGE);
             if (keeps_body || !of_body) && passing.lets(name) {
-                headers.append(name.clone(), value.clone());
+                headers.append(name.clone(), passing.onward(name, value));
             }
         }
         if !headers.contains_key(header::ACCEPT_ENCODING) {
@@ -154,6 +156,7 @@ fn announces_no_body(method: &Method) -> bool {
 struct Passing {
     encoding: bool,
     ranges: bool,
+    charset: bool,
 }
 
 impl Passing {
@@ -163,7 +166,15 @@ impl Passing {
     fn of(grant: &Grant) -> Self {
         let answer = &grant.endpoint().answer;
         let unseen = answer.danger_opaque || grant.connection().provider.auth == AuthPlacement::None;
-        Self { encoding: unseen && answer.schema.is_none(), ranges: unseen }
+        Self { encoding: unseen && answer.schema.is_none(), ranges: unseen, charset: unseen }
+    }
+
+    /// The value as it goes on. Nobody chooses a charset in which a credential would not be found.
+    fn onward(self, name: &HeaderName, value: &HeaderValue) -> HeaderValue {
+        if self.charset || *name != header::ACCEPT || !names_charset(value.as_bytes()) {
+            return value.clone();
+        }
+        without_charset(value).unwrap_or(ANYTHING)
     }
 
     fn lets(self, name: &HeaderName) -> bool {
@@ -173,6 +184,28 @@ impl Passing {
             _ => true,
         }
     }
+}
+
+fn names_charset(value: &[u8]) -> bool {
+    value.windows(b"charset".len()).any(|window| window.eq_ignore_ascii_case(b"charset"))
+}
+
+/// The media ranges without their parameter `charset`; none where quotes make it unclear what that is.
+fn without_charset(value: &HeaderValue) -> Option<HeaderValue> {
+    let text = value.to_str().ok().filter(|text| !text.contains('"'))?;
+    let is_charset = |parameter: &&str| {
+        parameter.split('=').next().is_some_and(|name| name.trim().to_ascii_lowercase().starts_with("charset"))
+    };
+    let ranges = text.split(',').map(|range| {
+        let kept: Vec<&str> = range.split(';').filter(|parameter| !is_charset(parameter)).collect();
+        kept.join(";")
+    });
+    HeaderValue::try_from(ranges.collect::<Vec<_>>().join(",")).ok()
+}
+
+/// Whether a credential that the vendor repeats has to be found in its answer.
+pub(crate) fn is_searched(grant: &Grant) -> bool {
+    !Passing::of(grant).charset
 }
 
 /// Whether the caller asked for an encoding itself, and may.

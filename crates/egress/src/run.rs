@@ -28,6 +28,7 @@ use crate::operation::Held;
 use crate::order::{Body, Order};
 use crate::refusal::EgressRefusal;
 use crate::retry::{self, Progress, Repeatable, Trouble, Verdict};
+use crate::share::Share;
 use crate::span::{Span, Work, method_word};
 
 /// A call whose record is open.
@@ -44,6 +45,8 @@ pub(crate) struct Run {
     pub(crate) claim: Option<Claim>,
     /// The operation behind which it goes on, where it does.
     pub(crate) operation: Option<Held>,
+    /// What it holds of the tenant's, and of everybody's, memory for answers.
+    pub(crate) answer_room: Option<[Share; 2]>,
     /// What the vendor was lent last. An answer may repeat it even after a redirect that left it behind.
     pub(crate) lent: Option<Spellings>,
     opened: Option<Opened>,
@@ -93,6 +96,7 @@ impl Run {
             end,
             claim,
             operation: None,
+            answer_room: None,
             lent: None,
             opened: Some(opened),
             started,

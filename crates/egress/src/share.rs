@@ -8,6 +8,8 @@ use lockgate_vocabulary::TenantId;
 /// Counts for each tenant, none beyond the same bound.
 pub(crate) struct Shares {
     each: u64,
+    /// Whether all tenants have it together.
+    together: bool,
     held: Mutex<HashMap<TenantId, u64>>,
 }
 
@@ -21,12 +23,27 @@ pub(crate) struct Share {
 impl Shares {
     /// So much for each tenant.
     pub(crate) fn new(each: u64) -> Arc<Self> {
-        Arc::new(Self { each, held: Mutex::default() })
+        Arc::new(Self { each, together: false, held: Mutex::default() })
     }
 
     /// So much of the tenant's, where it has so much left.
     pub(crate) fn take(self: &Arc<Self>, tenant: TenantId, amount: u64) -> Option<Share> {
+        let tenant = self.holder(tenant);
         self.add(tenant, amount).then(|| Share { of: Arc::clone(self), tenant, amount })
+    }
+
+    /// So much for all together.
+    pub(crate) fn of_all(all: u64) -> Arc<Self> {
+        Arc::new(Self { each: all, together: true, held: Mutex::default() })
+    }
+
+    /// Nothing yet, to be grown.
+    pub(crate) fn none(self: &Arc<Self>, tenant: TenantId) -> Share {
+        Share { of: Arc::clone(self), tenant: self.holder(tenant), amount: 0 }
+    }
+
+    fn holder(&self, tenant: TenantId) -> TenantId {
+        if self.together { TenantId::from_u128(0) } else { tenant }
     }
 
     fn add(&self, tenant: TenantId, amount: u64) -> bool {
@@ -53,6 +70,14 @@ impl Share {
             self.amount = self.amount.saturating_add(amount);
         }
         grown
+    }
+}
+
+impl Share {
+    /// Holds so much in all, where the tenant has so much left.
+    pub(crate) fn grow_to(&mut self, amount: u64) -> bool {
+        let more = amount.saturating_sub(self.amount);
+        more == 0 || self.grow(more)
     }
 }
 

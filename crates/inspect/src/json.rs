@@ -26,13 +26,16 @@ pub struct Limits {
     pub width: usize,
     /// Characters of one string, member names included.
     pub characters: usize,
+    /// Values in all, objects and arrays included: a tree of them takes many times the bytes of its text.
+    pub values: usize,
 }
 
 impl Default for Limits {
-    /// What a body may have: 10 MB, 64 levels, 100,000 members or elements, strings as long as the body.
+    /// What a body may have: 10 MB, 64 levels, 100,000 members or elements, strings as long as the body,
+    /// 500,000 values.
     fn default() -> Self {
         let bytes = usize::try_from(lockgate_vocabulary::limit::BODY_BYTES).unwrap_or(usize::MAX);
-        Self { bytes, depth: 64, width: 100_000, characters: bytes }
+        Self { bytes, depth: 64, width: 100_000, characters: bytes, values: 500_000 }
     }
 }
 
@@ -65,6 +68,8 @@ pub enum Flaw {
     Truncated,
     /// The bytes are not UTF-8.
     Utf8,
+    /// There are more values than allowed.
+    Values,
     /// An object or array has more members or elements than allowed.
     Width,
 }
@@ -86,6 +91,7 @@ impl Flaw {
             Self::TrailingData => "has something behind its end",
             Self::Truncated => "ends too early",
             Self::Utf8 => "is not UTF-8",
+            Self::Values => "has too many values",
             Self::Width => "has too many members or elements",
         }
     }

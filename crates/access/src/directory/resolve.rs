@@ -72,7 +72,7 @@ pub(crate) fn provider(spec: ProviderSpec, wrong: &mut Violations) -> Option<Res
     let base = wrong.take(base::parse_provider(&spec.base_url), "/base_url");
     auth(&spec.auth, wrong);
     rate_headers(&spec.rate_headers, wrong);
-    let idempotency_header = spec.idempotency_header.and_then(|name| header_name(&name, "/idempotency_header", wrong));
+    let idempotency_header = spec.idempotency_header.and_then(|name| idempotency_header(&name, wrong));
     let documented = spec.documentation.is_none_or(|url| url.starts_with("https://") && url.len() <= 2048);
     wrong.check(documented, "/documentation", "an https URL of at most 2048 bytes");
     let headers = headers(spec.headers, wrong);
@@ -103,6 +103,15 @@ fn free_header(text: &str, at: &str, wrong: &mut Violations) -> Option<http::Hea
     let reserved = own || RESERVED_HEADERS.contains(&name.as_str());
     wrong.check(!reserved, at, "this header is not a provider's to set");
     (!reserved).then_some(name)
+}
+
+/// The field in which the vendor takes an idempotency key: its own, or the usual one, which no provider may
+/// set to anything else.
+fn idempotency_header(text: &str, wrong: &mut Violations) -> Option<http::HeaderName> {
+    if text.eq_ignore_ascii_case("idempotency-key") {
+        return header_name(text, "/idempotency_header", wrong);
+    }
+    free_header(text, "/idempotency_header", wrong)
 }
 
 fn headers(specs: std::collections::BTreeMap<String, String>, wrong: &mut Violations) -> http::HeaderMap {

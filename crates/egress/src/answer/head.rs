@@ -39,6 +39,44 @@ fn is_identity(headers: &HeaderMap) -> bool {
     headers.get_all(CONTENT_ENCODING).iter().all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
+/// Charsets that write ASCII as ASCII does, by the beginnings of their names: what is lent is found in them.
+const PLAIN_CHARSETS: &[&str] = &[
+    "ascii",
+    "big5",
+    "cp125",
+    "euc-",
+    "gb18030",
+    "gb2312",
+    "gbk",
+    "iso-8859-",
+    "iso8859",
+    "koi8-",
+    "latin",
+    "macintosh",
+    "shift_jis",
+    "tis-620",
+    "us-ascii",
+    "utf-8",
+    "utf8",
+    "windows-125",
+    "windows-31j",
+    "windows-874",
+];
+
+/// The charset of an answer in which a credential has to be found.
+pub(super) fn check_charset(headers: &HeaderMap) -> Result<(), Refusal> {
+    for value in headers.get_all(CONTENT_TYPE) {
+        let lower = value.as_bytes().to_ascii_lowercase();
+        let Some(at) = lower.windows(8).position(|window| window == b"charset=") else { continue };
+        let told = lower.get(at + 8..).unwrap_or_default().trim_ascii_start();
+        let told = told.strip_prefix(b"\"").or(told.strip_prefix(b"'")).unwrap_or(told);
+        if !PLAIN_CHARSETS.iter().any(|plain| told.starts_with(plain.as_bytes())) {
+            return Err(EgressRefusal::AnswerCharset.refuse());
+        }
+    }
+    Ok(())
+}
+
 /// The media type of an answer that says yes and has a body.
 pub(super) fn check_media(head: &response::Parts, wanted: &AnswerSpec) -> Result<(), Refusal> {
     if wanted.media_types.is_empty() && wanted.schema.is_none() {

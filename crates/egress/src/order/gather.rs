@@ -16,6 +16,7 @@ use lockgate_vocabulary::limit::BODY_IN_MEMORY;
 use lockgate_vocabulary::{Refusal, Stop};
 
 use super::body::{Body, BoxError};
+use super::overriding::FormScan;
 use super::spool::{Spooler, Spooling};
 use crate::alarm::Alarm;
 use crate::refusal::EgressRefusal;
@@ -33,12 +34,18 @@ pub(crate) struct Limits {
 
 impl Body {
     /// The body read whole: empty, in memory or spooled.
-    pub(crate) async fn gather(self, limits: Limits, spooler: Spooler<'_>, alarm: &mut Alarm) -> Result<Self, Stop> {
+    pub(crate) async fn gather(
+        self,
+        limits: Limits,
+        scan: Option<FormScan>,
+        spooler: Spooler<'_>,
+        alarm: &mut Alarm,
+    ) -> Result<Self, Stop> {
         if self.length().is_some_and(|length| length > limits.most_bytes) {
             return Err(EgressRefusal::BodyTooLarge.into());
         }
         match self {
-            Self::Streaming(source) => Gathering { source, limits, alarm, read: 0 }.run(spooler).await,
+            Self::Streaming(source) => Gathering { source, limits, scan, alarm, read: 0 }.run(spooler).await,
             whole => Ok(whole),
         }
     }
@@ -47,6 +54,7 @@ impl Body {
 struct Gathering<'a> {
     source: BoxBody<Bytes, BoxError>,
     limits: Limits,
+    scan: Option<FormScan>,
     alarm: &'a mut Alarm,
     read: u64,
 }
@@ -56,6 +64,7 @@ impl Gathering<'_> {
         let Some(first) = self.next().await? else { return Ok(Body::Empty) };
         // Most bodies are one piece, which is then not copied.
         if first.len() <= BODY_IN_MEMORY && self.source.is_end_stream() {
+            self.scanned(None)?;
             return Ok(Body::from(first));
         }
         let mut buffered = BytesMut::from(first);
@@ -84,7 +93,10 @@ impl Gathering<'_> {
         let source = &mut self.source;
         let piece = self.alarm.race(until, std::future::poll_fn(|cx| poll_data(source, cx))).await;
         let piece = match piece {
-            Ok(None) => return Ok(None),
+            Ok(None) => {
+                self.scanned(None)?;
+                return Ok(None);
+            }
             Ok(Some(Ok(piece))) => piece,
             Ok(Some(Err(error))) => return Err(broken(error)),
             Err(_) => return Err(EgressRefusal::BodyStalled.into()),
@@ -93,7 +105,18 @@ impl Gathering<'_> {
         if self.read > self.limits.most_bytes {
             return Err(EgressRefusal::BodyTooLarge.into());
         }
+        self.scanned(Some(&piece))?;
         Ok(Some(piece))
+    }
+
+    /// Looks through the next bytes of a form, or at its end.
+    fn scanned(&mut self, piece: Option<&[u8]>) -> Result<(), Refusal> {
+        let Some(scan) = &mut self.scan else { return Ok(()) };
+        let found = match piece {
+            Some(piece) => scan.feed(piece),
+            None => scan.end(),
+        };
+        found.map_or(Ok(()), |name| Err(EgressRefusal::BodyOverride.refuse().detail(name)))
     }
 }
 

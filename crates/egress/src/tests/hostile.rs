@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use lockgate_audit::Outcome;
-use lockgate_testkit::{Behaviour, Canned};
+use lockgate_testkit::{Behaviour, Canned, Vendor};
 use serde_json::json;
 
-use super::world::{World, code, read};
-use crate::EgressRefusal;
+use super::world::{World, code, read, refusal};
+use crate::{Config, EgressRefusal};
 
 const LINE: &str = "GET /base/v1/things/1";
 
@@ -208,4 +208,47 @@ async fn what_a_vendor_says_in_our_name_is_dropped() {
     let got = world.call("GET /v1/things/1").await.expect("an answer");
     let names: Vec<&str> = got.headers.keys().map(http::HeaderName::as_str).collect();
     assert_eq!(names, ["content-type", "x-kept"]);
+}
+
+#[tokio::test]
+async fn large_answers_take_of_the_tenants_memory() {
+    let vendor = Vendor::start("vendor.test").await;
+    let (port, pem) = (vendor.address.port(), vendor.authority_pem.clone());
+    let world = World::bare(vendor, Config { answer_bytes_per_tenant: 32 * 1024, ..Config::default() }).await;
+    world
+        .connect("crm", port, &pem, |provider, _| {
+            provider["endpoints"] =
+                json!([{"method": "POST", "path": "/v1/checked", "answer": {"schema": {"type": "array"}}}]);
+        })
+        .await;
+    let line = "POST /base/v1/checked";
+    let of = |bytes: usize| Canned::json(200, &format!("[\"{}\"]", "x".repeat(bytes)));
+    world.vendor.answers(line, of(60_000));
+    assert_eq!(world.call("POST /v1/checked").await.expect("an answer").status, 200, "the first 64 KiB are free");
+    for _ in 0..3 {
+        world.vendor.forget(line);
+        world.vendor.answers(line, of(90_000));
+        world.call("POST /v1/checked").await.expect("what it takes is given back");
+    }
+    world.vendor.forget(line);
+    world.vendor.answers(line, of(150_000));
+    let mut order = world.order("POST /v1/checked");
+    let run = order.run;
+    order.idempotency_key = Some("key-1".into());
+    let refused = refusal(world.send(order).await);
+    assert_eq!((refused.code(), refused.status()), ("egress.answer.no_room", 503));
+    assert!(refused.wait().is_some());
+    assert_eq!(world.outcome(run).await.0, Outcome::Failed, "the vendor has done it");
+}
+
+#[tokio::test]
+async fn an_answer_of_very_many_values_is_refused_before_it_takes_memory() {
+    let world = World::with(|provider, spec| {
+        spec["retries"] = json!(0);
+        provider["endpoints"] = json!([{"method": "GET", "path": "/v1/list", "answer": {"schema": {"type": "array"}}}]);
+    })
+    .await;
+    let row = format!("[{}0]", "0,".repeat(99));
+    world.vendor.answers("GET /base/v1/list", Canned::json(200, &format!("[{}0]", format!("{row},").repeat(6_000))));
+    assert_eq!(code(world.call("GET /v1/list").await), "egress.answer.schema");
 }

@@ -1,13 +1,14 @@
 //! A call that goes well, and what of it the vendor, the caller and the trail see.
 
 use http::header::HeaderValue;
+use http_body_util::BodyExt as _;
 use lockgate_audit::Outcome;
 use lockgate_testkit::{Behaviour, Canned};
 use lockgate_vocabulary::Stop;
 use serde_json::{Value, json};
 
 use super::world::{SECRET, World, code, json_body, read, refusal};
-use crate::EgressRefusal;
+use crate::{Body, EgressRefusal};
 
 const LINE: &str = "GET /base/v1/things/1";
 
@@ -218,4 +219,79 @@ async fn a_method_is_not_overridden() {
     assert_eq!(world.send(order).await.expect("an answer").status, 200);
     let seen = world.vendor.seen();
     assert!(seen.len() == 1 && !format!("{seen:?}").to_ascii_lowercase().contains("x-http-method"), "{seen:?}");
+}
+
+#[tokio::test]
+async fn every_line_of_a_condition_goes_on() {
+    let world = World::new().await;
+    world.vendor.answers("GET /base/v1/things/1", Canned::json(200, "{}"));
+    let mut order = world.order("GET /v1/things/1");
+    for tag in ["\"a\"", "\"b\""] {
+        order.headers.append(http::header::IF_NONE_MATCH, http::HeaderValue::from_static(tag));
+    }
+    world.send(order).await.expect("an answer");
+    let seen = world.vendor.seen().pop().expect("seen");
+    let told: Vec<&str> =
+        seen.headers.iter().filter(|(name, _)| name == "if-none-match").map(|(_, value)| value.as_str()).collect();
+    assert_eq!(told, ["\"a\"", "\"b\""]);
+}
+
+#[tokio::test]
+async fn nobody_chooses_a_charset_in_which_the_credential_would_not_be_found() {
+    let world = World::with(|_, spec| {
+        spec["retries"] = json!(0);
+        spec["breaker"] = json!({"least_calls": 10_000});
+    })
+    .await;
+    world.vendor.answers("GET /base/v1/things/1", Canned::json(200, "{}"));
+    for (asked, told) in [
+        ("text/plain; charset=utf-16le", "text/plain"),
+        ("text/plain;Charset = cp037;q=0.5, application/json", "text/plain;q=0.5, application/json"),
+        ("text/plain;charset*=utf-16", "text/plain"),
+        ("text/plain; charset=\"utf-16\"", "*/*"),
+        ("application/json;q=0.9", "application/json;q=0.9"),
+    ] {
+        let mut order = world.order("GET /v1/things/1");
+        order.headers.insert(http::header::ACCEPT, http::HeaderValue::from_static(asked));
+        world.send(order).await.expect("an answer");
+        assert_eq!(world.vendor.seen().pop().expect("seen").header("accept"), Some(told), "{asked}");
+    }
+    for charset in ["utf-16", "UTF-32LE", "\"utf-16be\"", "ibm037", "cp037", "utf-7", "x-unknown"] {
+        world.vendor.forget("GET /base/v1/things/1");
+        let kind = format!("text/plain; charset={charset}");
+        world.vendor.answers("GET /base/v1/things/1", Canned::bytes(200, "x").header("content-type", &kind));
+        assert_eq!(code(world.call("GET /v1/things/1").await), "egress.answer.charset", "{charset}");
+    }
+    for charset in ["utf-8", "UTF-8", "iso-8859-1", "\"us-ascii\"", "Shift_JIS", "windows-1252"] {
+        world.vendor.forget("GET /base/v1/things/1");
+        let kind = format!("text/plain; charset={charset}");
+        world.vendor.answers("GET /base/v1/things/1", Canned::bytes(200, "x").header("content-type", &kind));
+        assert_eq!(world.call("GET /v1/things/1").await.expect("an answer").status, 200, "{charset}");
+    }
+}
+
+#[tokio::test]
+async fn a_form_does_not_override_the_method() {
+    let world = World::new().await;
+    world.vendor.answers("POST /base/v1/things", Canned::json(201, "{}"));
+    let padded = format!("a={}&_method=DELETE", "x".repeat(100_000));
+    for (kind, body, passes) in [
+        ("application/x-www-form-urlencoded", "a=1&_method=DELETE", false),
+        ("application/x-www-form-urlencoded", padded.as_str(), false),
+        ("application/x-www-form-urlencoded", "method=_method", true),
+        ("application/json", "_method=DELETE", true),
+    ] {
+        let mut order = world.order("POST /v1/things");
+        order.headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(kind));
+        order.body = Body::streaming(
+            http_body_util::Full::new(bytes::Bytes::from(body.to_owned())).map_err(|never| match never {}),
+        );
+        let sent = world.send(order).await;
+        if passes {
+            assert_eq!(sent.expect("an answer").status, 201, "{kind}");
+        } else {
+            assert_eq!(code(sent), "egress.body.override", "{kind}");
+        }
+    }
+    assert_eq!(world.vendor.count("POST /base/v1/things"), 2);
 }

@@ -30,6 +30,7 @@ pub(super) struct Reader<'a> {
     text: &'a [u8],
     at: usize,
     limits: &'a Limits,
+    values: usize,
     frames: Vec<Frame>,
     names: Vec<Name>,
     spelled: Vec<u8>,
@@ -37,7 +38,7 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(text: &'a [u8], limits: &'a Limits) -> Self {
-        Self { text, at: 0, limits, frames: Vec::new(), names: Vec::new(), spelled: Vec::new() }
+        Self { text, at: 0, limits, values: 0, frames: Vec::new(), names: Vec::new(), spelled: Vec::new() }
     }
 
     pub(super) fn read(mut self) -> Result<(), Finding> {
@@ -59,6 +60,10 @@ impl<'a> Reader<'a> {
     /// Reads a value that has no parts, or opens one that has. `Value` says that its first part is next;
     /// `End` that the value is over.
     fn begin(&mut self) -> Result<Next, Flaw> {
+        self.values += 1;
+        if self.values > self.limits.values {
+            return Err(Flaw::Values);
+        }
         match self.peek().ok_or(Flaw::Truncated)? {
             b'{' => {
                 self.open(Frame::Object { names: self.names.len(), spelled: self.spelled.len(), current: None })?;

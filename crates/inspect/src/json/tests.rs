@@ -89,13 +89,15 @@ fn each_flaw_is_told_apart() {
 
 #[test]
 fn limits_are_kept_to_the_last_one() {
-    let limits = Limits { bytes: 40, depth: 3, width: 3, characters: 5 };
+    let limits = Limits { bytes: 40, depth: 3, width: 3, characters: 5, values: 8 };
     let flaw = |text: &str| check(text.as_bytes(), &limits).err().map(|finding| finding.flaw);
     assert_eq!(flaw("[[[]]]"), None);
     assert_eq!(flaw("[[[[]]]]"), Some(Flaw::Depth));
     assert_eq!(flaw("[{\"a\":[{}]}]"), Some(Flaw::Depth));
     assert_eq!(flaw("[1,2,3]"), None);
     assert_eq!(flaw("[1,2,3,4]"), Some(Flaw::Width));
+    assert_eq!(flaw("[[1,2,3],[],[4,{}]]"), Some(Flaw::Values));
+    assert_eq!(flaw("[[1,2,3],[],{\"a\":4}]"), None);
     assert_eq!(flaw("{\"a\":1,\"b\":2,\"c\":3}"), None);
     assert_eq!(flaw("{\"a\":1,\"b\":2,\"c\":3,\"d\":4}"), Some(Flaw::Width));
     assert_eq!(flaw("\"ééééé\""), None);
