@@ -44,6 +44,9 @@ pub struct Quotas {
     pub provider_bytes: u32,
     /// Connections; 10,000 by default.
     pub connections: u32,
+    /// Bytes of the specifications of connections together that have endpoints of their own or are larger than
+    /// 4 KiB for another reason; every node holds them in memory; 16 MiB by default.
+    pub connection_bytes: u32,
     /// Principals; 10,000 by default.
     pub principals: u32,
     /// Keys; 50,000 by default.
@@ -60,6 +63,7 @@ impl Default for Quotas {
             providers: 1_000,
             provider_bytes: 16 * 1024 * 1024,
             connections: 10_000,
+            connection_bytes: 16 * 1024 * 1024,
             principals: 10_000,
             keys: 50_000,
             issuers: 100,
@@ -69,6 +73,16 @@ impl Default for Quotas {
 }
 
 impl Quotas {
+    /// Demands that there is room for so many bytes in place of so many, where so many are held.
+    pub fn demand_bytes(held: i64, (new, old): (usize, usize), most: u32) -> Result<(), Refusal> {
+        let bytes = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        let after = held.saturating_sub(bytes(old)).saturating_add(bytes(new));
+        if after <= i64::from(most) || new <= old {
+            return Ok(());
+        }
+        Err(AccessRefusal::QuotaBytes.refuse().detail(format!("It would be {after} bytes; {most} are allowed.")))
+    }
+
     /// Demands that there is room for one more, where so many are there.
     pub fn demand(held: i64, most: u32, what: &str) -> Result<(), Refusal> {
         if held < i64::from(most) {

@@ -16,6 +16,7 @@ pub(crate) mod tenants;
 /// All of them, for the test that prepares each on every engine.
 pub const STATEMENTS: &[&Statement] = &[
     &connections::COUNT,
+    &connections::LARGE_BYTES,
     &connections::CREDENTIAL,
     &connections::HOLD_CREDENTIAL,
     &connections::INSERT,

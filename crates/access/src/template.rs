@@ -91,13 +91,25 @@ impl PathTemplate {
     /// Whether the path fits as a careless server may read it: letters regardless of case, without path
     /// parameters (`;a=1`), and without regard to a slash at the end. It allocates nothing.
     pub fn matches_carelessly(&self, path: &str) -> bool {
+        self.matches_by(path, |given, wanted| {
+            without_parameters(given).eq_ignore_ascii_case(without_parameters(wanted))
+        })
+    }
+
+    /// The same for frameworks that also cut a format (`.json`), dots, blanks and what an encoded `?`, `#` or
+    /// `%` begins off the end of a segment.
+    pub fn matches_loosely(&self, path: &str) -> bool {
+        self.matches_by(path, |given, wanted| bare(given).eq_ignore_ascii_case(bare(wanted)))
+    }
+
+    fn matches_by(&self, path: &str, same: impl Fn(&str, &str) -> bool) -> bool {
         let path = path.strip_prefix('/').unwrap_or(path);
-        let mut left = path.strip_suffix('/').unwrap_or(path).split('/').map(without_parameters);
+        let mut left = path.strip_suffix('/').unwrap_or(path).split('/');
         for segment in self.segments.iter().filter(|segment| !segment.is_final_slash()) {
             match (segment, left.next()) {
                 (Segment::Rest, given) => return given.is_some_and(|given| !given.is_empty()),
                 (Segment::One, Some(given)) if !given.is_empty() => {}
-                (Segment::Literal(wanted), Some(given)) if given.eq_ignore_ascii_case(without_parameters(wanted)) => {}
+                (Segment::Literal(wanted), Some(given)) if same(given, wanted) => {}
                 _ => return false,
             }
         }
@@ -174,6 +186,29 @@ impl Segment {
         names.push(name);
         Ok(kind)
     }
+}
+
+/// A segment without what servers are known to cut off its end.
+fn bare(segment: &str) -> &str {
+    let mut bare = without_parameters(segment);
+    for code in ["%00", "%23", "%25", "%3F", "%3f"] {
+        bare = bare.split(code).next().unwrap_or(bare);
+    }
+    loop {
+        let cut = bare.strip_suffix("%20").or(bare.strip_suffix("%09")).or(bare.strip_suffix('.'));
+        match cut {
+            Some(cut) => bare = cut,
+            None => break,
+        }
+    }
+    match bare.rsplit_once('.') {
+        Some((name, format)) if !name.is_empty() && format.len() <= 8 && is_word(format) => name,
+        _ => bare,
+    }
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// A segment up to its first `;`, however that is spelled.

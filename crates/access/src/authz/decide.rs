@@ -78,6 +78,11 @@ fn declared<'a>(connection: &'a Connection, ask: &Ask) -> Result<&'a Arc<Endpoin
 /// declares, which may be of another operation.
 fn may_mean_another(connection: &Connection, endpoint: &Arc<Endpoint>, ask: &Ask) -> bool {
     let more_exact = connection.endpoints.iter().take_while(|other| !Arc::ptr_eq(other, endpoint));
+    // Formats and dots stand in many names, so that they matter only where another operation would be done.
+    let may_mean = |other: &Arc<Endpoint>| {
+        other.path.matches_carelessly(&ask.path)
+            || (other.operation != endpoint.operation && other.path.matches_loosely(&ask.path))
+    };
     endpoint.path.takes_path_parameters(&ask.path)
-        || more_exact.into_iter().any(|other| other.method == ask.method && other.path.matches_carelessly(&ask.path))
+        || more_exact.into_iter().any(|other| other.method == ask.method && may_mean(other))
 }

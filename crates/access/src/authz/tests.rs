@@ -364,6 +364,7 @@ fn a_variant_of_a_stricter_endpoint_is_refused() {
             ("POST", "/v1/refunds", Operation::Delete),
             ("POST", "/v1/files/{rest...}", Operation::Write),
             ("POST", "/v1/files/purge", Operation::Delete),
+            ("POST", "/v1/files/touch", Operation::Write),
         ],
         scopes: vec!["integration.connections.call:crm:write".into()],
         ..plain_world()
@@ -377,11 +378,19 @@ fn a_variant_of_a_stricter_endpoint_is_refused() {
         ("/v1/files/purge/", "access.path.ambiguous"),
         ("/v1/files/PURGE", "access.path.ambiguous"),
         ("/v1/files/a/b;c", "access.path.ambiguous"),
+        ("/v1/files/purge.json", "access.path.ambiguous"),
+        ("/v1/files/purge.", "access.path.ambiguous"),
+        ("/v1/files/purge%20", "access.path.ambiguous"),
+        ("/v1/refunds%23", "access.path.ambiguous"),
+        ("/v1/refunds%3Fa", "access.path.ambiguous"),
+        ("/v1/refunds%252F", "access.path.ambiguous"),
     ] {
         let stop = authorize(&caller, &ask("crm", "POST", path)).unwrap_err();
         assert_eq!(code(&stop), wanted, "{path}");
     }
-    for path in ["/v1/payments", "/v1/Payments", "/v1/files/a/B/"] {
+    for path in
+        ["/v1/payments", "/v1/Payments", "/v1/files/a/B/", "/v1/files/purged.json", "/v1/files/touch.json", "/v1/a.b"]
+    {
         assert!(authorize(&caller, &ask("crm", "POST", path)).is_ok(), "{path}");
     }
 }

@@ -15,6 +15,7 @@ use lockgate_vocabulary::{ConnectionId, CredentialId, Fault, Name, Stop, Timesta
 use serde::{Deserialize, Serialize};
 
 use super::{EventKind, Page, PageAsk, Patch, Registry, column, grants, rfc3339, stored, told, value};
+use crate::config::Quotas;
 use crate::directory::{ConnectionStatus, ResolvedProvider, resolve};
 use crate::refusal::AccessRefusal;
 use crate::rows::{connections as rows, providers};
@@ -102,6 +103,9 @@ impl ConnectionRecord {
     }
 }
 
+/// Bytes of a specification that are not counted, beside how many connections there may be.
+const SMALL_SPEC: usize = 4 * 1024;
+
 /// Where a change leads.
 struct After {
     status: ConnectionStatus,
@@ -126,7 +130,9 @@ impl Registry<'_> {
         let open = provider.provider.auth == AuthPlacement::None;
         let status = if open { ConnectionStatus::Active } else { ConnectionStatus::Pending };
         let id = ConnectionId::generate(self.clock(), self.entropy());
-        let row = values![id, &name, &new.provider, column(&new.spec)?, status.as_str(), self.now()];
+        let written = column(&new.spec)?;
+        self.demand_spec_bytes(&written, "").await?;
+        let row = values![id, &name, &new.provider, written, status.as_str(), self.now()];
         let change = Change::of(self.tenant()).step(&rows::INSERT, row);
         let change = self.holding_provider(change, provider);
         let change =
@@ -139,6 +145,18 @@ impl Registry<'_> {
         let deed = told::tell(deed, None, &value(&new.spec)?);
         self.apply(change, &deed).await?;
         self.connection_of(&id.to_string()).await
+    }
+
+    /// What a connection has beside the usual few settings is held in memory by every node, so a tenant's have
+    /// a size together.
+    async fn demand_spec_bytes(&self, new: &str, old: &str) -> Result<(), Stop> {
+        let counted = |spec: &str| if spec.len() > SMALL_SPEC { spec.len() } else { 0 };
+        let (new, old) = (counted(new), counted(old));
+        if new <= old {
+            return Ok(());
+        }
+        let held = self.one(&rows::LARGE_BYTES, values![SMALL_SPEC as i64]).await?.int(0)?;
+        Ok(Quotas::demand_bytes(held, (new, old), self.access.quotas().connection_bytes)?)
     }
 
     /// A tenant's own provider is held while the change is made, so that it is not retired meanwhile.
@@ -212,7 +230,9 @@ impl Registry<'_> {
         let spec = change.spec.as_ref().unwrap_or(&old.spec);
         let (id, name) = (old.connection, &old.name);
         let status = after.status.as_str();
-        let row = values![id, column(spec)?, after.credential, status, after.reason, old.changed];
+        let written = column(spec)?;
+        self.demand_spec_bytes(&written, &column(&old.spec)?).await?;
+        let row = values![id, written, after.credential, status, after.reason, old.changed];
         let mut step = Change::of(self.tenant()).step(&rows::UPDATE, row).expecting(1);
         // A credential that is given, or that a connection becomes active by, must be one that may be used.
         let given = matches!(change.credential, Patch::Set(_));

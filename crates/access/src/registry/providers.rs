@@ -7,6 +7,7 @@ use lockgate_vocabulary::{Fault, ProviderId, Stop, Timestamp};
 use serde::Serialize;
 
 use super::{Page, PageAsk, Registry, column, rfc3339, stored};
+use crate::config::Quotas;
 use crate::directory::{Provider, ResolvedProvider, resolve};
 use crate::refusal::AccessRefusal;
 use crate::rows::{connections, providers as rows};
@@ -84,13 +85,7 @@ impl Registry<'_> {
     /// Every node holds every specification in memory, so a tenant's have a size together.
     async fn demand_bytes(&self, new: usize, old: usize) -> Result<(), Stop> {
         let held = self.one(&rows::COUNT, Vec::new()).await?.int(1)?;
-        let bytes = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-        let (after, most) =
-            (held.saturating_sub(bytes(old)).saturating_add(bytes(new)), self.access.quotas().provider_bytes);
-        if after <= i64::from(most) || new <= old {
-            return Ok(());
-        }
-        Err(AccessRefusal::QuotaBytes.refuse().detail(format!("It would be {after} bytes; {most} are allowed.")).into())
+        Ok(Quotas::demand_bytes(held, (new, old), self.access.quotas().provider_bytes)?)
     }
 
     /// Lists the tenant's own providers. The catalogue's are in [`Access::catalog`](crate::Access::catalog).

@@ -5,6 +5,12 @@ use lockgate_store::Statement;
 pub(crate) static COUNT: Statement =
     Statement::tenant("connections.count", "SELECT COUNT(*) FROM connections WHERE tenant = $1");
 
+/// Bytes of the specifications that have more than the usual few settings.
+pub(crate) static LARGE_BYTES: Statement = Statement::tenant(
+    "connections.large_bytes",
+    "SELECT COALESCE(SUM(LENGTH(spec)), 0) FROM connections WHERE tenant = $1 AND LENGTH(spec) > $2",
+);
+
 pub(crate) static INSERT: Statement = Statement::tenant(
     "connections.insert",
     "INSERT INTO connections (tenant, connection, name, provider, spec, credential, status, health, reason, \

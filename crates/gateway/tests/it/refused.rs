@@ -175,7 +175,7 @@ async fn who_is_refused_without_end_is_held_off_by_its_own_rate() {
 
 #[tokio::test]
 async fn a_tenant_has_as_much_as_its_quotas_allow() {
-    let quotas = "[access.quotas]\nproviders = 2\nprovider_bytes = 4000\nconnections = 1\nprincipals = 3\n\
+    let quotas = "[access.quotas]\nproviders = 2\nprovider_bytes = 4000\nconnection_bytes = 5000\nconnections = 1\nprincipals = 3\n\
                   keys = 3\nissuers = 1\ncredentials = 1\n";
     let world = World::with(quotas).await;
     // An operator and a service, each with its key; a provider, a connection and its credential.
@@ -205,6 +205,10 @@ async fn a_tenant_has_as_much_as_its_quotas_allow() {
         })
     };
     assert_eq!(try_to("/v1/providers", provider("large", 200)).await, (409, "access.quota.bytes".to_owned()));
+    let own = |endpoints: usize| json!({ "spec": { "endpoints": provider("own", endpoints)["endpoints"] } });
+    let large = world.ask(key, "PATCH", "/v1/connections/pay", Some(own(200))).await;
+    assert_eq!((large.status, large.code().as_str()), (409, "access.quota.bytes"));
+    assert_eq!(world.ask(key, "PATCH", "/v1/connections/pay", Some(own(20))).await.status, 200);
     assert_eq!(try_to("/v1/providers", provider("small", 1)).await, made);
     assert_eq!(try_to("/v1/providers", provider("one-more", 1)).await, full);
     world.end().await;
