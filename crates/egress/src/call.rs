@@ -88,7 +88,12 @@ pub(crate) async fn pursue(mut run: Box<Run>, mut proofs: Proofs) -> Reply {
             Ok(exchange) => answer::judge(&mut run, exchange).await,
             Err(setback) => Err(setback),
         };
-        proofs.passage.report(judged.as_ref().map_or_else(Setback::health, |_| Health::Good));
+        match &judged {
+            // Its end says how the vendor did.
+            Ok(content) if content.flow.is_some() => {}
+            Ok(_) => proofs.passage.report(Health::Good),
+            Err(setback) => proofs.passage.report(setback.health()),
+        }
         let setback = match judged {
             Ok(content) => return deliver(run, proofs, content, true).await,
             Err(setback) => setback,

@@ -130,6 +130,9 @@ impl Kept {
     }
 }
 
+/// A look-up to wait for, and whether whoever waits began it.
+type UnderWay = (watch::Receiver<Option<Outcome>>, bool);
+
 /// The memory of judgements, and the look-ups under way.
 pub(super) struct Lookups {
     resolver: Arc<dyn Resolver>,
@@ -180,18 +183,25 @@ impl Lookups {
             self.kept.insert(key, Kept::for_good(Ok(target.clone())));
             return Ok(target);
         }
-        let mut answer = self.join(tenant, key)?;
-        match answer.wait_for(Option::is_some).await {
-            Ok(outcome) => outcome.clone().unwrap_or(Err(EgressRefusal::NameUnresolved)),
-            // The task that looked it up died; the name counts as not resolved.
-            Err(_) => Err(EgressRefusal::NameUnresolved),
+        loop {
+            let (mut answer, ours) = self.join(tenant, key.clone())?;
+            let outcome = match answer.wait_for(Option::is_some).await {
+                Ok(outcome) => outcome.clone().unwrap_or(Err(EgressRefusal::NameUnresolved)),
+                // The task that looked it up died; the name counts as not resolved.
+                Err(_) => Err(EgressRefusal::NameUnresolved),
+            };
+            // Whoever else began it had no turn left; this tenant may have one.
+            if ours || outcome != Err(EgressRefusal::NameBusy) {
+                return outcome;
+            }
         }
     }
 
-    fn join(self: &Arc<Self>, tenant: TenantId, key: Key) -> Result<watch::Receiver<Option<Outcome>>, EgressRefusal> {
+    /// The look-up that is under way, or a new one; whether it is this tenant's own.
+    fn join(self: &Arc<Self>, tenant: TenantId, key: Key) -> Result<UnderWay, EgressRefusal> {
         let mut under_way = self.under_way();
         if let Some(answer) = under_way.get(&key) {
-            return Ok(answer.clone());
+            return Ok((answer.clone(), false));
         }
         if under_way.len() >= UNDER_WAY {
             return Err(EgressRefusal::NameBusy);
@@ -209,7 +219,7 @@ impl Lookups {
             drop(landing);
             told.send_replace(Some(outcome));
         });
-        Ok(answer)
+        Ok((answer, true))
     }
 
     async fn ask(&self, tenant: TenantId, key: &Key) -> Result<Vec<SocketAddr>, EgressRefusal> {
@@ -245,6 +255,8 @@ impl Lookups {
                 let longer = if silent { now.saturating_add(FRESH_FOR).min(good.silent_until) } else { good.until };
                 Kept { renew_from: now.saturating_add(FAILED_FOR), until: good.until.max(longer), ..good }
             }
+            // That somebody had no turn says nothing of the name.
+            _ if outcome == Err(EgressRefusal::NameBusy) => return outcome,
             _ => Kept::of(outcome, now),
         };
         self.kept.insert(key, kept.clone());

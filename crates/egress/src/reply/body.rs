@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
-use lockgate_traffic::Passage;
+use lockgate_traffic::{Health, Passage};
 
 use crate::echo::Echo;
 use crate::kept::Kept;
@@ -172,6 +172,9 @@ impl ReplyBody {
     }
 
     fn end(&mut self) {
+        if let Some(passage) = &mut self.passage {
+            passage.report(Health::Good);
+        }
         if let Some(mut run) = self.run.take() {
             run.complete();
             if let Some(flow) = self.flow.take() {
@@ -183,6 +186,11 @@ impl ReplyBody {
     }
 
     fn break_off(&mut self, refusal: EgressRefusal) -> ReplyBroken {
+        if let Some(passage) = &mut self.passage {
+            // That the time was up may be the caller's doing, who read slowly.
+            let vendors = matches!(refusal, EgressRefusal::AnswerStalled | EgressRefusal::AnswerTruncated);
+            passage.report(if vendors { Health::Bad } else { Health::Neutral });
+        }
         self.flow = None;
         if let Some(mut run) = self.run.take() {
             run.broke_off(refusal);

@@ -252,3 +252,16 @@ async fn an_answer_of_very_many_values_is_refused_before_it_takes_memory() {
     world.vendor.answers("GET /base/v1/list", Canned::json(200, &format!("[{}0]", format!("{row},").repeat(6_000))));
     assert_eq!(code(world.call("GET /v1/list").await), "egress.answer.schema");
 }
+
+#[tokio::test]
+async fn answers_that_break_off_open_the_breaker() {
+    let world = World::with(|_, spec| spec["breaker"] = json!({"least_calls": 2})).await;
+    let cut = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 100\r\n\r\nabc".to_vec();
+    world.vendor.on("GET /base/v1/things/1", Behaviour::Raw(cut));
+    for _ in 0..2 {
+        let reply = world.egress.call(world.worker().await, world.order("GET /v1/things/1")).await.expect("a reply");
+        let body = reply.into_outcome().expect("its head is fine").body;
+        assert!(http_body_util::BodyExt::collect(body).await.is_err());
+    }
+    assert_eq!(code(world.call("GET /v1/things/1").await), "traffic.breaker.open");
+}
