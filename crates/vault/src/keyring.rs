@@ -38,11 +38,19 @@ pub(crate) struct Held {
     record: Box<[u8]>,
 }
 
+/// What is known of a credential.
+struct Known {
+    /// The epoch of the row that says so.
+    changed: i64,
+    /// None where that row could not be read.
+    held: Option<Arc<Held>>,
+}
+
 /// The vault's tables in memory.
 #[derive(Default)]
 pub(crate) struct Keyring {
     keys: RwLock<HashMap<TenantId, TenantKeys>>,
-    credentials: RwLock<HashMap<(TenantId, CredentialId), Arc<Held>>>,
+    credentials: RwLock<HashMap<(TenantId, CredentialId), Known>>,
     loaded: AtomicU64,
     /// Since when the store's epoch is ahead, in microseconds of the clock's elapsed time plus one; zero
     /// while it is not.
@@ -109,20 +117,26 @@ impl Keyring {
     ///
     /// A row that cannot be read is told of, and what was known by its name is forgotten: it may say that the
     /// credential was revoked. So it stops its own connection and no other.
+    ///
+    /// INVARIANT: what is known is never replaced by an older row. Two may read at once, and the one that
+    /// read before a revocation may come here after the one that read it.
     pub(crate) fn add_credentials(&self, rows: &[Row]) {
         let mut read = Vec::with_capacity(rows.len());
         for row in rows {
             let held = Held::read(row).map_err(|fault| tracing::error!(%fault, "a credential's row cannot be read"));
             match (row.parsed(0), row.parsed(1)) {
-                (Ok(tenant), Ok(credential)) => read.push(((tenant, credential), held.ok().map(|(_, held)| held))),
+                (Ok(tenant), Ok(credential)) => {
+                    // A row that does not say when it changed may say anything: nothing replaces it.
+                    let changed = row.int(6).unwrap_or(i64::MAX);
+                    read.push(((tenant, credential), Known { changed, held: held.ok().map(Arc::new) }));
+                }
                 _ => tracing::error!("a credential's row does not say whose it is"),
             }
         }
         let mut credentials = self.credentials.write().unwrap_or_else(PoisonError::into_inner);
-        for (place, held) in read {
-            match held {
-                Some(held) => drop(credentials.insert(place, Arc::new(held))),
-                None => drop(credentials.remove(&place)),
+        for (place, known) in read {
+            if credentials.get(&place).is_none_or(|present| present.changed <= known.changed) {
+                credentials.insert(place, known);
             }
         }
     }
@@ -132,7 +146,8 @@ impl Keyring {
         let credential = connection.credential.ok_or(VaultRefusal::CredentialAbsent)?;
         let held = {
             let credentials = self.credentials.read().unwrap_or_else(PoisonError::into_inner);
-            credentials.get(&(connection.tenant, credential)).cloned().ok_or(LendFailure::NotLoaded)?
+            let known = credentials.get(&(connection.tenant, credential));
+            known.and_then(|known| known.held.clone()).ok_or(LendFailure::NotLoaded)?
         };
         let (binding, sealed) = held.check(connection, now)?;
         let key = self.key_of(connection.tenant, sealed).map_err(LendFailure::Unopened)?;
@@ -167,13 +182,12 @@ impl From<VaultRefusal> for LendFailure {
 }
 
 impl Held {
-    fn read(row: &Row) -> Result<((TenantId, CredentialId), Self), Fault> {
+    fn read(row: &Row) -> Result<Self, Fault> {
         let active = row.text(2)? == "active";
         let version = u32::try_from(row.int(4)?).map_err(|error| Fault::broken("reading a version", error))?;
         // A destroyed version has nothing sealed; it is never active.
         let record = row.opt_bytes(5)?.unwrap_or_default();
-        let held = Self { active, expires_at: row.opt_moment(3)?, version, record: record.into() };
-        Ok(((row.parsed(0)?, row.parsed(1)?), held))
+        Ok(Self { active, expires_at: row.opt_moment(3)?, version, record: record.into() })
     }
 
     /// The binding and the sealed value, if they may be used for this connection now.

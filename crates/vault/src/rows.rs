@@ -76,7 +76,7 @@ pub(crate) static KEY_REWRAP: Statement = Statement::tenant(
 /// All tenants' credentials behind one, with their current version's sealed value, for the snapshot.
 pub(crate) static CREDENTIALS_ALL: Statement = Statement::house(
     "vault.credentials_all",
-    "SELECT c.tenant, c.credential, c.status, c.expires_at, v.version, v.sealed FROM credentials c \
+    "SELECT c.tenant, c.credential, c.status, c.expires_at, v.version, v.sealed, c.changed FROM credentials c \
      JOIN credential_versions v ON v.tenant = c.tenant AND v.credential = c.credential AND v.version = c.current_version \
      WHERE (c.tenant, c.credential) > ($1, $2) ORDER BY c.tenant, c.credential LIMIT $3",
 );
@@ -84,7 +84,7 @@ pub(crate) static CREDENTIALS_ALL: Statement = Statement::house(
 /// The same of those that changed after an epoch.
 pub(crate) static CREDENTIALS_SINCE: Statement = Statement::house(
     "vault.credentials_since",
-    "SELECT c.tenant, c.credential, c.status, c.expires_at, v.version, v.sealed FROM credentials c \
+    "SELECT c.tenant, c.credential, c.status, c.expires_at, v.version, v.sealed, c.changed FROM credentials c \
      JOIN credential_versions v ON v.tenant = c.tenant AND v.credential = c.credential AND v.version = c.current_version \
      WHERE c.changed > $1 ORDER BY c.changed, c.tenant, c.credential",
 );

@@ -2,10 +2,12 @@
 
 use lockgate_access::directory::Connection;
 use lockgate_access::spec::AuthPlacement;
+use lockgate_store::{Change, Statement, values};
 use lockgate_vocabulary::{ConnectionId, CredentialId, Stop};
 
 use super::canary::{canary, leaks};
-use super::fixture::{House, OTHER, bearer, connection, query, request, sealed};
+use super::fixture::{CREDENTIAL_ID, House, OTHER, TENANT, bearer, connection, query, request, sealed};
+use crate::rows;
 use crate::vault::Vault;
 
 const URL: &str = "https://api.example/base/v1";
@@ -215,24 +217,64 @@ async fn no_canary_is_on_disk_in_any_spelling() {
 
 #[tokio::test]
 async fn a_row_that_cannot_be_read_does_not_leave_the_old_one_in_use() {
-    static BREAK: lockgate_store::Statement = lockgate_store::Statement::tenant(
-        "test.break",
-        "UPDATE credentials SET current_version = -1, changed = (SELECT value FROM house WHERE name = 'epoch') \
-         WHERE tenant = $1 AND credential = $2",
-    );
-    static MOVE: lockgate_store::Statement = lockgate_store::Statement::tenant(
-        "test.move",
-        "UPDATE credential_versions SET version = -1 WHERE tenant = $1 AND credential = $2",
-    );
     let house = House::new().await;
     let vault = house.vault().await;
     let own = connection(bearer());
     house.keep(&vault, &own, 1, "sk_one").await;
     assert_eq!(equip(&vault, &own).expect("lent"), "Bearer sk_one");
-    let id = own.credential.expect("the connection names a credential");
-    let change = lockgate_store::Change::of(own.tenant).raising_epoch();
-    let change = change.step(&MOVE, lockgate_store::values![id]).step(&BREAK, lockgate_store::values![id]);
-    house.store.apply(change).await.expect("broken");
+    break_row(&house).await;
     vault.refresh().await.expect("read");
+    assert!(equip(&vault, &own).is_err());
+}
+
+/// Makes a version of the credential's row that is no version.
+async fn break_row(house: &House) {
+    static BREAK: Statement = Statement::tenant(
+        "test.break",
+        "UPDATE credentials SET current_version = -1, changed = (SELECT value FROM house WHERE name = 'epoch') \
+         WHERE tenant = $1 AND credential = $2",
+    );
+    static MOVE: Statement = Statement::tenant(
+        "test.move",
+        "UPDATE credential_versions SET version = -1 WHERE tenant = $1 AND credential = $2",
+    );
+    let change = Change::of(TENANT).raising_epoch();
+    let change = change.step(&MOVE, values![CREDENTIAL_ID]).step(&BREAK, values![CREDENTIAL_ID]);
+    house.store.apply(change).await.expect("broken");
+}
+
+#[tokio::test]
+async fn a_row_that_was_read_before_a_change_does_not_undo_it() {
+    let house = House::new().await;
+    let vault = house.vault().await;
+    let own = connection(bearer());
+    let read = async || house.store.survey(&rows::CREDENTIALS_SINCE, values![0i64]).await.expect("read");
+    house.keep(&vault, &own, 1, "sk_one").await;
+    let before = read().await;
+    house.keep(&vault, &own, 2, "sk_two").await;
+    vault.inner.keyring.add_credentials(&before);
+    assert_eq!(equip(&vault, &own).expect("lent"), "Bearer sk_two", "the older row came later");
+
+    let rotated = read().await;
+    let change = Change::of(own.tenant).raising_epoch();
+    let change = change.step(&rows::CREDENTIAL_REVOKE, values![CREDENTIAL_ID]).expecting(1);
+    house.store.apply(change).await.expect("revoked");
+    vault.refresh().await.expect("read");
+    for older in [before, rotated] {
+        vault.inner.keyring.add_credentials(&older);
+        assert_eq!(refused(&vault, &own), "vault.credential.revoked");
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_was_read_before_one_that_cannot_be_read_is_not_relied_on() {
+    let house = House::new().await;
+    let vault = house.vault().await;
+    let own = connection(bearer());
+    house.keep(&vault, &own, 1, "sk_one").await;
+    let before = house.store.survey(&rows::CREDENTIALS_SINCE, values![0i64]).await.expect("read");
+    break_row(&house).await;
+    vault.refresh().await.expect("read");
+    vault.inner.keyring.add_credentials(&before);
     assert!(equip(&vault, &own).is_err());
 }
