@@ -153,11 +153,11 @@ pub(crate) static CREDENTIAL_LIST: Statement = Statement::tenant(
      WHERE c.tenant = $1 AND c.credential > $2 ORDER BY c.credential LIMIT $3",
 );
 
-/// A credential's versions, without what is sealed.
+/// A credential's versions, newest first, without what is sealed.
 pub(crate) static VERSIONS_OF: Statement = Statement::tenant(
     "vault.versions_of",
     "SELECT version, fingerprint, status, created_at, destroyed_at FROM credential_versions \
-     WHERE tenant = $1 AND credential = $2 ORDER BY version",
+     WHERE tenant = $1 AND credential = $2 ORDER BY version DESC",
 );
 
 /// Moves an active credential from one current version to another, and sets its expiry.

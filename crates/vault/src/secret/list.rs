@@ -60,7 +60,7 @@ impl Custodian {
         Ok(rows.first().ok_or(AccessRefusal::ObjectUnknown)?.parsed(0)?)
     }
 
-    /// A credential's versions, by their number.
+    /// A credential's versions, newest first.
     pub(super) async fn versions(&self, tenant: TenantId, id: CredentialId) -> Result<Vec<VersionView>, Fault> {
         let rows = self.vault.inner.store.read(tenant, &rows::VERSIONS_OF, values![id]).await?;
         rows.iter().map(VersionView::read).collect()

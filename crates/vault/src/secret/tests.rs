@@ -69,7 +69,7 @@ async fn rotation_uses_the_new_version_and_keeps_the_one_before() {
 
     let (_, versions) = world.custodian.show(act(&operator), taken.id).await.expect("shown");
     let statuses: Vec<(u32, &str)> = versions.iter().map(|view| (view.version, view.status.as_str())).collect();
-    assert_eq!(statuses, [(1, "current"), (2, "previous"), (3, "previous")]);
+    assert_eq!(statuses, [(3, "previous"), (2, "previous"), (1, "current")], "newest first");
     for version in [1, 4] {
         assert_eq!(code(world.custodian.promote(act(&operator), taken.id, version, None).await), "vault.version.unfit");
     }
