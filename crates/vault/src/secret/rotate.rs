@@ -12,6 +12,9 @@ use crate::rows;
 
 impl Custodian {
     /// Takes a new version in without using it. The one in use stays in use.
+    ///
+    /// It is for rotations in steps, in which the vendor is asked whether the new value works before it is
+    /// used. The admin API offers [`Custodian::rotate`] alone so far.
     pub async fn stage(&self, act: Act<'_>, id: CredentialId, secret: Secret) -> Result<VersionView, Stop> {
         let tenant = self.demand(act, Scope::CredentialsRotate)?;
         self.active(tenant, id).await?;
@@ -26,6 +29,8 @@ impl Custodian {
     }
 
     /// Puts a staged version to use, or goes back to a previous one. The expiry stays unless one is given.
+    ///
+    /// It is the second step after [`Custodian::stage`], and has no caller outside the tests so far either.
     pub async fn promote(
         &self,
         act: Act<'_>,
