@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use lockgate_access::directory::Connection;
@@ -52,9 +52,8 @@ pub(crate) struct Keyring {
     keys: RwLock<HashMap<TenantId, TenantKeys>>,
     credentials: RwLock<HashMap<(TenantId, CredentialId), Known>>,
     loaded: AtomicU64,
-    /// Since when the store's epoch is ahead, in microseconds of the clock's elapsed time plus one; zero
-    /// while it is not.
-    behind_since: AtomicU64,
+    /// Since when the store's epoch is ahead, by the clock's elapsed time; none while it is not.
+    behind_since: Mutex<Option<Duration>>,
 }
 
 impl Keyring {
@@ -63,10 +62,22 @@ impl Keyring {
         self.loaded.load(Ordering::Acquire)
     }
 
-    /// Says that everything up to this epoch is in.
-    pub(crate) fn set_loaded(&self, epoch: u64) {
-        self.loaded.fetch_max(epoch, Ordering::AcqRel);
-        self.behind_since.store(0, Ordering::Release);
+    /// Says that everything up to this epoch is in, which was the newest one at `asked_at`. Where there is a
+    /// newer one by now, that came after it.
+    pub(crate) fn set_loaded(&self, epoch: u64, asked_at: Duration, newest: impl FnOnce() -> u64) {
+        let mut behind_since = self.behind_since.lock().unwrap_or_else(PoisonError::into_inner);
+        let loaded = self.loaded.fetch_max(epoch, Ordering::AcqRel).max(epoch);
+        // INVARIANT: the newest epoch is read under the lock, so a rise that it does not show yet is noted
+        // after this and not lost.
+        *behind_since = (newest() > loaded).then(|| behind_since.map_or(asked_at, |since| since.max(asked_at)));
+    }
+
+    /// Notes that the store's epoch rose, so that the time behind it runs whether anybody calls or not.
+    pub(crate) fn note_rise(&self, epoch: u64, elapsed: Duration) {
+        let mut behind_since = self.behind_since.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.loaded() < epoch {
+            behind_since.get_or_insert(elapsed);
+        }
     }
 
     /// Whether what it shows may be relied on: it follows the store's epoch, or has been behind for no
@@ -75,11 +86,10 @@ impl Keyring {
         if self.loaded() >= epoch {
             return true;
         }
-        let now = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX).saturating_add(1);
-        match self.behind_since.compare_exchange(0, now, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => true,
-            Err(since) => Duration::from_micros(now.saturating_sub(since)) <= EPOCH_HOLDS,
-        }
+        // Who comes before the rise was noted notes it.
+        self.note_rise(epoch, elapsed);
+        let behind_since = *self.behind_since.lock().unwrap_or_else(PoisonError::into_inner);
+        behind_since.is_none_or(|since| elapsed.saturating_sub(since) <= EPOCH_HOLDS)
     }
 
     /// Takes in a tenant's key.

@@ -75,6 +75,7 @@ impl Vault {
         let inner = Inner { store, clock, entropy, keyring, digests, root_key, epoch: epoch.clone(), completed };
         let inner = Arc::new(inner);
         inner.refresh().await?;
+        tokio::spawn(note_rises(Arc::downgrade(&inner), epoch.clone()));
         tokio::spawn(follow(Arc::downgrade(&inner), epoch));
         Ok(Self { inner })
     }
@@ -91,6 +92,9 @@ impl Vault {
     }
 
     /// Wraps every tenant's key that an earlier root key wrapped under the current one; how many there were.
+    ///
+    /// It is for whoever changes the root key, so that the earlier one can be taken away. No command and no
+    /// call of the admin API leads here yet.
     pub async fn rewrap(&self) -> Result<u64, Fault> {
         self.inner.rewrap().await
     }
@@ -203,7 +207,7 @@ impl Inner {
     /// Reads what changed since the last time, or everything at the first.
     pub(crate) async fn refresh(&self) -> Result<(), Fault> {
         // INVARIANT: the epoch is read before the rows, so what changes in between is read again.
-        let target = self.epoch.value();
+        let (asked_at, target) = (self.clock.elapsed(), self.epoch.value());
         match self.keyring.loaded() {
             0 => self.read_all().await?,
             since => {
@@ -214,7 +218,7 @@ impl Inner {
                 self.keyring.add_credentials(&credentials);
             }
         }
-        self.keyring.set_loaded(target);
+        self.keyring.set_loaded(target, asked_at, || self.epoch.value());
         Ok(())
     }
 
@@ -289,6 +293,14 @@ impl Inner {
             rewrapped += 1;
         }
         Ok(rewrapped)
+    }
+}
+
+/// Notes when the store's epoch rises, beside the readings that follow it: one that hangs must not hide that.
+async fn note_rises(vault: Weak<Inner>, mut epoch: Epoch) {
+    while let Some(value) = epoch.changed().await {
+        let Some(inner) = vault.upgrade() else { return };
+        inner.keyring.note_rise(value, inner.clock.elapsed());
     }
 }
 

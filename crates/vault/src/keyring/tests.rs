@@ -32,16 +32,32 @@ fn the_newest_key_seals_and_older_ones_still_open() {
 #[test]
 fn it_is_relied_on_for_two_seconds_after_it_fell_behind() {
     let keyring = Keyring::default();
-    keyring.set_loaded(5);
     let at = Duration::from_secs;
+    keyring.set_loaded(5, at(0), || 5);
     assert!(keyring.is_fresh(5, at(0)) && keyring.is_fresh(5, at(100)));
     assert!(keyring.is_fresh(6, at(100)), "it has just fallen behind");
     assert!(keyring.is_fresh(6, at(102)));
     assert!(!keyring.is_fresh(6, at(103)));
-    keyring.set_loaded(6);
+    keyring.set_loaded(6, at(103), || 6);
     assert!(keyring.is_fresh(6, at(103)));
     assert!(keyring.is_fresh(7, at(200)), "the time starts anew");
     assert_eq!(keyring.loaded(), 6);
+}
+
+#[test]
+fn the_time_behind_runs_from_when_the_epoch_rose_whether_anybody_calls_or_not() {
+    let keyring = Keyring::default();
+    let at = Duration::from_secs;
+    keyring.set_loaded(5, at(0), || 5);
+    keyring.note_rise(5, at(50));
+    keyring.note_rise(6, at(100));
+    keyring.note_rise(7, at(600));
+    assert!(!keyring.is_fresh(7, at(700)), "nobody called for ten minutes");
+    keyring.set_loaded(6, at(699), || 7);
+    assert!(keyring.is_fresh(7, at(701)), "what was newest at 699 is in");
+    assert!(!keyring.is_fresh(7, at(702)), "and it has been behind since");
+    keyring.set_loaded(7, at(702), || 7);
+    assert!(keyring.is_fresh(7, at(703)));
 }
 
 #[test]

@@ -32,15 +32,9 @@ async fn a_dropped_vault_follows_no_more() {
     assert!(inner.upgrade().is_none(), "the task that follows keeps nothing alive");
 }
 
-#[tokio::test]
-async fn nothing_is_lent_when_changes_could_not_be_read_for_two_seconds() {
-    let house = House::new().await;
-    let vault = house.vault().await;
-    let own = connection(bearer());
-    house.keep(&vault, &own, 1, "sk_one").await;
-
-    // The same vault with a keyring that nobody brings up to the store's epoch.
-    let behind = Inner {
+/// The same vault with a keyring that nobody brings up to the store's epoch.
+fn left_behind(house: &House, vault: &Vault) -> Inner {
+    Inner {
         store: house.store.clone(),
         clock: Arc::new(house.clock.clone()),
         entropy: vault.inner.entropy.clone(),
@@ -49,7 +43,34 @@ async fn nothing_is_lent_when_changes_could_not_be_read_for_two_seconds() {
         root_key: vault.inner.root_key.clone(),
         epoch: house.store.epoch(),
         completed: AtomicU64::new(0),
-    };
+    }
+}
+
+#[tokio::test]
+async fn the_first_call_after_two_seconds_behind_gets_nothing_either() {
+    let house = House::new().await;
+    let vault = house.vault().await;
+    let own = connection(bearer());
+    house.keep(&vault, &own, 1, "sk_one").await;
+    let behind = Arc::new(left_behind(&house, &vault));
+    behind.refresh().await.expect("read");
+    tokio::spawn(note_rises(Arc::downgrade(&behind), house.store.epoch()));
+    tokio::task::yield_now().await;
+    house.keep(&vault, &own, 2, "sk_two").await;
+    tokio::task::yield_now().await;
+    house.clock.advance(Duration::from_secs(600));
+    let stop = behind.equip(&own, &mut request(URL, &[])).expect_err("not relied on");
+    assert!(matches!(stop, Stop::Fault(fault) if fault.is_unavailable()));
+}
+
+#[tokio::test]
+async fn nothing_is_lent_when_changes_could_not_be_read_for_two_seconds() {
+    let house = House::new().await;
+    let vault = house.vault().await;
+    let own = connection(bearer());
+    house.keep(&vault, &own, 1, "sk_one").await;
+
+    let behind = left_behind(&house, &vault);
     behind.read_all().await.expect("read");
     let mut parts = request(URL, &[]);
     assert!(behind.equip(&own, &mut parts).is_ok());
