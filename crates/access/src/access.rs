@@ -22,7 +22,7 @@ use crate::directory::Directory;
 use crate::directory::keeper::Keeper;
 use crate::registry::Registry;
 use crate::scope::Scope;
-use crate::tokens::{Grounds, SealKeys, Tokens};
+use crate::tokens::{Denied, Grounds, Posted, SealKeys, Tokens};
 
 /// What the room stands on.
 pub struct Foundation {
@@ -111,6 +111,15 @@ impl Access {
     /// Our own tokens: issued, looked into, revoked.
     pub fn tokens(&self) -> &Tokens {
         &self.identity.tokens
+    }
+
+    /// Takes back a token of the client's own, and lets this node see it before it answers.
+    pub async fn revoke(&self, posted: &Posted<'_>, arrival: &Arrival) -> Result<(), Denied> {
+        let directory = self.directory().map_err(Stop::from)?;
+        if self.tokens().revoke(&directory, posted, arrival).await? {
+            self.settle().await;
+        }
+        Ok(())
     }
 
     /// Who presents this. Refused while the snapshot may have been passed by.

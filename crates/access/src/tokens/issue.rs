@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::Tokens;
 use super::client::{Client, Posted, last_moment};
+use super::denied::Denied;
 use super::form::Form;
 use crate::AccessRefusal;
 use crate::directory::Directory;
@@ -23,7 +24,7 @@ pub struct Issued {
 
 impl Tokens {
     /// Answers a request for a token.
-    pub async fn issue(&self, directory: &Directory, posted: &Posted<'_>, arrival: &Arrival) -> Result<Issued, Stop> {
+    pub async fn issue(&self, directory: &Directory, posted: &Posted<'_>, arrival: &Arrival) -> Result<Issued, Denied> {
         let form = Form::parse(posted.form)?;
         match form.value("grant_type") {
             Some("client_credentials") => {}
@@ -31,11 +32,15 @@ impl Tokens {
             None => return Err(AccessRefusal::GrantMalformed.into()),
         }
         let client = self.authenticate(directory, posted, &form, arrival).await?;
-        self.demand_pace(&client)?;
-        self.demand_target(&form)?;
-        let scope = narrow(&client, form.value("scope"))?;
-        let lifetime = self.lifetime_for(&client)?;
-        let (id, token) = self.write(&client, &scope, lifetime)?;
+        self.issue_to(&client, &form, arrival).await.map_err(|stop| Denied::to(&client, stop))
+    }
+
+    async fn issue_to(&self, client: &Client, form: &Form, arrival: &Arrival) -> Result<Issued, Stop> {
+        self.demand_pace(client)?;
+        self.demand_target(form)?;
+        let scope = narrow(client, form.value("scope"))?;
+        let lifetime = self.lifetime_for(client)?;
+        let (id, token) = self.write(client, &scope, lifetime)?;
         if let Some(audit) = &self.audit {
             let actor = client.caller.actor();
             let deed = Deed::new(actor, arrival.trace.trace, "token.issue", id)

@@ -8,6 +8,7 @@ use lockgate_vocabulary::{Arrival, Stop};
 use serde_json::{Value, json};
 
 use super::client::{Client, Posted};
+use super::denied::Denied;
 use super::form::Form;
 use super::{Tokens, rows};
 use crate::AccessRefusal;
@@ -19,16 +20,33 @@ use crate::directory::{Directory, TenantView};
 impl Tokens {
     /// Revokes a token of the client's own. What is no live token of ours is no error, since the client
     /// has what it wants (RFC 7009 section 2.2).
-    pub async fn revoke(&self, directory: &Directory, posted: &Posted<'_>, arrival: &Arrival) -> Result<(), Stop> {
+    ///
+    /// It says whether anything changed. Whoever answers for it has the change loaded first.
+    pub(crate) async fn revoke(
+        &self,
+        directory: &Directory,
+        posted: &Posted<'_>,
+        arrival: &Arrival,
+    ) -> Result<bool, Denied> {
         let form = Form::parse(posted.form)?;
         let client = self.authenticate(directory, posted, &form, arrival).await?;
+        self.revoke_for(&client, directory, &form, arrival).await.map_err(|stop| Denied::to(&client, stop))
+    }
+
+    async fn revoke_for(
+        &self,
+        client: &Client,
+        directory: &Directory,
+        form: &Form,
+        arrival: &Arrival,
+    ) -> Result<bool, Stop> {
         let token = form.value("token").ok_or(AccessRefusal::GrantMalformed)?;
-        let Some((claims, view)) = self.live_token(directory, token, &client) else { return Ok(()) };
+        let Some((claims, view)) = self.live_token(directory, token, client) else { return Ok(false) };
         let owner = claims.key.and_then(|key| view.keys.get(&key)).map(|key| key.principal);
         if owner != Some(client.caller.actor().principal) {
             return Err(AccessRefusal::GrantUnauthorized.into());
         }
-        self.demand_pace(&client)?;
+        self.demand_pace(client)?;
         let mut change = Change::of(view.tenant).raising_epoch();
         let forgotten = self.forget_at(&claims);
         change = change.step(&rows::TOKEN_REVOKE, values![&*claims.id, forgotten]);
@@ -39,7 +57,7 @@ impl Tokens {
             change = change.step(statement, values);
         }
         self.store.apply(change).await.map_err(|failure| failure.into_fault("revoking a token"))?;
-        Ok(())
+        Ok(true)
     }
 
     /// What a token of the client's tenant is worth, as JSON. Of anything else only that it is not active.
@@ -48,10 +66,10 @@ impl Tokens {
         directory: &Directory,
         posted: &Posted<'_>,
         arrival: &Arrival,
-    ) -> Result<String, Stop> {
+    ) -> Result<String, Denied> {
         let form = Form::parse(posted.form)?;
         let client = self.authenticate(directory, posted, &form, arrival).await?;
-        let token = form.value("token").ok_or(AccessRefusal::GrantMalformed)?;
+        let token = form.value("token").ok_or_else(|| Denied::to(&client, AccessRefusal::GrantMalformed))?;
         let answer = self.live_token(directory, token, &client).and_then(|(claims, view)| self.describe(&claims, view));
         Ok(answer.unwrap_or_else(|| json!({"active": false})).to_string())
     }

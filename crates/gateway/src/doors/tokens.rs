@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
-use lockgate_access::tokens::{OauthError, Posted};
+use lockgate_access::tokens::{Denied, OauthError, Posted};
 use lockgate_vocabulary::{Arrival, Stop};
 
 use super::answer::json;
@@ -25,16 +25,16 @@ impl Door {
                 let authorization = parts.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
                 self.posted(serves, Posted { authorization, form: &form }, &arrival).await
             }
-            Err(refusal) => Err(refusal.into()),
+            Err(refusal) => Err(Stop::from(refusal).into()),
         };
         let mut response = match done {
             Ok(body) => json(StatusCode::OK, body, NO_STORE),
-            Err(stop) => {
+            Err(Denied { caller, stop }) => {
                 let refused = Refused {
                     door: "token",
                     arrival: &arrival,
                     method: &parts.method,
-                    caller: None,
+                    caller: caller.as_deref(),
                     run: None,
                     connection: None,
                     target: None,
@@ -46,13 +46,14 @@ impl Door {
         response
     }
 
-    async fn posted(&self, serves: Serves, posted: Posted<'_>, arrival: &Arrival) -> Result<Bytes, Stop> {
-        let (tokens, directory) = (self.access.tokens(), self.access.directory()?);
+    async fn posted(&self, serves: Serves, posted: Posted<'_>, arrival: &Arrival) -> Result<Bytes, Denied> {
+        let tokens = self.access.tokens();
+        let directory = || self.access.directory().map_err(Stop::from);
         match serves {
-            Serves::Token => Ok(tokens.issue(&directory, &posted, arrival).await?.body.into()),
-            Serves::Introspect => Ok(tokens.introspect(&directory, &posted, arrival).await?.into()),
+            Serves::Token => Ok(tokens.issue(&*directory()?, &posted, arrival).await?.body.into()),
+            Serves::Introspect => Ok(tokens.introspect(&*directory()?, &posted, arrival).await?.into()),
             // RFC 7009 section 2.2: the status says it all.
-            _ => tokens.revoke(&directory, &posted, arrival).await.map(|()| Bytes::new()),
+            _ => self.access.revoke(&posted, arrival).await.map(|()| Bytes::new()),
         }
     }
 

@@ -10,8 +10,20 @@ struct Registered {
     secret: String,
 }
 
+/// A client of the tenant's service.
 async fn registered(world: &World, tenant: &Tenant) -> Registered {
-    let body = json!({ "principal": tenant.principal, "kind": "client-secret" });
+    client_of(world, tenant, &tenant.principal).await
+}
+
+/// A client of another service of the tenant.
+async fn second_client(world: &World, tenant: &Tenant) -> Registered {
+    let body = json!({ "name": "second", "kind": "service", "scopes": ["integration.connections.call"] });
+    world.make(&tenant.operator, "/v1/principals", body).await;
+    client_of(world, tenant, "second").await
+}
+
+async fn client_of(world: &World, tenant: &Tenant, principal: &str) -> Registered {
+    let body = json!({ "principal": principal, "kind": "client-secret" });
     let made = world.make(&tenant.operator, "/v1/api-keys", body).await;
     let text = |value: &serde_json::Value| value.as_str().expect("text").to_owned();
     let id = made["key"].get("key").unwrap_or(&made["key"]);
@@ -63,7 +75,6 @@ async fn a_token_is_issued_used_looked_into_and_revoked() {
     let form = format!("token={token}&{}", credentials(&client));
     assert_eq!(post(&world, "/oauth/introspect", "", &form).await.json()["active"], true);
     assert_eq!(post(&world, "/oauth/revoke", "", &form).await.status, 200);
-    world.running.rooms.access.refresh().await.expect("the directory");
     assert_eq!(post(&world, "/oauth/introspect", "", &form).await.json()["active"], false);
     caller.send(&bearer).await;
     let refused = caller.answer().await.expect("an answer");
@@ -128,6 +139,40 @@ async fn a_stranger_who_fails_from_the_same_place_locks_out_no_client() {
     assert_eq!(last, 429, "failures are held up");
     let form = format!("grant_type=client_credentials&{}", credentials(&client));
     assert_eq!(post(&world, "/oauth/token", "", &form).await.status, 200, "who proves itself is not");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_an_authenticated_client_is_refused_stands_in_its_own_trail() {
+    let world = World::with("[access.tokens]\nper_client_per_minute = 2\n").await;
+    let acme = world.tenant("acme").await;
+    let (client, other) = (registered(&world, &acme).await, second_client(&world, &acme).await);
+    let token = post(&world, "/oauth/token", "", &format!("grant_type=client_credentials&{}", credentials(&other)));
+    let token = token.await.json()["access_token"].as_str().expect("a token").to_owned();
+    let ours = credentials(&client);
+    let cases = [
+        ("/oauth/token", format!("grant_type=client_credentials&scope=tenants.admin&{ours}"), "access.grant.scope"),
+        ("/oauth/revoke", format!("token={token}&{ours}"), "access.grant.unauthorized"),
+        ("/oauth/introspect", ours.clone(), "access.grant.malformed"),
+        (
+            "/oauth/token",
+            format!("grant_type=client_credentials&resource=https://x.test&{ours}"),
+            "access.grant.target",
+        ),
+        ("/oauth/token", format!("grant_type=client_credentials&{ours}"), "access.client.paced"),
+    ];
+    for (path, form, code) in cases {
+        let answer = post(&world, path, "", &form).await;
+        assert!((400..500).contains(&answer.status), "{path} {}", answer.text());
+        let trail = world.trail(&acme).await;
+        let refused: Vec<_> = trail.iter().filter(|entry| entry.to_string().contains(code)).collect();
+        assert_eq!(refused.len(), 1, "{code}: {trail:?}");
+        assert!(refused[0].to_string().contains(&client.id), "the client's key is named: {}", refused[0]);
+    }
+    let wrong = Registered { id: client.id.clone(), secret: "wrong".into() };
+    post(&world, "/oauth/token", "", &format!("grant_type=client_credentials&{}", credentials(&wrong))).await;
+    let trail = world.trail(&acme).await;
+    assert!(!trail.iter().any(|entry| entry.to_string().contains("access.client.invalid")), "a stranger's is not");
     world.end().await;
 }
 

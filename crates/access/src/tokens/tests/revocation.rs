@@ -16,7 +16,8 @@ fn form(client: KeyId, token: &str) -> String {
 
 async fn revoke(house: &House, form: &str) -> Result<(), Stop> {
     let posted = Posted { authorization: None, form: form.as_bytes() };
-    house.identity.tokens.revoke(&house.directory, &posted, &house.arrival("192.0.2.1")).await
+    let revoked = house.identity.tokens.revoke(&house.directory, &posted, &house.arrival("192.0.2.1")).await;
+    Ok(revoked.map(drop)?)
 }
 
 async fn introspect(house: &House, client: KeyId, token: &str) -> Value {
@@ -82,6 +83,11 @@ async fn only_the_client_may_revoke_its_token() {
     let mut house = House::new().await;
     let token = house.token(CLIENT).await;
     assert_eq!(code(revoke(&house, &form(SECOND_CLIENT, &token)).await), "access.grant.unauthorized");
+    let posted = form(SECOND_CLIENT, &token);
+    let posted = Posted { authorization: None, form: posted.as_bytes() };
+    let denied = house.identity.tokens.revoke(&house.directory, &posted, &house.arrival("192.0.2.1")).await;
+    let caller = denied.expect_err("refused").caller.expect("the client is known");
+    assert_eq!((caller.tenant(), caller.key()), (TENANT, Some(SECOND_CLIENT)));
     let wrong = format!("client_id={CLIENT}&client_secret=wrong&token={token}");
     assert_eq!(code(revoke(&house, &wrong).await), "access.client.invalid");
     let none = format!("client_id={CLIENT}&client_secret={}", secret(CLIENT));
