@@ -4,12 +4,13 @@
 //! hit is judged anew against the time, the issuer's keys and the tenant's snapshot. The memory is
 //! bounded, and each tenant has its share, so that no tenant pushes another's tokens out.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use lockgate_vocabulary::TenantId;
 use quick_cache::sync::Cache;
+use quick_cache::{DefaultHashBuilder, Lifecycle, UnitWeighter};
 
 use super::claims::Claims;
 use super::standing::Standing;
@@ -43,21 +44,64 @@ pub(crate) enum Voucher {
     Issuer(Arc<TrustedIssuer>, u64),
 }
 
+/// A token in the memory, and its place among those of its tenant.
+#[derive(Clone)]
+struct Remembered {
+    place: u64,
+    seen: Arc<Seen>,
+}
+
 /// The memory of tokens.
 pub(crate) struct SeenTokens {
-    tokens: Cache<TokenDigest, Arc<Seen>>,
-    /// What was remembered of each tenant, oldest first.
-    shares: Mutex<HashMap<TenantId, VecDeque<TokenDigest>>>,
+    tokens: Cache<TokenDigest, Remembered, UnitWeighter, DefaultHashBuilder, Told>,
+    shares: Mutex<Shares>,
     share: usize,
+}
+
+/// What is remembered of each tenant.
+///
+/// INVARIANT: it holds exactly what `tokens` holds, so that it is bounded as that is. Only
+/// [`SeenTokens::remember`] adds and removes, and it holds this while it does.
+#[derive(Default)]
+struct Shares {
+    /// Each tenant's, oldest first.
+    tenants: HashMap<TenantId, BTreeMap<u64, TokenDigest>>,
+    /// The next place.
+    next: u64,
+}
+
+impl Shares {
+    fn forget(&mut self, tenant: TenantId, place: u64) {
+        if let Some(share) = self.tenants.get_mut(&tenant) {
+            share.remove(&place);
+            if share.is_empty() {
+                self.tenants.remove(&tenant);
+            }
+        }
+    }
+}
+
+/// Tells what had to make room for a token.
+#[derive(Clone)]
+struct Told;
+
+impl Lifecycle<TokenDigest, Remembered> for Told {
+    type RequestState = Vec<(TenantId, u64)>;
+
+    fn on_evict(&self, evicted: &mut Self::RequestState, _: TokenDigest, value: Remembered) {
+        evicted.push((value.seen.tenant, value.place));
+    }
 }
 
 impl SeenTokens {
     pub(crate) fn new(most: usize, share: usize) -> Self {
-        Self { tokens: Cache::new(most), shares: Mutex::new(HashMap::new()), share }
+        let capacity = u64::try_from(most).unwrap_or(u64::MAX);
+        let tokens = Cache::with(most, capacity, UnitWeighter, DefaultHashBuilder::default(), Told);
+        Self { tokens, shares: Mutex::default(), share }
     }
 
     pub(crate) fn find(&self, digest: &TokenDigest) -> Option<Arc<Seen>> {
-        self.tokens.get(digest)
+        self.tokens.get(digest).map(|found| found.seen)
     }
 
     /// Remembers a token; where the tenant's share is used up, its oldest one is forgotten.
@@ -67,18 +111,28 @@ impl SeenTokens {
             return;
         }
         let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
-        let share = shares.entry(seen.tenant).or_default();
-        // A token that was verified anew, since keys changed, has its place already.
-        let known = self.tokens.peek(&digest).is_some();
-        if !known {
-            if share.len() >= self.share
-                && let Some(oldest) = share.pop_front()
-            {
-                self.tokens.remove(&oldest);
+        let tenant = seen.tenant;
+        let place = match self.tokens.peek(&digest) {
+            // A token that was verified anew, since keys changed, has its place already.
+            Some(known) => known.place,
+            None => {
+                shares.next += 1;
+                let full = shares.tenants.get_mut(&tenant).filter(|share| share.len() >= self.share);
+                if let Some((_, oldest)) = full.and_then(BTreeMap::pop_first) {
+                    self.tokens.remove(&oldest);
+                }
+                shares.next
             }
-            share.push_back(digest);
+        };
+        let mut evicted = Vec::new();
+        self.tokens.insert_with_lifecycle(digest, Remembered { place, seen }, &mut evicted);
+        for (tenant, place) in evicted {
+            shares.forget(tenant, place);
         }
-        self.tokens.insert(digest, seen);
+        // The memory may have had no room for this one itself.
+        if self.tokens.peek(&digest).is_some() {
+            shares.tenants.entry(tenant).or_default().insert(place, digest);
+        }
     }
 }
 

@@ -67,6 +67,29 @@ fn the_whole_is_bounded_too() {
     }
     let kept = (0..1000).filter(|index| tokens.find(&digest(1, *index)).is_some()).count();
     assert!(kept <= 64, "{kept}");
+    assert_eq!(placed(&tokens), kept);
+}
+
+/// How many places tenants' shares hold; each is that of a token that is remembered.
+fn placed(tokens: &SeenTokens) -> usize {
+    let shares = tokens.shares.lock().expect("a lock");
+    let places = shares.tenants.values().flatten();
+    let live =
+        |(place, digest): &(&u64, &TokenDigest)| tokens.tokens.peek(*digest).is_some_and(|it| it.place == **place);
+    places.inspect(|each| assert!(live(each), "a place of what is not remembered")).count()
+}
+
+#[test]
+fn what_made_room_and_came_back_has_one_place() {
+    let tokens = SeenTokens::new(64, 4);
+    for round in 0..50 {
+        for tenant in 1..=40 {
+            for index in 0..3 {
+                tokens.remember(digest(tenant, index + round % 2), seen(tenant.into()));
+            }
+        }
+        assert_eq!(placed(&tokens), tokens.tokens.len());
+    }
 }
 
 #[test]
