@@ -112,7 +112,10 @@ impl Draft {
     fn tenant(&mut self, row: &Row) -> Result<(), Fault> {
         let id: TenantId = row.parsed(0)?;
         let old = self.directory.tenants.get(&id).cloned();
-        if let Some(alias) = old.as_ref().and_then(|old| old.alias.as_ref()) {
+        // Where another tenant's row came first that took the alias over, it is that tenant's.
+        if let Some(alias) = old.as_ref().and_then(|old| old.alias.as_ref())
+            && self.directory.aliases.get(alias) == Some(&id)
+        {
             self.directory.aliases.remove(alias);
         }
         let view = decode::tenant(row, old.as_deref())?;

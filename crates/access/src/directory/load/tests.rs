@@ -19,6 +19,11 @@ static MEDDLE_CONNECTION: Statement = Statement::tenant(
     "UPDATE connections SET spec = $3, changed = (SELECT value FROM house WHERE name = 'epoch') \
      WHERE tenant = $1 AND connection = $2",
 );
+static RENAME: Statement = Statement::tenant(
+    "test.rename",
+    "UPDATE tenants SET name = $2, alias = $3, status = $4, changed = (SELECT value FROM house WHERE name = 'epoch') \
+     WHERE tenant = $1",
+);
 static MEDDLE_PRINCIPAL: Statement = Statement::tenant(
     "test.meddle_principal",
     "UPDATE principals SET scopes = $3, kind = $4, changed = (SELECT value FROM house WHERE name = 'epoch') \
@@ -146,12 +151,8 @@ async fn step_by_step_shows_what_all_at_once_shows() {
     ground.apply(founding(2, 10..12)).await;
     ground.apply(Change::of(tenant(1)).step(&rows::connections::INSERT, connection_row(3, &spec(3)))).await;
     keeper.refresh().await.unwrap();
-    let renamed = values!["tenant-new", None::<String>, "suspended", 0i64];
-    let changed = "UPDATE tenants SET name = $2, alias = $3, status = $4, \
-                   changed = (SELECT value FROM house WHERE name = 'epoch') WHERE tenant = $1 AND changed > $5";
-    static RENAME: std::sync::OnceLock<Statement> = std::sync::OnceLock::new();
-    let rename: &'static Statement = RENAME.get_or_init(|| Statement::tenant("test.rename", changed));
-    ground.apply(Change::of(tenant(1)).step(rename, renamed)).await;
+    let renamed = values!["tenant-new", None::<String>, "suspended"];
+    ground.apply(Change::of(tenant(1)).step(&RENAME, renamed)).await;
     keeper.refresh().await.unwrap();
     let fresh = ground.keeper().await;
     assert_eq!(shown(&keeper.current()), shown(&fresh.current()));
@@ -160,6 +161,26 @@ async fn step_by_step_shows_what_all_at_once_shows() {
     assert!(!current.tenants[&tenant(1)].active && current.tenants[&tenant(2)].active);
     assert_eq!(current.aliases.len(), 1);
     assert_eq!(current.tenants[&tenant(1)].connections.len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alias_that_moved_on_is_its_new_tenants_whichever_row_comes_first() {
+    let ground = Ground::new().await;
+    for number in [1, 2] {
+        ground.apply(founding(number, 0..0)).await;
+    }
+    let keeper = ground.keeper().await;
+    let rename = async |number: u128, name: &str, alias: Option<&str>| {
+        let row = values![name, alias.map(str::to_owned), "active"];
+        ground.apply(Change::of(tenant(number)).step(&RENAME, row)).await;
+    };
+    rename(1, "tenant-1", None).await;
+    rename(2, "tenant-2", Some("alias-1")).await;
+    // So the row of the tenant that gave it up comes after that of the one that took it.
+    rename(1, "tenant-one", None).await;
+    keeper.refresh().await.unwrap();
+    assert_eq!(keeper.current().aliases.get("alias-1"), Some(&tenant(2)));
+    assert_eq!(shown(&keeper.current()), shown(&ground.keeper().await.current()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
