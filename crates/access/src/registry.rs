@@ -159,12 +159,12 @@ fn stored<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Fault> {
     serde_json::from_str(text).map_err(|error| Fault::broken("reading a stored record", error))
 }
 
-/// JSON for a column.
 /// A record as its members.
 fn value<T: serde::Serialize>(record: &T) -> Result<serde_json::Value, Fault> {
     serde_json::to_value(record).map_err(|error| Fault::broken("writing a record", error))
 }
 
+/// JSON for a column.
 fn column<T: serde::Serialize>(value: &T) -> Result<String, Fault> {
     serde_json::to_string(value).map_err(|error| Fault::broken("writing a record", error))
 }
