@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use lockgate_vocabulary::network;
 use quick_cache::sync::Cache;
 
 /// Failures of one client from one network in a minute.
@@ -63,14 +64,6 @@ impl Attempts {
     fn keys(&self, client: &str, peer: IpAddr) -> [u64; 2] {
         let network = network(peer);
         [self.hasher.hash_one((client, network)), self.hasher.hash_one(network)]
-    }
-}
-
-/// The network that one subscriber usually has: one IPv4 address, a /64 of IPv6.
-fn network(peer: IpAddr) -> u128 {
-    match peer.to_canonical() {
-        IpAddr::V4(address) => u128::from(address.to_bits()),
-        IpAddr::V6(address) => address.to_bits() >> 64 << 64,
     }
 }
 
