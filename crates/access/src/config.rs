@@ -117,6 +117,8 @@ pub struct TokenConfig {
     pub rotation_days: u32,
     /// Tokens that one client may have issued or revoked in a minute; 300 by default, at least 1.
     pub per_client_per_minute: u32,
+    /// Tokens that one client may look into in a minute; 6,000 by default, at least 1.
+    pub introspections_per_client_per_minute: u32,
 }
 
 impl Default for TokenConfig {
@@ -128,6 +130,7 @@ impl Default for TokenConfig {
             lifetime_seconds: 900,
             rotation_days: 30,
             per_client_per_minute: 300,
+            introspections_per_client_per_minute: 6_000,
         }
     }
 }
@@ -163,6 +166,9 @@ impl TokenConfig {
         }
         if self.per_client_per_minute == 0 {
             return wrong("per_client_per_minute: it is 0");
+        }
+        if self.introspections_per_client_per_minute == 0 {
+            return wrong("introspections_per_client_per_minute: it is 0");
         }
         if !(1..=365).contains(&self.rotation_days) {
             return wrong("rotation_days: not between 1 and 365");

@@ -30,8 +30,8 @@ refusals! {
             "The client could not be authenticated.",
             "Check the client id and its secret or key, and that both are live.";
         ClientPaced = 429, "access.client.paced",
-            "The client had too many tokens issued or revoked in this minute.",
-            "Use a token until it ends. Operators: raise access.tokens.per_client_per_minute.";
+            "The client had too many tokens issued, revoked or looked into in this minute.",
+            "Use a token until it ends. Operators: raise access.tokens.per_client_per_minute, or introspections_per_client_per_minute.";
         ClientThrottled = 429, "access.client.throttled",
             "Too many failed attempts of this client from this address.",
             "Wait as long as `Retry-After` says, then use the right secret.";

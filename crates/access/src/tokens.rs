@@ -67,6 +67,8 @@ pub struct Tokens {
     reloading: tokio::sync::Mutex<()>,
     attempts: Attempts,
     pace: Pace,
+    /// Looking into a token costs no record, so it has a pace of its own.
+    introspections: Pace,
 }
 
 /// What the issuer stands on.
@@ -100,6 +102,7 @@ impl Tokens {
             reloading: tokio::sync::Mutex::new(()),
             attempts: Attempts::new(),
             pace: Pace::new(config.per_client_per_minute),
+            introspections: Pace::new(config.introspections_per_client_per_minute),
         };
         tokens.start().await?;
         Ok(tokens)

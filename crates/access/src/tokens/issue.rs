@@ -10,6 +10,7 @@ use super::Tokens;
 use super::client::{Client, Posted, last_moment};
 use super::denied::Denied;
 use super::form::Form;
+use super::pace::Pace;
 use crate::AccessRefusal;
 use crate::directory::Directory;
 use crate::jose::base64url;
@@ -36,7 +37,7 @@ impl Tokens {
     }
 
     async fn issue_to(&self, client: &Client, form: &Form, arrival: &Arrival) -> Result<Issued, Stop> {
-        self.demand_pace(client)?;
+        self.demand_pace(&self.pace, client)?;
         self.demand_target(form)?;
         let scope = narrow(client, form.value("scope"))?;
         let lifetime = self.lifetime_for(client)?;
@@ -55,9 +56,9 @@ impl Tokens {
         Ok(Issued { body: body.to_string() })
     }
 
-    /// What a client has done here leaves a record each time, so it has so many of them in a minute.
-    pub(crate) fn demand_pace(&self, client: &Client) -> Result<(), Stop> {
-        match self.pace.take(client.caller.actor().principal, self.clock.elapsed()) {
+    /// What a client has done here costs a record, or a signature, each time, so it has so many in a minute.
+    pub(crate) fn demand_pace(&self, pace: &Pace, client: &Client) -> Result<(), Stop> {
+        match pace.take(client.caller.actor().principal, self.clock.elapsed()) {
             None => Ok(()),
             Some(wait) => Err(AccessRefusal::ClientPaced.refuse().retry_after(wait).into()),
         }

@@ -1,5 +1,5 @@
-//! How often a client may have a token issued or taken back: each leaves a durable record, and each issue
-//! a signature.
+//! How often a client may have a token issued or taken back, which leaves a durable record each time, and
+//! how often it may have one looked into, which costs a signature's verification.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

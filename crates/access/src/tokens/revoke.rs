@@ -46,7 +46,7 @@ impl Tokens {
         if owner != Some(client.caller.actor().principal) {
             return Err(AccessRefusal::GrantUnauthorized.into());
         }
-        self.demand_pace(client)?;
+        self.demand_pace(&self.pace, client)?;
         let mut change = Change::of(view.tenant).raising_epoch();
         let forgotten = self.forget_at(&claims);
         change = change.step(&rows::TOKEN_REVOKE, values![&*claims.id, forgotten]);
@@ -69,6 +69,7 @@ impl Tokens {
     ) -> Result<String, Denied> {
         let form = Form::parse(posted.form)?;
         let client = self.authenticate(directory, posted, &form, arrival).await?;
+        self.demand_pace(&self.introspections, &client).map_err(|stop| Denied::to(&client, stop))?;
         let token = form.value("token").ok_or_else(|| Denied::to(&client, AccessRefusal::GrantMalformed))?;
         let answer = self.live_token(directory, token, &client).and_then(|(claims, view)| self.describe(&claims, view));
         Ok(answer.unwrap_or_else(|| json!({"active": false})).to_string())

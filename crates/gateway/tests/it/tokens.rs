@@ -147,8 +147,9 @@ async fn what_an_authenticated_client_is_refused_stands_in_its_own_trail() {
     let world = World::with("[access.tokens]\nper_client_per_minute = 2\n").await;
     let acme = world.tenant("acme").await;
     let (client, other) = (registered(&world, &acme).await, second_client(&world, &acme).await);
-    let token = post(&world, "/oauth/token", "", &format!("grant_type=client_credentials&{}", credentials(&other)));
-    let token = token.await.json()["access_token"].as_str().expect("a token").to_owned();
+    let form = format!("grant_type=client_credentials&{}", credentials(&other));
+    let token =
+        post(&world, "/oauth/token", "", &form).await.json()["access_token"].as_str().expect("a token").to_owned();
     let ours = credentials(&client);
     let cases = [
         ("/oauth/token", format!("grant_type=client_credentials&scope=tenants.admin&{ours}"), "access.grant.scope"),
@@ -193,6 +194,25 @@ async fn a_client_has_so_many_tokens_in_a_minute() {
     assert_eq!(trail.iter().filter(|entry| entry.to_string().contains("token.issue")).count(), 2);
     world.pass(std::time::Duration::from_secs(wait)).await;
     assert_eq!(post(&world, "/oauth/token", "", &form).await.status, 200, "in the next minute there are new ones");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_client_looks_into_so_many_tokens_in_a_minute() {
+    let config = "[access.tokens]\nper_client_per_minute = 1\nintrospections_per_client_per_minute = 2\n";
+    let world = World::with(config).await;
+    let acme = world.tenant("acme").await;
+    let client = registered(&world, &acme).await;
+    let form = format!("token=x&{}", credentials(&client));
+    for _ in 0..2 {
+        assert_eq!(post(&world, "/oauth/introspect", "", &form).await.json()["active"], false);
+    }
+    let paced = post(&world, "/oauth/introspect", "", &form).await;
+    assert_eq!((paced.status, paced.json()["error"].as_str()), (429, Some("temporarily_unavailable")));
+    let wait: u64 = paced.header("retry-after").and_then(|wait| wait.parse().ok()).expect("when to come again");
+    assert!((1..=60).contains(&wait), "{wait}");
+    let form = format!("grant_type=client_credentials&{}", credentials(&client));
+    assert_eq!(post(&world, "/oauth/token", "", &form).await.status, 200, "issuing has a pace of its own");
     world.end().await;
 }
 
