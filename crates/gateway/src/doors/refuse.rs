@@ -75,7 +75,8 @@ impl Door {
             Err(unrecorded) => return unrecorded,
         };
         match (wait, stop) {
-            (Some(wait), _) if refused.caller.is_none() => {
+            // A fault is nobody's doing, so it is told, counted and logged whoever came upon it.
+            (Some(wait), Stop::Refused(_)) if refused.caller.is_none() => {
                 GatewayRefusal::StrangerThrottled.refuse().retry_after(wait).into()
             }
             (Some(wait), Stop::Refused(refusal)) if refusal.wait().is_none() => refusal.retry_after(wait).into(),

@@ -104,6 +104,19 @@ async fn strangers_cannot_fill_the_trail() {
 }
 
 #[tokio::test]
+async fn a_fault_is_told_to_a_stranger_too_however_often_they_were_refused() {
+    let world = World::start().await;
+    for _ in 0..121 {
+        world.read("lgk_nobody", "/call/pay/v1/things/1").await;
+    }
+    assert_eq!(world.read("lgk_nobody", "/call/pay/v1/things/1").await.code(), "gateway.stranger.throttled");
+    world.running.rooms.store.clone().close().await.expect("closed");
+    world.clock.advance(std::time::Duration::from_secs(3));
+    let answer = world.read("lgk_nobody", "/call/pay/v1/things/1").await;
+    assert_eq!((answer.status, answer.code().as_str()), (503, "gateway.fault.unavailable"), "{}", answer.text());
+}
+
+#[tokio::test]
 async fn strangers_cannot_fill_the_trail_from_the_operators_side_either() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
