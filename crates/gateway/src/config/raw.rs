@@ -144,10 +144,12 @@ fn collect_dangers(table: &Table, prefix: &str, found: &mut Vec<String>) {
     for (key, value) in table {
         let whole = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
         match value {
-            Value::Table(inner) => collect_dangers(inner, &whole, found),
             Value::Boolean(false) => {}
             Value::Array(rows) if rows.is_empty() => {}
+            Value::Table(inner) if inner.is_empty() => {}
+            // The name comes before the kind of the value: a table may be what weakens.
             _ if key.starts_with("danger_") => found.push(whole),
+            Value::Table(inner) => collect_dangers(inner, &whole, found),
             _ => {}
         }
     }

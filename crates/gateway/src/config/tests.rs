@@ -86,6 +86,10 @@ fn what_weakens_something_is_listed() {
     let config = parse("[egress]\ndanger_allow_http_errands = true\n[traffic]\ndanger_fail_open_to_local = false")
         .expect("sound");
     assert_eq!(config.dangers, ["egress.danger_allow_http_errands"]);
+    // Some are tables.
+    let config = parse("[egress.destination.danger_static_hosts]\n\"vendor.test\" = [\"192.0.2.1\"]").expect("sound");
+    assert_eq!(config.dangers, ["egress.destination.danger_static_hosts"]);
+    assert!(parse("[egress.destination.danger_static_hosts]").expect("sound").dangers.is_empty());
 }
 
 #[test]
