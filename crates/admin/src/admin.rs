@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::HeaderMap;
+use axum::http::header::ALLOW;
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use lockgate_access::scope::Scope;
 use lockgate_access::{Access, Caller};
@@ -18,7 +19,7 @@ use tower_service::Service;
 use crate::answer::Stopped;
 use crate::api;
 use crate::operator::{Known, Operator};
-use crate::problem::{Problem, tell_rate};
+use crate::problem::{Problem, tell_rate, tell_trace};
 use crate::refusal::AdminRefusal;
 
 /// A body of an answer.
@@ -74,9 +75,11 @@ impl Admin {
         };
         let stopped = response.extensions_mut().remove::<Stopped>();
         if let Some(stopped) = stopped {
-            response = self.stopped(&stopped, method.as_str(), &known, &arrival).await;
+            // Which methods a path has only the router knows, which says so in what is replaced here.
+            let allowed = response.headers_mut().remove(ALLOW);
+            response = self.stopped(&stopped, method.as_str(), &known, &arrival, allowed).await;
         }
-        self.tell_rate(&known, &mut response);
+        self.tell(&known, &arrival, &mut response);
         response
     }
 
@@ -88,20 +91,28 @@ impl Admin {
         match operator.and_then(|operator| operator.may(&self.parts.access, scope)) {
             Ok(()) => Ok(()),
             Err(stopped) => {
-                let mut response = self.stopped(&stopped, "GET", &known, arrival).await;
-                self.tell_rate(&known, &mut response);
+                let mut response = self.stopped(&stopped, "GET", &known, arrival, None).await;
+                self.tell(&known, arrival, &mut response);
                 Err(response)
             }
         }
     }
 
-    fn tell_rate(&self, known: &Known, response: &mut Response) {
+    fn tell(&self, known: &Known, arrival: &Arrival, response: &mut Response) {
+        tell_trace(response.headers_mut(), &arrival.trace);
         if let Some(permit) = known.caller().and_then(|caller| self.parts.traffic.allowance(&caller)) {
             tell_rate(response.headers_mut(), &permit);
         }
     }
 
-    async fn stopped(&self, stopped: &Stopped, method: &str, known: &Known, arrival: &Arrival) -> Response {
+    async fn stopped(
+        &self,
+        stopped: &Stopped,
+        method: &str,
+        known: &Known,
+        arrival: &Arrival,
+        allowed: Option<HeaderValue>,
+    ) -> Response {
         let trace = arrival.trace.trace;
         if let Stop::Fault(fault) = stopped.stop() {
             tracing::error!(%fault, %trace, "an administrative request failed");
@@ -112,7 +123,11 @@ impl Admin {
             }
             _ => None,
         };
-        problem_response(Problem::of(told.as_ref().unwrap_or(stopped.stop()), trace))
+        let problem = Problem::of(told.as_ref().unwrap_or(stopped.stop()), trace);
+        problem_response(match allowed {
+            Some(methods) => problem.allow(methods),
+            None => problem,
+        })
     }
 
     /// Writes a refusal into the trail. Gives what is told in its place: that it cannot be recorded, or,

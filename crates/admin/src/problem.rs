@@ -6,12 +6,13 @@
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 use lockgate_traffic::Permit;
-use lockgate_vocabulary::{Fault, Refusal, Stop, TraceId};
+use lockgate_vocabulary::{Fault, Refusal, Stop, TraceContext, TraceId};
 use serde_json::{Map, Value, json};
 
 /// The media type of every refusal.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
@@ -69,8 +70,8 @@ impl Problem {
 
     /// Says with which methods the path is served.
     #[must_use]
-    pub fn allow(mut self, methods: &'static str) -> Self {
-        self.headers.insert(ALLOW, HeaderValue::from_static(methods));
+    pub fn allow(mut self, methods: HeaderValue) -> Self {
+        self.headers.insert(ALLOW, methods);
         self
     }
 
@@ -92,6 +93,14 @@ impl Problem {
         members.insert("code".into(), json!(code));
         members.insert("trace_id".into(), json!(trace.to_string()));
         members
+    }
+}
+
+/// Says under which trace the request was answered.
+pub(crate) fn tell_trace(headers: &mut HeaderMap, trace: &TraceContext) {
+    // It is plain ASCII, so this does not fail; if it did, a header is not worth an answer.
+    if let Ok(value) = HeaderValue::from_str(&trace.to_traceparent()) {
+        headers.insert(TRACEPARENT, value);
     }
 }
 

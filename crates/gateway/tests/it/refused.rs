@@ -72,11 +72,22 @@ async fn the_operators_side_names_what_is_wrong_with_a_request() {
         (get("/v1/runs?outcome=maybe"), 400, "admin.query.invalid"),
         (get("/v1/runs?limit=1001"), 400, "admin.query.invalid"),
         (get("/v1/nowhere"), 404, "admin.path.unknown"),
-        (patch, 405, "admin.method.not_allowed"),
+        (patch.clone(), 405, "admin.method.not_allowed"),
     ] {
         let answer = said(world.admin, &bytes).await;
         assert_eq!((answer.status, answer.code().as_str()), (status, code), "{}", answer.text());
+        let trace = answer.json()["trace_id"].as_str().expect("a trace").to_owned();
+        assert!(answer.header("traceparent").is_some_and(|told| told.contains(&trace)), "{answer:?}");
+        assert_eq!(answer.header("allow").is_some(), status == 405, "{answer:?}");
     }
+    let wrong = said(world.admin, patch).await;
+    let allowed: Vec<&str> = wrong.header("allow").expect("which methods").split(',').map(str::trim).collect();
+    assert!(allowed.contains(&"GET") && !allowed.contains(&"PATCH"), "{allowed:?}");
+    let joined =
+        "GET /v1/runs HTTP/1.1\r\nHost: gate\r\ntraceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let listed = said(world.admin, format!("{joined}\r\nX-Api-Key: {key}\r\n\r\n")).await;
+    let told = listed.header("traceparent").expect("the trace");
+    assert!(listed.status == 200 && told.contains("4bf92f3577b34da6a3ce929d0e0e4736"), "{told}");
     world.end().await;
 }
 
