@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::client::{Answer, Client};
 use crate::tokens::issued;
-use crate::world::World;
+use crate::world::{Tenant, World};
 
 /// An identifier of this kind that nobody has.
 fn nobodys(prefix: &str) -> String {
@@ -23,15 +23,58 @@ async fn first(world: &World, operator: &str, path: &str, member: &str) -> Strin
     listed.json()["items"][0][member].as_str().unwrap_or_else(|| panic!("{path}: {}", listed.text())).to_owned()
 }
 
-#[tokio::test]
-async fn anothers_objects_and_those_that_do_not_exist_are_equal_for_operators() {
-    let world = World::start().await;
-    let (acme, globex) = (world.tenant("acme").await, world.tenant("globex").await);
-    world.connection(&acme, "pay").await;
+/// What the operators' side serves, from the document that describes it: method, path, and whether there is a
+/// body.
+pub fn served() -> Vec<(String, String, bool)> {
+    let document: Value = serde_json::from_str(&lockgate_admin::openapi_document()).expect("JSON");
+    let paths = document["paths"].as_object().expect("paths");
+    let row = |path: &String, method: &String, operation: &Value| {
+        (method.to_uppercase(), path.clone(), operation.get("requestBody").is_some())
+    };
+    let rows = paths.iter().flat_map(|(path, methods)| {
+        let methods = methods.as_object().expect("methods");
+        methods.iter().map(move |(method, operation)| row(path, method, operation))
+    });
+    rows.collect()
+}
+
+/// A body with which this would be done to an object of one's own.
+fn change(method: &str, path: &str) -> Value {
+    match (method, path) {
+        ("PATCH", "/v1/connections/{id}") => json!({ "status": "retired" }),
+        ("PATCH", "/v1/issuers/{id}" | "/v1/principals/{id}" | "/v1/tenants/{id}") => json!({ "status": "suspended" }),
+        ("POST", "/v1/credentials/{id}/revoke") => json!({ "reason": "because" }),
+        ("POST", "/v1/credentials/{id}/versions") => json!({ "secret": "another-secret-of-mine" }),
+        ("PUT", "/v1/providers/{id}") => json!({
+            "name": "vendor-pay", "title": "Vendor", "base_url": "https://api.vendor.test",
+            "auth": { "placement": "bearer" }, "endpoints": [{ "method": "GET", "path": "/v1/things/{id}" }],
+        }),
+        _ => panic!("{method} {path} is new: say here with which body it is done"),
+    }
+}
+
+/// An object of acme's of the kind that stands in the path, and one that nobody has.
+fn pair(objects: &[(&str, String, String)], path: &str) -> (String, String) {
+    let kind = path.split('/').nth(2).expect("a kind");
+    let known = objects.iter().find(|(known, ..)| *known == kind);
+    let (_, foreign, missing) = known.unwrap_or_else(|| panic!("{path} is new: give acme such an object"));
+    (foreign.clone(), missing.clone())
+}
+
+/// A tenant with one object of each kind.
+async fn furnished(world: &World, acme: &Tenant) -> Vec<(&'static str, String, String)> {
+    world.connection(acme, "pay").await;
     world.vendor.answers("GET /v1/things/1", Canned::json(200, "{}"));
     let run = world.read(&acme.service, "/call/pay/v1/things/1").await;
     let run = run.header("x-lockgate-run").expect("a run").to_owned();
-    let mut objects = vec![("runs", run, "run"), ("tenants", acme.id.clone(), "ten")];
+    let issuer = json!({ "issuer": "https://issuer.example", "spec": {} });
+    world.make(&acme.operator, "/v1/issuers", issuer).await;
+    let url = |host: &str| format!("https%3A%2F%2F{host}.example");
+    let mut objects = vec![
+        ("runs", run, nobodys("run")),
+        ("tenants", acme.id.clone(), nobodys("ten")),
+        ("issuers", url("issuer"), url("nobody")),
+    ];
     for (kind, member, prefix) in [
         ("connections", "connection", "conn"),
         ("providers", "provider", "prv"),
@@ -39,35 +82,41 @@ async fn anothers_objects_and_those_that_do_not_exist_are_equal_for_operators() 
         ("api-keys", "key", "key"),
         ("credentials", "id", "cred"),
     ] {
-        let id = first(&world, &acme.operator, &format!("/v1/{kind}"), member).await;
-        objects.push((kind, id, prefix));
+        objects.push((kind, first(world, &acme.operator, &format!("/v1/{kind}"), member).await, nobodys(prefix)));
     }
-    let change = |kind: &str| match kind {
-        "connections" | "providers" | "principals" | "tenants" => {
-            vec![("PATCH", String::new(), Some(json!({ "status": "retired" })))]
-        }
-        "api-keys" => vec![("DELETE", String::new(), None)],
-        "credentials" => vec![
-            ("POST", "/revoke".to_owned(), Some(json!({}))),
-            ("POST", "/versions".to_owned(), Some(json!({ "secret": "another-secret-of-mine" }))),
-        ],
-        _ => Vec::new(),
-    };
-    for (kind, foreign, prefix) in objects {
-        let mut asks = vec![("GET", String::new(), None)];
-        asks.extend(change(kind));
-        for (method, tail, body) in asks {
-            let ask = async |id: &str| {
-                let path = format!("/v1/{kind}/{id}{tail}");
-                world.ask(&globex.operator, method, &path, body.clone()).await
-            };
-            let (foreign, missing) = (ask(&foreign).await, ask(&nobodys(prefix)).await);
-            assert!(matches!(missing.status, 403 | 400 | 422 | 405), "{method} {kind}{tail}: {}", missing.text());
-            assert_eq!(foreign.blanked(), missing.blanked(), "{method} {kind}{tail}");
-            assert!(method != "GET" || missing.status == 403, "{kind}: {}", missing.text());
-            assert!(!foreign.text().contains("acme"), "{}", foreign.text());
+    objects
+}
+
+#[tokio::test]
+async fn anothers_objects_and_those_that_do_not_exist_are_equal_for_operators() {
+    let world = World::start().await;
+    let (acme, globex) = (world.tenant("acme").await, world.tenant("globex").await);
+    let objects = furnished(&world, &acme).await;
+    let mut unknown = 0;
+    for (method, path, bodied) in served().into_iter().filter(|(_, path, _)| path.contains("{id}")) {
+        let body = bodied.then(|| change(&method, &path));
+        let (foreign, missing) = pair(&objects, &path);
+        let ask = async |id: &str| world.ask(&globex.operator, &method, &path.replace("{id}", id), body.clone()).await;
+        let (foreign, missing) = (ask(&foreign).await, ask(&missing).await);
+        // What is the house's alone is refused before anything is looked for.
+        let houses = (method.as_str(), path.as_str()) == ("PATCH", "/v1/tenants/{id}");
+        let code = if houses { "access.house.only" } else { "access.object.unknown" };
+        assert_eq!((missing.status, missing.code().as_str()), (403, code), "{method} {path}: {}", missing.text());
+        assert_eq!(foreign.blanked(), missing.blanked(), "{method} {path}");
+        assert!(!foreign.text().contains("acme"), "{}", foreign.text());
+        unknown += if houses { 0 } else { 2 };
+        // The owner is answered otherwise, so it is the tenant that made the difference.
+        if method == "GET" {
+            let own = world.ask(&acme.operator, "GET", &path.replace("{id}", &pair(&objects, &path).0), None).await;
+            assert_eq!(own.status, 200, "{path}: {}", own.text());
         }
     }
+    assert!(unknown >= 2 * 15, "{unknown}");
+    let trail = world.trail(&globex).await;
+    let refused = trail.iter().filter(|entry| entry.to_string().contains("access.object.unknown")).count();
+    assert_eq!(refused, unknown, "each is in the trail of whoever asked");
+    let other = world.trail(&acme).await;
+    assert!(other.iter().all(|entry| !entry.to_string().contains(&globex.id)), "and none in the owner's");
     world.end().await;
 }
 

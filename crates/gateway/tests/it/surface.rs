@@ -5,6 +5,7 @@ use lockgate_gateway::routes::{ROUTES, Serves};
 use serde_json::json;
 
 use crate::client::Client;
+use crate::equal::served;
 use crate::world::World;
 
 fn path_of(row: &str) -> String {
@@ -36,6 +37,29 @@ async fn nothing_guarded_is_served_without_a_credential() {
         assert!(answer.header("traceparent").is_some() || !row.guarded, "{}", row.path);
     }
     assert!(world.vendor.seen().is_empty());
+    world.end().await;
+}
+
+#[tokio::test]
+async fn nothing_of_the_operators_side_is_served_without_a_credential() {
+    let world = World::start().await;
+    let (rows, before) = (served(), world.entries());
+    for (method, path, bodied) in &rows {
+        let path = path.replace("{id}", "conn_01hzzzzzzzzzzzzzzzzzzzzzzz");
+        let body = if *bodied { "{}" } else { "" };
+        let mut client = Client::connect(world.admin).await;
+        client
+            .send(format!(
+                "{method} {path} HTTP/1.1\r\nHost: gate\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            ))
+            .await;
+        let answer = client.answer().await.expect("an answer");
+        assert_eq!((answer.status, answer.code().as_str()), (401, "access.credential.missing"), "{method} {path}");
+    }
+    // The house's own trail is read by nobody over HTTP.
+    let recorded = world.entries() - before;
+    assert!(recorded == rows.len() as u64 && recorded > 30, "each is in the trail: {recorded}");
     world.end().await;
 }
 

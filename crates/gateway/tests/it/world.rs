@@ -240,6 +240,13 @@ impl World {
         answer.json()["items"].as_array().expect("items").clone()
     }
 
+    /// How many entries the log of the trail has.
+    pub fn entries(&self) -> u64 {
+        let report = verify(&self.config.audit.dir, self.running.rooms.audit.verifier(), &Options::default());
+        assert!(report.is_sound(), "{report}");
+        report.entries
+    }
+
     /// Lets so much time go by, and waits until the gateway has seen the store again.
     pub async fn pass(&self, by: Duration) {
         self.clock.advance(by);
