@@ -192,7 +192,9 @@ async fn an_operation_ends_in_the_vendors_answer_and_is_its_callers_alone() {
     let (world, acme) = world().await;
     let globex = world.tenant("globex").await;
     world.vendor.on(READ, held(Canned::json(429, "{}").header("retry-after", "60")));
-    world.vendor.answers(READ, Canned::json(200, r#"{"id":1}"#));
+    // Neither a number nor the order of members comes out otherwise than the vendor wrote it.
+    let exact = r#"{"id":1, "b":1.10,"a":2E1,"n":9007199254740993}"#;
+    world.vendor.answers(READ, Canned::json(200, exact));
     let call = spawn(&world, &acme, READ, ASYNC, "");
     let wait = wait_after(&world, READ, 1, 60.0..=60.0).await;
     let accepted = call.await.expect("it ran");
@@ -203,12 +205,18 @@ async fn an_operation_ends_in_the_vendors_answer_and_is_its_callers_alone() {
         let theirs = operation(&world, key, &location).await;
         let never = operation(&world, key, "/operations/op_01hzzzzzzzzzzzzzzzzzzzzzzz").await;
         assert_eq!((theirs.status, theirs.code()), (403, never.code()), "{}", theirs.text());
+        for unreadable in ["xyz", "op_1", "run_01hzzzzzzzzzzzzzzzzzzzzzzz"] {
+            let unreadable = operation(&world, key, &format!("/operations/{unreadable}")).await;
+            assert_eq!(unreadable.blanked(), never.blanked());
+        }
     }
     pass(&world, wait).await;
     world.vendor.wait_for(READ, 2).await;
     let ended = ended(&world, &acme, &accepted).await;
     assert_eq!(ended["state"], "succeeded", "{ended}");
-    assert_eq!((&ended["answer"]["status"], &ended["answer"]["json"]), (&json!(200), &json!({ "id": 1 })));
+    assert_eq!((&ended["answer"]["status"], &ended["answer"]["json"]["id"]), (&json!(200), &json!(1)));
+    let told = operation(&world, &acme.service, &location).await.text();
+    assert!(told.contains(&format!("\"json\":{exact}")), "{told}");
     assert_eq!(ended["run"].as_str(), accepted.header("x-lockgate-run"), "one run for all of it");
     assert_eq!(world.vendor.count(READ), 2);
     assert_eq!(events(&world, &acme, "IntegrationRunCompleted").await.len(), 1);
