@@ -94,8 +94,10 @@ impl Running {
             exporter.pass().await;
         }
         // What the last requests recorded inside changes of the store belongs into the trail before it ends.
-        self.rooms.relay.pass().await?;
-        self.rooms.audit.shutdown().await?;
+        let relayed = self.rooms.relay.pass().await;
+        // Where the store is away those rows wait for the next start; the trail is closed all the same.
+        let closed = self.rooms.audit.shutdown().await;
+        relayed.and(closed)?;
         self.rooms.relay.remember().await
     }
 }

@@ -41,3 +41,14 @@ async fn a_call_under_way_is_answered_when_the_gateway_is_told_to_stop() {
     stopping.await.expect("no panic").expect("it ends in order");
     assert!(client.answer().await.is_none(), "the connection is closed");
 }
+
+#[tokio::test]
+async fn a_gateway_that_stops_without_its_store_closes_its_trail_all_the_same() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    world.connection(&acme, "pay").await;
+    world.vendor.answers("GET /v1/things/1", Canned::json(200, "{}"));
+    let answer = world.read(&acme.service, "/call/pay/v1/things/1").await;
+    world.ended(&acme, answer.header("x-lockgate-run").expect("a run")).await;
+    world.end_without_store().await;
+}
