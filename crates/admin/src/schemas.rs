@@ -2,15 +2,17 @@
 //!
 //! The registry knows the shape of what is declared; whether a schema holds, only compiling it tells. What
 //! all schemas of one request cost together is bounded before the first is compiled, and compiling is done
-//! beside the requests, one request at a time. What was written down before a rule was narrowed refuses
+//! beside the requests, two requests at a time and one of each tenant. What was written down before a rule was narrowed refuses
 //! the calls that need it.
+
+use std::sync::LazyLock;
 
 use lockgate_access::AccessRefusal;
 use lockgate_access::spec::EndpointSpec;
+use lockgate_egress::Turns;
 use lockgate_inspect::schema::{Schema, size_of};
-use lockgate_vocabulary::{Fault, Violation};
+use lockgate_vocabulary::{TenantId, Violation};
 use serde_json::Value;
-use tokio::sync::Semaphore;
 
 use crate::answer::Answer;
 
@@ -23,21 +25,18 @@ const PATTERNS: u64 = 512;
 /// Violations that are told at once.
 const TOLD: usize = 50;
 
-/// Whose turn it is to compile.
-static TURN: Semaphore = Semaphore::const_new(1);
+/// Whose turn it is to compile. A turn lasts until the work is over, also where nobody waits for it any more.
+static TURNS: LazyLock<Turns> = LazyLock::new(|| Turns::new(2, 1));
 
-/// Demands that every schema of the endpoints holds. `at` is where the endpoints stand in the request.
-pub(crate) async fn demand(endpoints: &[EndpointSpec], at: &'static str) -> Answer<()> {
+/// Demands that every schema of the tenant's endpoints holds. `at` is where the endpoints stand in the request.
+pub(crate) async fn demand(tenant: TenantId, endpoints: &[EndpointSpec], at: &'static str) -> Answer<()> {
     let declared = endpoints.iter().enumerate();
     let schemas: Vec<(usize, Value)> =
         declared.filter_map(|(index, endpoint)| Some((index, endpoint.answer.schema.clone()?))).collect();
     if schemas.is_empty() {
         return Ok(());
     }
-    let turn = TURN.acquire().await.map_err(|error| Fault::broken("waiting for a turn", error))?;
-    let tried = tokio::task::spawn_blocking(move || tried(&schemas, at)).await;
-    drop(turn);
-    let wrong = tried.map_err(|error| Fault::broken("compiling schemas", error))?;
+    let wrong = TURNS.run(tenant, move || tried(&schemas, at)).await?;
     if wrong.is_empty() {
         return Ok(());
     }

@@ -11,12 +11,12 @@ use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 const REMEMBERED: usize = 1_024;
 
 /// A place that is held: the tenant's own, and one of all.
-pub(crate) struct Turn {
+pub struct Turn {
     _places: [OwnedSemaphorePermit; 2],
 }
 
 /// The places in which it is done.
-pub(crate) struct Turns {
+pub struct Turns {
     all: Arc<Semaphore>,
     each: usize,
     tenants: Mutex<HashMap<TenantId, Arc<Semaphore>>>,
@@ -24,7 +24,7 @@ pub(crate) struct Turns {
 
 impl Turns {
     /// So many places, of which one tenant has so many at the most.
-    pub(crate) fn new(all: usize, each: usize) -> Self {
+    pub fn new(all: usize, each: usize) -> Self {
         Self { all: Arc::new(Semaphore::new(all)), each, tenants: Mutex::default() }
     }
 
@@ -36,7 +36,7 @@ impl Turns {
 
     /// Waits for a turn of the tenant's and has it done. Whoever stops waiting loses the turn, but work that
     /// has begun keeps its place until it is over.
-    pub(crate) async fn run<T: Send + 'static>(
+    pub async fn run<T: Send + 'static>(
         &self,
         tenant: TenantId,
         work: impl FnOnce() -> T + Send + 'static,
@@ -51,7 +51,7 @@ impl Turns {
     }
 
     /// Waits for a turn: the tenant's own first, so that its others do not stand in everybody's line.
-    pub(crate) async fn take(&self, tenant: TenantId) -> Result<Turn, Fault> {
+    pub async fn take(&self, tenant: TenantId) -> Result<Turn, Fault> {
         let closed = |error: AcquireError| Fault::broken("waiting for a turn", error);
         let own = self.of_tenant(tenant).acquire_owned().await.map_err(closed)?;
         let one = Arc::clone(&self.all).acquire_owned().await.map_err(closed)?;

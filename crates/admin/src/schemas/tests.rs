@@ -29,3 +29,17 @@ fn schemas_that_are_too_much_together_are_not_compiled() {
     let found = wrong(&vec![schema; 9]);
     assert_eq!((found.len(), found[0].0.as_str()), (1, "/endpoints"));
 }
+
+#[tokio::test]
+async fn a_tenant_that_is_compiling_holds_up_itself_and_no_other() {
+    let (one, other) = (TenantId::from_u128(1), TenantId::from_u128(2));
+    let endpoint = json!({"method": "GET", "path": "/a", "answer": {"schema": {"type": "object"}}});
+    let endpoints: Vec<EndpointSpec> = serde_json::from_value(json!([endpoint])).expect("endpoints");
+    let turn = TURNS.take(one).await.expect("a turn");
+    assert!(demand(other, &endpoints, "/endpoints").await.is_ok());
+    let mut waiting = Box::pin(demand(one, &endpoints, "/endpoints"));
+    let first = std::future::poll_fn(|context| std::task::Poll::Ready(waiting.as_mut().poll(context))).await;
+    assert!(first.is_pending(), "its own turn is taken");
+    drop(turn);
+    assert!(waiting.await.is_ok());
+}

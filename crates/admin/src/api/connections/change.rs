@@ -29,6 +29,6 @@ pub(crate) async fn change(
 ) -> Answer<Json<ConnectionRecord>> {
     operator.may(&parts.access, Scope::ConnectionsWrite)?;
     let endpoints = change.spec.as_ref().and_then(|spec| spec.endpoints.as_deref());
-    schemas::demand(endpoints.unwrap_or_default(), "/spec/endpoints").await?;
+    schemas::demand(operator.act().caller.tenant(), endpoints.unwrap_or_default(), "/spec/endpoints").await?;
     Ok(Json(operator.registry(&parts.access).change_connection(&id, change).await?))
 }

@@ -26,6 +26,6 @@ pub(crate) async fn create(
 ) -> Answer<Created<ConnectionRecord>> {
     operator.may(&parts.access, Scope::ConnectionsWrite)?;
     let endpoints = new.spec.endpoints.as_deref();
-    schemas::demand(endpoints.unwrap_or_default(), "/spec/endpoints").await?;
+    schemas::demand(operator.act().caller.tenant(), endpoints.unwrap_or_default(), "/spec/endpoints").await?;
     Ok(Created(operator.registry(&parts.access).create_connection(new).await?))
 }

@@ -31,6 +31,6 @@ pub(crate) async fn change(
     Input(spec): Input<ProviderSpec>,
 ) -> Answer<Json<ProviderRecord>> {
     operator.may(&parts.access, Scope::ProvidersWrite)?;
-    schemas::demand(&spec.endpoints, "/endpoints").await?;
+    schemas::demand(operator.act().caller.tenant(), &spec.endpoints, "/endpoints").await?;
     Ok(Json(operator.registry(&parts.access).change_provider(&id, spec).await?))
 }

@@ -28,6 +28,6 @@ pub(crate) async fn create(
     Input(spec): Input<ProviderSpec>,
 ) -> Answer<Created<ProviderRecord>> {
     operator.may(&parts.access, Scope::ProvidersWrite)?;
-    schemas::demand(&spec.endpoints, "/endpoints").await?;
+    schemas::demand(operator.act().caller.tenant(), &spec.endpoints, "/endpoints").await?;
     Ok(Created(operator.registry(&parts.access).create_provider(spec).await?))
 }
