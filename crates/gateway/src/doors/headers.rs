@@ -16,9 +16,6 @@ pub(super) const PREFER: HeaderName = HeaderName::from_static("prefer");
 pub(super) const RUN: HeaderName = HeaderName::from_static("x-lockgate-run");
 pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// Bytes of an idempotency key at the most.
-const IDEMPOTENCY_KEY_BYTES: usize = 255;
-
 /// Whether a field stays at the door: the gateway's own, the caller's credentials, what belongs to one
 /// hop (RFC 9110 section 7.6.1), what the wire writes itself, and what tells where the caller is.
 fn stays(name: &str) -> bool {
@@ -90,16 +87,12 @@ pub(super) fn dry_run(headers: &HeaderMap) -> Result<bool, Refusal> {
     }
 }
 
-/// The caller's idempotency key: 1 to 255 visible characters of ASCII.
-pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<Box<str>>, Refusal> {
-    let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
-    let text = value.to_str().unwrap_or_default();
-    let fits = (1..=IDEMPOTENCY_KEY_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-    if fits {
-        return Ok(Some(text.into()));
-    }
-    let reason = "it is not 1 to 255 visible characters of ASCII";
-    Err(GatewayRefusal::HeaderInvalid.refuse().violation("Idempotency-Key", reason))
+/// The caller's idempotency key as it was sent. Whether it can be one the way out says; several become a
+/// list, which is none.
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Option<Box<str>> {
+    let sent: Vec<_> =
+        headers.get_all(IDEMPOTENCY_KEY).iter().map(|one| String::from_utf8_lossy(one.as_bytes())).collect();
+    (!sent.is_empty()).then(|| sent.join(", ").into())
 }
 
 /// Whether the caller takes an operation in place of an answer (RFC 7240).

@@ -109,7 +109,7 @@ fn order(
         ask: Ask { connection: connection.into(), method: parts.method, path },
         query,
         dry_run: headers::dry_run(&parts.headers)?,
-        idempotency_key: headers::idempotency_key(&parts.headers)?,
+        idempotency_key: headers::idempotency_key(&parts.headers),
         respond_async: headers::respond_async(&parts.headers),
         headers: headers::onward(parts.headers),
         body: Body::streaming(body.map_err(told)),

@@ -144,8 +144,14 @@ async fn a_dry_run_sends_nothing_and_an_unclear_one_is_refused() {
     assert!(dry.status < 300, "{}", dry.text());
     let unclear = world.call(&acme.service, "POST", "/call/pay/v1/things", "X-DryRun: yes\r\n", "").await;
     assert_eq!((unclear.status, unclear.code().as_str()), (400, "gateway.header.invalid"));
-    let key = world.call(&acme.service, "POST", "/call/pay/v1/things", "Idempotency-Key: \r\n", "").await;
-    assert_eq!((key.status, key.code().as_str()), (400, "gateway.header.invalid"));
+    let long = format!("Idempotency-Key: {}\r\n", "k".repeat(256));
+    for sent in ["Idempotency-Key: \r\n", "Idempotency-Key: a b\r\n", "Idempotency-Key: caf\u{e9}\r\n", &long] {
+        let key = world.call(&acme.service, "POST", "/call/pay/v1/things", sent, "").await;
+        assert_eq!((key.status, key.code().as_str()), (400, "egress.idempotency.key"), "{sent}");
+    }
+    let twice = "Idempotency-Key: a\r\nIdempotency-Key: b\r\n";
+    let twice = world.call(&acme.service, "POST", "/call/pay/v1/things", twice, "").await;
+    assert!(twice.status == 400, "{}", twice.text());
     assert_eq!(world.vendor.connections(), 0);
     world.end().await;
 }
