@@ -2,7 +2,8 @@
 //!
 //! Here: identifiers, time, chance, who acts, how a request arrived, how the house says no
 //! ([`Refusal`]) and how it says that it broke ([`Fault`]), secrets that cannot be printed, names,
-//! limits and the trace context. Not here: any I/O, any decision, any word of fewer than three rooms.
+//! limits, the trace context and how a file is read that its owner alone may read. Not here: any other I/O,
+//! any decision, any word of fewer than three rooms.
 
 mod actor;
 mod arrival;
@@ -13,6 +14,7 @@ mod fault;
 mod id;
 pub mod limit;
 mod name;
+mod owned_file;
 mod refuse;
 mod secret;
 mod trace;
@@ -28,6 +30,7 @@ pub use id::{
     OperationId, PolicyId, PrincipalId, ProviderId, RunId, ServiceId, SessionId, SubscriptionId, TenantId,
 };
 pub use name::{Name, NameParse};
+pub use owned_file::{OwnedFileProblem, read_owned_file};
 pub use refuse::{Refusal, RefusalInfo, Stop, Violation};
 pub use secret::Secret;
 pub use trace::{SpanId, TraceContext, TraceId};

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use clap::{Args, Subcommand};
 use http::Method;
 use lockgate_egress::{OperatorAnswer, OperatorClient};
-use lockgate_vocabulary::{Secret, SystemClock};
+use lockgate_vocabulary::{Secret, SystemClock, read_owned_file};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
@@ -27,6 +27,9 @@ mod provider;
 mod run;
 mod tenant;
 
+/// Bytes of a file with an API key in its first line, and perhaps a note below it.
+const KEY_FILE_BYTES: usize = 4_096;
+
 /// How the resource verbs reach the gateway.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "For the resource verbs")]
@@ -34,7 +37,7 @@ pub struct Connect {
     /// The admin listener of the gateway.
     #[arg(long, global = true, env = "LOCKGATE_ADMIN", default_value = "http://127.0.0.1:8444", value_name = "URL")]
     pub admin: String,
-    /// A file whose first line is the operator's API key.
+    /// A file whose first line is the operator's API key, and which its owner alone may read.
     #[arg(long, global = true, env = "LOCKGATE_API_KEY_FILE", value_name = "FILE")]
     pub api_key_file: Option<PathBuf>,
     /// The operator's API key. Prefer the file: other processes may see the environment.
@@ -117,27 +120,31 @@ fn order(resource: &Resource, input: &mut dyn Read) -> Result<Order, Usage> {
     }
 }
 
-fn client(connect: &Connect) -> Result<OperatorClient, Usage> {
-    let key = match (&connect.api_key_file, &connect.api_key) {
+/// The operator's API key, in nothing but what is wiped.
+fn api_key(connect: &Connect) -> Result<Secret, Usage> {
+    match (&connect.api_key_file, &connect.api_key) {
         (Some(path), _) => {
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| Usage(format!("--api-key-file {}: {error}", path.display())))?;
-            text.lines().next().unwrap_or_default().trim().to_owned()
+            let bytes = read_owned_file(path, KEY_FILE_BYTES)
+                .map_err(|problem| Usage(format!("--api-key-file {}: {problem}", path.display())))?;
+            let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+            Ok(Secret::new(line.trim_ascii().to_vec()))
         }
-        (None, Some(key)) => key.clone(),
+        (None, Some(key)) => Ok(Secret::from(key.clone())),
         (None, None) => {
-            return Err(Usage(
-                "no API key: set LOCKGATE_API_KEY_FILE, or --api-key-file, to a file that has it".into(),
-            ));
+            Err(Usage("no API key: set LOCKGATE_API_KEY_FILE, or --api-key-file, to a file that has it".into()))
         }
-    };
+    }
+}
+
+fn client(connect: &Connect) -> Result<OperatorClient, Usage> {
+    let key = api_key(connect)?;
     let authority = match &connect.authority {
         Some(path) => Some(
             std::fs::read_to_string(path).map_err(|error| Usage(format!("--authority {}: {error}", path.display())))?,
         ),
         None => None,
     };
-    Ok(OperatorClient::new(&connect.admin, Secret::from(key), authority, Arc::new(SystemClock::new())))
+    Ok(OperatorClient::new(&connect.admin, key, authority, Arc::new(SystemClock::new())))
 }
 
 fn print(answer: &OperatorAnswer, json: bool, console: &mut Console) -> Result<(), Failure> {

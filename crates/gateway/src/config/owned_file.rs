@@ -1,9 +1,9 @@
 //! A short secret in a file of its own, which nobody but its owner may read.
 
-use std::fs::OpenOptions;
-use std::io::Read;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+
+use lockgate_vocabulary::read_owned_file;
+use zeroize::Zeroizing;
 
 use super::ConfigProblem;
 
@@ -13,22 +13,15 @@ use super::ConfigProblem;
 pub(crate) struct OwnedFile {
     pub(crate) key: &'static str,
     pub(crate) cure: &'static str,
-    pub(crate) most_bytes: u64,
+    pub(crate) most_bytes: usize,
 }
 
 impl OwnedFile {
     /// The file's text. It is refused where others than its owner may read it.
-    pub(crate) fn read(&self, path: &Path) -> Result<String, ConfigProblem> {
-        let broken = |error: std::io::Error| self.problem(path, error);
-        let file = OpenOptions::new().read(true).open(path).map_err(broken)?;
-        let mode = file.metadata().map_err(broken)?.mode();
-        if mode & 0o077 != 0 {
-            let what = format!("others than its owner may read it (mode {:04o}); chmod 600 it", mode & 0o7777);
-            return Err(self.problem(path, what));
-        }
-        let mut text = String::new();
-        file.take(self.most_bytes).read_to_string(&mut text).map_err(broken)?;
-        Ok(text)
+    pub(crate) fn read(&self, path: &Path) -> Result<Zeroizing<String>, ConfigProblem> {
+        let bytes = read_owned_file(path, self.most_bytes).map_err(|problem| self.problem(path, problem))?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| self.problem(path, "it is no text"))?;
+        Ok(Zeroizing::new(text.to_owned()))
     }
 
     /// What is wrong with the file at this path.

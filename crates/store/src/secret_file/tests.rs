@@ -1,5 +1,7 @@
 //! Which files are taken for a password.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use super::*;

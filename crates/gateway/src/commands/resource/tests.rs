@@ -4,7 +4,7 @@ use clap::Parser;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{Order, Resource, order, print, segment};
+use super::{Connect, Order, Resource, api_key, order, print, segment};
 
 fn body(order: &Order) -> Option<Value> {
     order.body.as_ref().map(|text| serde_json::from_slice(text).unwrap_or_else(|error| panic!("{error}")))
@@ -33,6 +33,24 @@ fn shell(line: &str) -> Vec<String> {
         _ => vec![part.to_owned()],
     });
     std::iter::once("lockgate".to_owned()).chain(words).collect()
+}
+
+#[test]
+fn an_api_key_comes_from_a_file_that_its_owner_alone_may_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("key");
+    std::fs::write(&file, " lgk_1\r\nthe operator's\n").expect("written");
+    let connect = Connect { admin: String::new(), api_key_file: Some(file.clone()), api_key: None, authority: None };
+    for (mode, refused) in [(0o600, false), (0o400, false), (0o640, true), (0o604, true)] {
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).expect("set");
+        match api_key(&connect) {
+            Ok(key) => assert!(!refused && key.expose() == b"lgk_1", "{mode:o}"),
+            Err(usage) => {
+                assert!(refused && usage.0.contains("chmod 600") && !usage.0.contains("lgk_1"), "{}", usage.0)
+            }
+        }
+    }
 }
 
 #[test]
