@@ -1,4 +1,4 @@
-//! The resource verbs: `lockgate tenant|principal|api-key|provider|connection|credential|run|event …`.
+//! The resource verbs: `lockgate tenant|principal|api-key|provider|connection|credential|run …`.
 //!
 //! Each verb becomes one request to the admin API of a running gateway; nothing is decided here. A file
 //! of `resource/` has one resource's verbs and what each sends. Not here: commands that work offline.
