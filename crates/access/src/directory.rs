@@ -18,12 +18,14 @@ use crate::template::PathTemplate;
 pub(crate) mod base;
 mod decode;
 pub(crate) mod endpoint;
+mod fallback;
 pub(crate) mod keeper;
 mod load;
 pub(crate) mod resolve;
 mod share;
 
 pub use base::{BaseParse, CUSTOMER};
+pub use fallback::Fallback;
 pub use resolve::ResolvedProvider;
 
 /// Everything the house knows of its tenants at one epoch.
@@ -354,4 +356,6 @@ pub struct Endpoint {
     pub idempotent: bool,
     /// What an answer must look like.
     pub answer: AnswerSpec,
+    /// What a caller gets in the vendor's place while the vendor is down.
+    pub fallback: Option<Fallback>,
 }

@@ -109,6 +109,28 @@ pub struct EndpointSpec {
     /// What an answer must look like.
     #[serde(default)]
     pub answer: AnswerSpec,
+    /// What a caller gets in the vendor's place while the vendor is down. Only what reads has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<FallbackSpec>,
+}
+
+/// A fixed answer, given where the breaker is open, or the vendor cannot be reached, does not answer in time
+/// or answers with 5xx after all retries. The answer carries `X-Lockgate-Fallback: true`, and the run is
+/// recorded as failed. It follows what the endpoint's own `answer` says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FallbackSpec {
+    /// The status, 200 to 299; 200 by default.
+    #[serde(default = "usual_status")]
+    pub status: u16,
+    /// The media type, without parameters.
+    pub media_type: String,
+    /// The body: at most 16 KiB of text.
+    pub body: String,
+}
+
+fn usual_status() -> u16 {
+    200
 }
 
 /// What an answer must look like, or it is rejected.

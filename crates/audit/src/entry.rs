@@ -163,6 +163,8 @@ pub struct ClosedRun {
     pub code: Option<Box<str>>,
     /// What was measured; nothing where nobody saw the run end.
     pub measured: Option<Measured>,
+    /// Written only where it is so: earlier logs have no word for it.
+    pub fallback: bool,
 }
 
 /// What a run took.

@@ -110,6 +110,8 @@ pub struct Closing {
     pub answer_bytes: u64,
     /// How long the whole run took.
     pub took: Duration,
+    /// Whether the caller got the answer that the endpoint declares for a vendor that is down.
+    pub fallback: bool,
 }
 
 /// A request that was refused before a run was opened.

@@ -215,6 +215,7 @@ pub(crate) fn closing() -> Closing {
         request_bytes: 10,
         answer_bytes: 1_024,
         took: Duration::from_micros(23_456),
+        fallback: false,
     }
 }
 

@@ -19,8 +19,8 @@ use crate::alarm::Alarm;
 use crate::answer::{self, Setback};
 use crate::clearance::Clearance;
 use crate::destination::PinnedTarget;
-use crate::egress::Egress;
-use crate::ending::{deliver, give_up, refused};
+use crate::egress::{Egress, Inner};
+use crate::ending::{deliver, give_up};
 use crate::idempotency::{self, Claimed};
 use crate::leg::{Leg, Trace, unanswered, unreached};
 use crate::order::Order;
@@ -29,7 +29,7 @@ use crate::reply::Reply;
 use crate::retry::Verdict;
 use crate::run::{Granted, Run};
 use crate::wire::Exchange;
-use crate::{dry_run, operation, order, replay};
+use crate::{barred, dry_run, operation, order, replay};
 
 /// What an attempt leaves the house with; had anew for every retry.
 pub(crate) struct Proofs {
@@ -56,8 +56,13 @@ impl Egress {
             Claimed::Ours(claim) => Some(claim),
             Claimed::Unkeyed => None,
         };
-        let passage = parts.traffic.enter(&grant)?;
-        let target = within(&mut alarm, end, parts.destination.vet(&grant)).await?;
+        let (passage, target) = match leave(inner, &grant, &mut alarm, end).await {
+            Ok(leave) => leave,
+            Err(stop) => {
+                let granted = Granted { grant, order, schema, claim, end };
+                return Box::pin(barred::before(inner, granted, permit, alarm, stop)).await;
+            }
+        };
         let opened = within(&mut alarm, end, parts.audit.open_run(inner.facts(&grant, &order))).await?;
 
         let proofs = Proofs { permit, passage, target };
@@ -113,24 +118,39 @@ pub(crate) async fn pursue(mut run: Box<Run>, mut proofs: Proofs) -> Reply {
         };
         proofs = match again {
             Ok(proofs) => proofs,
-            Err(stop) => return Box::pin(refused(run, permit, stop)).await,
+            Err(stop) => return Box::pin(barred::held_back(run, permit, stop)).await,
         };
     }
+}
+
+/// Lets a call leave: the far side is well, and it is known where that is.
+async fn leave(
+    inner: &Inner,
+    grant: &Grant,
+    alarm: &mut Alarm,
+    until: Duration,
+) -> Result<(Passage, PinnedTarget), Stop> {
+    let passage = inner.parts.traffic.enter(grant)?;
+    let target = within(alarm, until, inner.parts.destination.vet(grant)).await?;
+    Ok((passage, target))
 }
 
 /// Lets the next attempt of a run in and out again.
 pub(crate) async fn readmit(run: &mut Run) -> Result<Proofs, Stop> {
     let (inner, until) = (Arc::clone(&run.inner), run.next_until());
-    let (parts, grant, alarm) = (&inner.parts, &run.grant, &mut run.alarm);
-    let permit = within(alarm, until, parts.traffic.admit(grant)).await?;
-    let passage = parts.traffic.enter(grant)?;
-    let target = within(alarm, until, parts.destination.vet(grant)).await?;
+    let (grant, alarm) = (&run.grant, &mut run.alarm);
+    let permit = within(alarm, until, inner.parts.traffic.admit(grant)).await?;
+    let (passage, target) = leave(&inner, grant, alarm, until).await?;
     Ok(Proofs { permit, passage, target })
 }
 
 /// One stage within the bound of the whole call: whoever waits for an answer does not wait longer for a store,
 /// a disk or a name server than for a vendor.
-async fn within<T>(alarm: &mut Alarm, end: Duration, stage: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
+pub(crate) async fn within<T>(
+    alarm: &mut Alarm,
+    end: Duration,
+    stage: impl Future<Output = Result<T, Stop>>,
+) -> Result<T, Stop> {
     alarm.race(end, stage).await.map_err(|_| EgressRefusal::CallTimeout)?
 }
 

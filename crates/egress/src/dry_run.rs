@@ -71,6 +71,7 @@ fn transcript(run: &Run, proofs: &Proofs) -> Result<Value, Stop> {
             "redirects_followed": connection.settings.redirects.follow,
             "bulk": endpoint.bulk,
             "answer_has_schema": endpoint.answer.schema.is_some(),
+            "fallback": endpoint.fallback.is_some(),
         },
         "passed": ["authorized", "admitted", "entered", "vetted", "recorded", "equipped"],
     }))

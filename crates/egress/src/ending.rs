@@ -3,7 +3,6 @@
 //! Each ending settles three things in one place: the record, the idempotency key, and what the caller is
 //! told. A key is freed only where nothing was done; it is kept with what the vendor definitely said.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -15,11 +14,11 @@ use crate::answer::{self, Content, Setback};
 use crate::call::Proofs;
 use crate::idempotency::Claim;
 use crate::kept::Kept;
-use crate::operation;
 use crate::refusal::EgressRefusal;
 use crate::reply::{Answer, Reply, ReplyBody};
 use crate::retry::{Trouble, Verdict};
 use crate::run::Run;
+use crate::{barred, fallback, operation};
 
 /// The answer on its way to the caller. `keep` says whether it stands for the idempotency key from now on.
 pub(crate) async fn deliver(mut run: Box<Run>, proofs: Proofs, content: Content, keep: bool) -> Reply {
@@ -45,10 +44,11 @@ pub(crate) async fn give_up(mut run: Box<Run>, proofs: Proofs, setback: Setback,
         && operation::may_wait(&run, wait)
     {
         drop(proofs.passage);
-        return match operation::place(Arc::clone(&run.inner), run.grant.caller().tenant(), wait).await {
-            Ok(place) => operation::accept(run, proofs.permit, wait, place).await,
-            Err(stop) => refused(run, proofs.permit, stop).await,
-        };
+        run.count_retry();
+        return barred::behind(run, proofs.permit, wait).await;
+    }
+    if let Some(fallback) = fallback::after(&run, &setback) {
+        return fallback::give_after(run, proofs.permit, setback, fallback).await;
     }
     let Setback { trouble, mut stop, exchange, .. } = setback;
     // What broke here says nothing that could be kept of a write that may be done.
@@ -120,7 +120,7 @@ async fn stopped(mut run: Box<Run>, permit: Permit, stop: Stop, outcome: Outcome
 
 /// Keeps what came of an idempotency key, or frees it. Where neither works the key stays taken: nothing
 /// is done twice, and the caller has its answer.
-async fn settle(claim: Claim, run: RunId, kept: Option<&Kept>) {
+pub(crate) async fn settle(claim: Claim, run: RunId, kept: Option<&Kept>) {
     let settled: Result<(), Fault> = match kept {
         Some(kept) => claim.keep(kept).await,
         None => claim.release().await,

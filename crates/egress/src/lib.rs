@@ -6,7 +6,7 @@
 //! to the vendor), `request` and `leg` (what is sent, and where its answer leads on to), `answer` (whether
 //! what came back may go on; `echo` masks the credential in it), `retry` (whether it is tried again),
 //! `ending` and `reply` (how it ends, and its way to the caller). Beside it: `dry_run` (all but the deed),
-//! `operation` (calls answered later), `escalation` (outcomes that nobody knows), `turns` (work that no
+//! `barred` (calls that may not leave now), `fallback` (what stands in for a vendor that is down), `operation` (calls answered later), `escalation` (outcomes that nobody knows), `turns` (work that no
 //! call waits behind), `share` (what one tenant may hold), `errand` (the house's own), [`span`] (what took
 //! how long), `operator_client` (the command line's way in), [`explain`] (what would be decided).
 //!
@@ -16,6 +16,7 @@
 mod alarm;
 mod answer;
 mod background;
+mod barred;
 mod call;
 mod clearance;
 mod config;
@@ -27,6 +28,7 @@ mod ending;
 mod errand;
 mod escalation;
 pub mod explain;
+mod fallback;
 mod idempotency;
 mod kept;
 mod kept_room;

@@ -201,7 +201,6 @@ pub(crate) async fn accept(mut run: Box<Run>, permit: Permit, wait: Duration, pl
         }
     }
     run.operation = Some(held);
-    run.count_retry();
     let id = run.id();
     let present = inner.background.enter();
     let going_on = carry_on(run, held, permit, wait);
@@ -209,7 +208,7 @@ pub(crate) async fn accept(mut run: Box<Run>, permit: Permit, wait: Duration, pl
         going_on.await;
         drop((place, present));
     });
-    Reply { run: id, permit, replayed: false, outcome: accepted }
+    Reply { run: id, permit, replayed: false, fallback: false, outcome: accepted }
 }
 
 fn accepted(operation: OperationId, run: RunId, wait: Duration) -> Result<Answer, Stop> {

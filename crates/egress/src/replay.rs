@@ -24,7 +24,7 @@ pub(crate) async fn reply(
     let deed = Deed::new(grant.caller().actor(), trace, "call.replayed", run)
         .with("connection", grant.connection().id.to_string());
     inner.parts.audit.record(deed).await?;
-    Ok(Reply { run, permit, replayed: true, outcome: outcome(kept) })
+    Ok(Reply { run, permit, replayed: true, fallback: false, outcome: outcome(kept) })
 }
 
 /// What the caller gets of what was kept.

@@ -18,6 +18,7 @@ pub struct Reply {
     pub(crate) run: RunId,
     pub(crate) permit: Permit,
     pub(crate) replayed: bool,
+    pub(crate) fallback: bool,
     pub(crate) outcome: Result<Answer, Stop>,
 }
 
@@ -35,11 +36,11 @@ pub struct Answer {
 
 impl Reply {
     pub(crate) const fn answered(run: RunId, permit: Permit, answer: Answer) -> Self {
-        Self { run, permit, replayed: false, outcome: Ok(answer) }
+        Self { run, permit, replayed: false, fallback: false, outcome: Ok(answer) }
     }
 
     pub(crate) const fn stopped(run: RunId, permit: Permit, stop: Stop) -> Self {
-        Self { run, permit, replayed: false, outcome: Err(stop) }
+        Self { run, permit, replayed: false, fallback: false, outcome: Err(stop) }
     }
 
     /// The run that answered; for a kept answer the one that got it from the vendor.
@@ -55,6 +56,11 @@ impl Reply {
     /// Whether it is an answer that was kept for the idempotency key.
     pub const fn replayed(&self) -> bool {
         self.replayed
+    }
+
+    /// Whether it is what the endpoint declares for a vendor that is down.
+    pub const fn fallback(&self) -> bool {
+        self.fallback
     }
 
     /// The answer, or why there is none. A stop here is in the trail as the end of its run, so the door

@@ -61,6 +61,7 @@ pub(crate) struct Run {
     done: bool,
     status: Option<u16>,
     answer_bytes: u64,
+    fallback: bool,
 }
 
 /// What a run begins with.
@@ -108,6 +109,7 @@ impl Run {
             done: false,
             status: None,
             answer_bytes: 0,
+            fallback: false,
         })
     }
 
@@ -192,6 +194,11 @@ impl Run {
     /// The vendor's answer is what the caller gets; the doubts of earlier attempts are over.
     pub(crate) fn settled(&mut self) {
         self.doubtful = false;
+    }
+
+    /// The caller gets what the endpoint declares for a vendor that is down.
+    pub(crate) fn stood_in(&mut self) {
+        self.fallback = true;
     }
 
     /// So many bytes of the answer went on.
@@ -334,6 +341,7 @@ impl Run {
                 request_bytes: self.order.body.length().unwrap_or(0),
                 answer_bytes: self.answer_bytes,
                 took: self.alarm.now().saturating_sub(self.started),
+                fallback: self.fallback,
             });
         }
     }

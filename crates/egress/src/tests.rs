@@ -3,6 +3,7 @@
 mod bodies;
 mod echoes;
 mod errands;
+mod fallback;
 mod hostile;
 mod idempotency;
 mod lines;

@@ -163,6 +163,7 @@ fn endpoints(world: &World) -> Arc<[Arc<Endpoint>]> {
         bulk: false,
         idempotent: false,
         answer: Default::default(),
+        fallback: None,
     });
     let mut wrong = crate::violations::Violations::default();
     crate::directory::endpoint::endpoints(specs.collect(), "", &mut wrong)

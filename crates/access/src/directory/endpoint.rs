@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use lockgate_vocabulary::limit::BULK_BODY_BYTES;
 
+use super::fallback::fallback as resolve;
 use super::{Endpoint, Use};
 use crate::scope::{Subject, is_reserved_name};
 use crate::spec::{AnswerSpec, DeclaredUse, EndpointSpec, Operation};
@@ -45,7 +46,8 @@ fn endpoint(spec: EndpointSpec, at: &str, wrong: &mut Violations) -> Option<Endp
     let operation = spec.operation.unwrap_or_else(|| usual_operation(&method));
     // Reading changes nothing, whatever its method, so that it may be repeated.
     let idempotent = spec.idempotent || method.is_idempotent() || operation == Operation::Read;
-    Some(Endpoint { method, path, operation, bulk: spec.bulk, idempotent, answer: spec.answer })
+    let fallback = spec.fallback.and_then(|fallback| resolve(fallback, operation, &spec.answer, at, wrong));
+    Some(Endpoint { method, path, operation, bulk: spec.bulk, idempotent, answer: spec.answer, fallback })
 }
 
 fn method(text: &str, at: &str, wrong: &mut Violations) -> Option<http::Method> {
@@ -80,7 +82,7 @@ fn answer(spec: &AnswerSpec, at: &str, wrong: &mut Violations) {
     wrong.check(object && small, format!("{at}/schema"), "a JSON Schema of at most 64 KiB");
 }
 
-fn is_media_type(text: &str) -> bool {
+pub(super) fn is_media_type(text: &str) -> bool {
     let token = |part: &str| {
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"!#$&^_.+-".contains(&byte);
         (1..=127).contains(&part.len()) && part.bytes().all(plain)

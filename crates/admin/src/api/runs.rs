@@ -18,6 +18,8 @@ pub(crate) struct RunRecord {
     status: Option<u16>,
     /// The code of a refusal.
     code: Option<String>,
+    /// Whether the caller got the `fallback` that the endpoint declares for a vendor that is down.
+    fallback: bool,
     /// Who called: the principal's name.
     principal: Option<String>,
     /// The connection's id.
@@ -77,6 +79,7 @@ impl From<Run> for RunRecord {
             outcome: run.ended.as_ref().map(|ended| ended.outcome.as_str()),
             status: run.ended.as_ref().and_then(|ended| ended.status),
             code: run.ended.as_ref().and_then(|ended| ended.code.as_deref().map(str::to_owned)),
+            fallback: run.ended.as_ref().is_some_and(|ended| ended.fallback),
             principal: run.actor.map(|who| who.name.into()),
             connection: facts.connection.to_string(),
             connection_name: facts.connection_name.into(),

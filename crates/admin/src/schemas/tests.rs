@@ -5,7 +5,8 @@ use serde_json::json;
 use super::*;
 
 fn wrong(schemas: &[Value]) -> Vec<(String, String)> {
-    let schemas: Vec<_> = schemas.iter().cloned().enumerate().collect();
+    let each = schemas.iter().cloned().enumerate();
+    let schemas: Vec<_> = each.map(|(index, schema)| Declared { index, schema, fallback: None }).collect();
     tried(&schemas, "/endpoints").into_iter().map(|each| (each.pointer, each.reason)).collect()
 }
 
@@ -42,4 +43,18 @@ async fn a_tenant_that_is_compiling_holds_up_itself_and_no_other() {
     assert!(first.is_pending(), "its own turn is taken");
     drop(turn);
     assert!(waiting.await.is_ok());
+}
+
+#[test]
+fn a_fallback_is_held_to_the_schema() {
+    let told = |schema: Value, body: &str| {
+        let declared = [Declared { index: 3, schema, fallback: Some(body.to_owned()) }];
+        tried(&declared, "/endpoints").into_iter().map(|each| each.pointer).collect::<Vec<_>>()
+    };
+    let schema = json!({"type": "object", "required": ["id"]});
+    assert!(told(schema.clone(), r#"{"id": 1}"#).is_empty());
+    for body in [r#"{"name": 1}"#, "[]", "{", ""] {
+        assert_eq!(told(schema.clone(), body), ["/endpoints/3/fallback/body"], "{body}");
+    }
+    assert_eq!(told(json!({"type": "strin"}), "{"), ["/endpoints/3/answer/schema"]);
 }

@@ -211,6 +211,9 @@ pub(crate) fn closed(repeated: &[u8], closing: &Closing) -> Vec<u8> {
     unsigned(&mut out, closing.answer_bytes);
     member(&mut out, ",\"took_us\":");
     unsigned(&mut out, micros(closing.took));
+    if closing.fallback {
+        member(&mut out, ",\"fallback\":true");
+    }
     out.push(b'}');
     out
 }

@@ -214,7 +214,9 @@ impl Cursor<'_> {
         } else {
             None
         };
-        Ok(ClosedRun { run, outcome, status, code, measured })
+        // Only an end that was seen can have told the caller something in the vendor's place.
+        let fallback = measured.is_some() && self.is_at(",\"fallback\":true");
+        Ok(ClosedRun { run, outcome, status, code, measured, fallback })
     }
 
     fn refused(&mut self) -> Parsed<RefusedRequest> {

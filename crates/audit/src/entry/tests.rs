@@ -353,12 +353,13 @@ proptest! {
     }
 
     #[test]
-    fn a_closing_is_read_back(request_bytes in any::<u64>(), answer_bytes in any::<u64>(), micros in any::<u64>(), status in prop::option::of(any::<u16>())) {
-        let given = Closing { request_bytes, answer_bytes, took: Duration::from_micros(micros), status, ..closing() };
+    fn a_closing_is_read_back(request_bytes in any::<u64>(), answer_bytes in any::<u64>(), micros in any::<u64>(), status in prop::option::of(any::<u16>()), fallback in any::<bool>()) {
+        let took = Duration::from_micros(micros);
+        let given = Closing { request_bytes, answer_bytes, took, status, fallback, ..closing() };
         let actor = actor(1);
         let line = whole(Some(tenant(1)), &emit::closed(&emit::run_context(&traced(&actor)), &given));
         let Facts::Closed(read) = Entry::parse(&line).expect("an entry").facts else { panic!("closed") };
         prop_assert_eq!(read.measured, Some(Measured { request_bytes, answer_bytes, took_micros: micros }));
-        prop_assert_eq!(read.status, status);
+        prop_assert_eq!((read.status, read.fallback), (status, fallback));
     }
 }

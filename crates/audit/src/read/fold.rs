@@ -56,6 +56,8 @@ pub struct Ended {
     pub answer_bytes: Option<u64>,
     /// How long the whole run took, in microseconds.
     pub took_micros: Option<u64>,
+    /// Whether the caller got the answer that the endpoint declares for a vendor that is down.
+    pub fallback: bool,
 }
 
 impl Run {
@@ -82,6 +84,7 @@ impl Run {
                     request_bytes: facts.measured.map(|measured| measured.request_bytes),
                     answer_bytes: facts.measured.map(|measured| measured.answer_bytes),
                     took_micros: facts.measured.map(|measured| measured.took_micros),
+                    fallback: facts.fallback,
                 });
             }
             _ => {}

@@ -10,6 +10,8 @@ use lockgate_vocabulary::Refusal;
 
 pub(super) const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 pub(super) const DRY_RUN: HeaderName = HeaderName::from_static("x-dryrun");
+/// On an answer that the endpoint declares for a vendor that is down.
+pub(super) const FALLBACK: HeaderName = HeaderName::from_static("x-lockgate-fallback");
 pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 pub(super) const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 pub(super) const PREFER: HeaderName = HeaderName::from_static("prefer");

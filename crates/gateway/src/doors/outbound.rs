@@ -74,7 +74,7 @@ impl Door {
     }
 
     fn reply(&self, reply: Reply, arrival: &Arrival) -> Response<DoorBody> {
-        let (run, permit, replayed) = (reply.run(), *reply.permit(), reply.replayed());
+        let (run, permit, replayed, fallback) = (reply.run(), *reply.permit(), reply.replayed(), reply.fallback());
         let mut response = match reply.into_outcome() {
             Ok(answer) => answered(answer),
             Err(stop) => self.show(&stop, arrival),
@@ -84,6 +84,10 @@ impl Door {
         headers::tell_rate(fields, &permit);
         if replayed {
             fields.insert(headers::IDEMPOTENT_REPLAYED, http::HeaderValue::from_static("true"));
+        }
+        if fallback {
+            self.metrics.fell_back();
+            fields.insert(headers::FALLBACK, http::HeaderValue::from_static("true"));
         }
         response
     }

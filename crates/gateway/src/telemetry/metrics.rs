@@ -66,6 +66,7 @@ pub struct Metrics {
     routes: Vec<PerRoute>,
     unrouted: Counter,
     refusals: Family<ByCode, Counter>,
+    fallbacks: Counter,
     faults: Counter,
     violations: Family<ByCode, Counter>,
     /// Entries of the trail that wait for the disk, and whether the gateway can serve; set when asked for.
@@ -83,7 +84,7 @@ impl Default for Metrics {
         let mut registry = Registry::with_prefix("lockgate");
         let requests: Family<ByRoute, Counter> = Family::default();
         let seconds: Family<Timed, Histogram> = Family::new_with_constructor(|| Histogram::new(SECONDS));
-        let (unrouted, faults) = (Counter::default(), Counter::default());
+        let (unrouted, fallbacks, faults) = (Counter::default(), Counter::default(), Counter::default());
         let (refusals, violations) = (Family::default(), Family::default());
         let (open, turned_away) = (Family::default(), Family::default());
         let (waiting, rows_aside, ready) = (Gauge::default(), Gauge::default(), Gauge::default());
@@ -103,6 +104,7 @@ impl Default for Metrics {
         registry.register_with_unit("request_duration", "From head to answer", Unit::Seconds, seconds.clone());
         registry.register("unrouted_requests", "Requests for what is not served", unrouted.clone());
         registry.register("refusals", "Requests refused at the door, by code", Family::clone(&refusals));
+        registry.register("fallbacks", "Calls answered in the place of a vendor that is down", fallbacks.clone());
         registry.register("faults", "Requests that failed through our fault", faults.clone());
         registry.register("http_violations", "Messages that broke the rules of HTTP", Family::clone(&violations));
         registry.register("connections", "Connections open", Family::clone(&open));
@@ -115,6 +117,7 @@ impl Default for Metrics {
             routes,
             unrouted,
             refusals,
+            fallbacks,
             faults,
             violations,
             waiting,
@@ -152,6 +155,11 @@ impl Metrics {
     /// A request was refused.
     pub fn refused(&self, code: &'static str) {
         self.refusals.get_or_create(&ByCode { code }).inc();
+    }
+
+    /// A call was answered in the place of a vendor that is down.
+    pub fn fell_back(&self) {
+        self.fallbacks.inc();
     }
 
     /// A request failed through our fault.

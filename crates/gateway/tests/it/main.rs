@@ -19,6 +19,7 @@ mod echoes;
 mod equal;
 mod explain;
 mod explain_call;
+mod fallback;
 mod http1;
 mod issuer;
 mod killed;
