@@ -7,6 +7,6 @@ lockgate_vocabulary::refusals! {
         ConcurrencyExceeded = 429, "traffic.concurrency.exceeded", "Too many calls of this connection are under way at once.", "Send fewer calls at a time, or raise limits.concurrent of the connection.";
         LimitsUnavailable = 503, "traffic.limits.unavailable", "The limits cannot be checked at the moment.", "Try again shortly; operators find the reason in the log.";
         RateExceeded = 429, "traffic.rate.exceeded", "Too many calls in too short a time.", "Wait for the time in Retry-After and spread the calls.";
-        VendorLimited = 429, "traffic.vendor.limited", "The vendor's own limit is used up.", "Wait for the time in Retry-After; the vendor decides about its limit.";
+        VendorLimited = 429, "traffic.vendor.limited", "The vendor's own limit is used up.", "Wait for the time in Retry-After, or ask with Prefer: respond-async; the vendor decides about its limit.";
     }
 }

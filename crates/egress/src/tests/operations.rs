@@ -404,3 +404,46 @@ fn an_operations_reply_reads_as_json() {
     let told: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(told["state"], "running");
 }
+
+#[tokio::test]
+async fn a_used_up_vendors_limit_is_waited_out_behind_an_operation() {
+    let world = World::new().await;
+    let spent = Canned::json(200, r#"{"id":1}"#).header("x-ratelimit-remaining", "0").header("x-ratelimit-reset", "90");
+    world.vendor.answers(LINE, spent);
+    world.vendor.answers(LINE, Canned::json(200, r#"{"id":2}"#));
+    assert_eq!(world.call("GET /v1/things/1").await.expect("an answer").status, 200);
+    assert_eq!(code(world.call("GET /v1/things/1").await), "traffic.vendor.limited", "who does not wait is refused");
+    let operation = accepted(&world, "GET /v1/things/1").await;
+    assert_eq!(world.vendor.count(LINE), 1, "nothing leaves before the window opens");
+    let ended = over(&world, operation).await;
+    let OperationState::Ended(Ok(answer)) = ended.state else { panic!("{ended:?}") };
+    assert_eq!(answer.status, 200);
+    let run = world.run(ended.run).await;
+    assert_eq!((run.outcome(), run.attempts.len()), (Some(Outcome::Succeeded), 1));
+    assert_eq!(run.attempts[0].facts.number, 1, "what was never sent is no attempt");
+    assert_eq!(world.vendor.count(LINE), 2);
+}
+
+#[tokio::test]
+async fn a_limit_that_is_rehearsed_or_has_no_room_for_an_operation_is_refused() {
+    let config = Config { operations_per_tenant: 1, ..Config::default() };
+    let vendor = Vendor::start("vendor.test").await;
+    let (port, pem) = (vendor.address.port(), vendor.authority_pem.clone());
+    let world = World::bare(vendor, config).await;
+    world.connect("crm", port, &pem, |_, _| ()).await;
+    let spent = Canned::json(200, "{}").header("x-ratelimit-remaining", "0").header("x-ratelimit-reset", "90");
+    world.vendor.answers(LINE, spent);
+    assert_eq!(world.call("GET /v1/things/1").await.expect("an answer").status, 200);
+    let wanted = |dry_run: bool| {
+        let mut order = world.order("GET /v1/things/1");
+        (order.respond_async, order.dry_run) = (true, dry_run);
+        order
+    };
+    assert_eq!(code(world.send(wanted(true)).await), "traffic.vendor.limited");
+    assert_eq!(world.send(wanted(false)).await.expect("an operation").status, 202);
+    let order = wanted(false);
+    let run = order.run;
+    let refused = refusal(world.send(order).await);
+    assert_eq!((refused.code(), refused.wait()), ("egress.operation.too_many", Some(Duration::from_secs(90))));
+    assert_eq!(world.outcome(run).await, (Outcome::Failed, Some("egress.operation.too_many".into())));
+}

@@ -151,6 +151,29 @@ async fn a_vendor_that_wants_a_minute_is_obeyed_and_its_word_is_told() {
 }
 
 #[tokio::test]
+async fn a_limit_that_is_used_up_is_waited_out_behind_an_operation() {
+    let (world, acme) = world().await;
+    let spent = Canned::json(200, "{}").header("x-ratelimit-remaining", "0").header("x-ratelimit-reset", "60");
+    world.vendor.answers(READ, spent);
+    world.vendor.answers(READ, Canned::json(200, r#"{"id":2}"#));
+    assert_eq!(world.read(&acme.service, "/call/pay/v1/things/1").await.status, 200);
+    let refused = world.read(&acme.service, "/call/pay/v1/things/1").await;
+    assert_eq!((refused.status, refused.code().as_str()), (429, "traffic.vendor.limited"), "{}", refused.text());
+    let accepted = world.call(&acme.service, "GET", "/call/pay/v1/things/1", ASYNC, "").await;
+    assert_eq!((accepted.status, seconds(&accepted)), (202, 60), "{}", accepted.text());
+    let location = accepted.header("location").expect("where to ask").to_owned();
+    assert_eq!(operation(&world, &acme.service, &location).await.json()["state"], "running");
+    assert_eq!(world.vendor.count(READ), 1, "nothing leaves before the window opens");
+    pass(&world, Duration::from_secs(61)).await;
+    world.vendor.wait_for(READ, 2).await;
+    let ended = ended(&world, &acme, &accepted).await;
+    assert_eq!((&ended["state"], &ended["answer"]["json"]), (&json!("succeeded"), &json!({ "id": 2 })), "{ended}");
+    let run = world.ended(&acme, accepted.header("x-lockgate-run").expect("a run")).await;
+    assert_eq!(run["attempts"].as_array().map(Vec::len), Some(1), "{run}");
+    world.end().await;
+}
+
+#[tokio::test]
 async fn behind_an_operation_the_whole_schedule_goes_by_and_ends() {
     let (world, acme) = world().await;
     world.vendor.on(READ, held(Canned::json(503, "{}")));
