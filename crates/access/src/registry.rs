@@ -19,6 +19,7 @@ use crate::violations::Violations;
 
 mod bootstrap;
 mod connections;
+mod escalations;
 pub mod event;
 mod feed;
 mod grants;
@@ -33,6 +34,7 @@ mod told;
 
 pub use bootstrap::{FirstOperator, bootstrap};
 pub use connections::{ChangeConnection, ConnectionRecord, NewConnection};
+pub use escalations::{EscalationRecord, EscalationState, EscalationsAsk, Finding, Resolution, ResolveEscalation};
 pub use event::{Event, EventKind};
 pub use feed::FeedPage;
 pub use issuers::{ChangeIssuer, IssuerRecord, NewIssuer};

@@ -6,6 +6,7 @@ use crate::tokens::rows as tokens;
 
 pub(crate) mod connections;
 pub(crate) mod directory;
+pub(crate) mod escalations;
 pub(crate) mod events;
 pub(crate) mod issuers;
 pub(crate) mod keys;
@@ -40,6 +41,9 @@ pub const STATEMENTS: &[&Statement] = &[
     &directory::REVOKED_SINCE,
     &directory::TENANTS_ALL,
     &directory::TENANTS_SINCE,
+    &escalations::ONE,
+    &escalations::PAGE,
+    &escalations::RESOLVE,
     &events::INSERT,
     &events::PAGE,
     &issuers::COUNT,

@@ -15,6 +15,7 @@ pub(crate) mod api_keys;
 mod audit;
 mod connections;
 pub(crate) mod credentials;
+mod escalations;
 mod events;
 mod issuers;
 mod principals;
@@ -33,6 +34,8 @@ fn table() -> OpenApiRouter<Arc<Parts>> {
         .routes(routes!(credentials::show::show))
         .routes(routes!(credentials::rotate::rotate))
         .routes(routes!(credentials::revoke::revoke))
+        .routes(routes!(escalations::list::list))
+        .routes(routes!(escalations::resolve::resolve))
         .routes(routes!(events::list::list))
         .routes(routes!(issuers::list::list, issuers::create::create))
         .routes(routes!(issuers::show::show, issuers::change::change))

@@ -21,6 +21,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { number: 1, name: "first", script: include_str!("../migrations/0001_first.sql") },
     Migration { number: 2, name: "checkpoints", script: include_str!("../migrations/0002_checkpoints.sql") },
     Migration { number: 3, name: "outbox-mac", script: include_str!("../migrations/0003_outbox_mac.sql") },
+    Migration { number: 4, name: "escalations", script: include_str!("../migrations/0004_escalations.sql") },
 ];
 
 /// Where a database keeps what it has had.

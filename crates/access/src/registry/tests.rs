@@ -1,6 +1,7 @@
 //! The registry through its functions: what holds, what is refused, what is recorded.
 
 mod connections;
+mod escalations;
 mod feed;
 mod keys;
 mod paging;

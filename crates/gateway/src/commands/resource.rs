@@ -1,4 +1,4 @@
-//! The resource verbs: `lockgate tenant|principal|api-key|provider|connection|credential|run …`.
+//! The resource verbs: `lockgate tenant|principal|api-key|provider|connection|credential|run|escalation …`.
 //!
 //! Each verb becomes one request to the admin API of a running gateway; nothing is decided here. A file
 //! of `resource/` has one resource's verbs and what each sends. Not here: commands that work offline.
@@ -21,6 +21,7 @@ use super::{Console, Failure};
 mod api_key;
 mod connection;
 mod credential;
+mod escalation;
 mod principal;
 mod print;
 mod provider;
@@ -72,6 +73,9 @@ pub enum Resource {
     /// Calls that were made.
     #[command(subcommand)]
     Run(run::Verb),
+    /// Calls of which nobody knew the outcome, and what was found out about them.
+    #[command(subcommand)]
+    Escalation(escalation::Verb),
 }
 
 /// One request to the admin API. Its body may carry a secret: it is wiped, and printed nowhere.
@@ -117,6 +121,7 @@ fn order(resource: &Resource, input: &mut dyn Read) -> Result<Order, Usage> {
         Resource::Connection(verb) => verb.order(),
         Resource::Credential(verb) => verb.order(input),
         Resource::Run(verb) => Ok(verb.order()),
+        Resource::Escalation(verb) => Ok(verb.order()),
     }
 }
 

@@ -17,6 +17,7 @@ mod client;
 mod disk;
 mod echoes;
 mod equal;
+mod escalations;
 mod explain;
 mod explain_call;
 mod fallback;

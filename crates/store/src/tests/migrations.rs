@@ -42,7 +42,9 @@ async fn go_forward_once(place: Place) {
 
 /// Makes a database again what it was after its first migration.
 const BACK_TO_THE_FIRST: &str = "DELETE FROM migrations WHERE number > 1; DROP TABLE checkpoints;
-    DROP INDEX outbox_aside; ALTER TABLE outbox DROP COLUMN mac; ALTER TABLE outbox DROP COLUMN aside_at";
+    DROP INDEX outbox_aside; ALTER TABLE outbox DROP COLUMN mac; ALTER TABLE outbox DROP COLUMN aside_at;
+    DROP INDEX escalations_page; DROP INDEX escalations_resolved; ALTER TABLE escalations DROP COLUMN finding;
+    ALTER TABLE escalations DROP COLUMN note; ALTER TABLE escalations DROP COLUMN resolved_by";
 
 async fn go_forward_from_the_first_schema(place: Place) {
     let store = place.open().await;

@@ -7,6 +7,7 @@ use serde_json::Value;
 /// What a row of a list shows, where it has it.
 const SHOWN: &[&str] = &[
     "id",
+    "run",
     "tenant",
     "principal",
     "key",
@@ -18,7 +19,9 @@ const SHOWN: &[&str] = &[
     "method",
     "endpoint",
     "status",
+    "state",
     "outcome",
+    "code",
 ];
 
 /// A list as lines, anything else as `member: value` lines.

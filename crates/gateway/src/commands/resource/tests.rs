@@ -100,6 +100,22 @@ fn names_are_encoded_into_one_segment() {
 }
 
 #[test]
+fn an_escalation_is_listed_by_its_state_and_resolved_with_what_was_found() {
+    let listed = sent("escalation list --state open --limit 5 --cursor 1-run_x", "");
+    assert_eq!(
+        (&listed.method, listed.path.as_str()),
+        (&Method::GET, "/v1/escalations?state=open&limit=5&cursor=1-run_x")
+    );
+    let order = sent("escalation resolve run_1 --reason not_done --note 'not in the ledger'", "");
+    assert_eq!((&order.method, order.path.as_str()), (&Method::POST, "/v1/escalations/run_1/resolve"));
+    assert_eq!(body(&order), Some(json!({ "reason": "not_done", "note": "not in the ledger" })));
+    assert_eq!(body(&sent("escalation resolve run_1 --reason done", "")), Some(json!({ "reason": "done" })));
+    for line in ["escalation resolve run_1", "escalation resolve run_1 --reason maybe", "escalation list --state all"] {
+        assert!(Line::try_parse_from(shell(line)).is_err(), "{line}");
+    }
+}
+
+#[test]
 fn a_refusal_reads_as_code_reason_and_place() {
     let answer = lockgate_egress::OperatorAnswer {
         status: http::StatusCode::UNPROCESSABLE_ENTITY,
