@@ -17,7 +17,7 @@ use crate::authn::identity::Identity;
 use crate::authz::{self, Ask, Grant};
 use crate::caller::Caller;
 use crate::catalog::Catalog;
-use crate::config::{Config, Quotas};
+use crate::config::{Config, Quotas, Retention};
 use crate::directory::Directory;
 use crate::directory::keeper::Keeper;
 use crate::registry::Registry;
@@ -52,6 +52,7 @@ pub struct Access {
     danger_networks: Box<[IpNet]>,
     audience: Box<str>,
     quotas: Quotas,
+    retention: Retention,
     /// Ends the tasks that follow the epoch, when it is dropped.
     _following: watch::Sender<()>,
 }
@@ -61,6 +62,7 @@ impl Access {
     /// then on. It must run inside a tokio runtime.
     pub async fn open(config: &Config, foundation: Foundation) -> Result<Self, Fault> {
         let Foundation { store, audit, clock, entropy, seal, errand } = foundation;
+        let retention = config.retention()?;
         let catalog = Catalog::compiled()?;
         let grounds = Grounds {
             store: store.clone(),
@@ -87,6 +89,7 @@ impl Access {
             danger_networks,
             audience: config.tokens.audience().into(),
             quotas: config.quotas,
+            retention,
             _following: following,
         })
     }
@@ -186,6 +189,10 @@ impl Access {
             return Ok(());
         }
         Err(Fault::unavailable("relying on the directory", "the epoch is not confirmed, or not loaded yet"))
+    }
+
+    pub(crate) const fn retention(&self) -> Retention {
+        self.retention
     }
 
     pub(crate) const fn store(&self) -> &Store {

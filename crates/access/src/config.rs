@@ -31,6 +31,36 @@ pub struct Config {
     pub danger_private_networks: Vec<IpNet>,
     /// How much each tenant may have.
     pub quotas: Quotas,
+    /// How long what is told is kept.
+    pub retention: Retention,
+}
+
+/// How long events and escalations are kept. The trail is kept for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retention {
+    /// Days after which an event is forgotten, read or not; 90 by default, 1 to 3,650.
+    pub events_days: u32,
+    /// Days after which an escalation is forgotten that was resolved; 90 by default, 1 to 3,650. Those that are
+    /// open are kept.
+    pub escalations_days: u32,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { events_days: 90, escalations_days: 90 }
+    }
+}
+
+impl Retention {
+    /// Refuses settings that make no sense.
+    fn checked(self) -> Result<Self, Fault> {
+        let fits = |days: u32| (1..=3_650).contains(&days);
+        if fits(self.events_days) && fits(self.escalations_days) {
+            return Ok(self);
+        }
+        Err(Fault::broken("reading access.retention", "events_days or escalations_days is not between 1 and 3,650"))
+    }
 }
 
 /// How much of each kind a tenant may have. Rows are kept for the record, so those that were retired or
@@ -93,6 +123,11 @@ impl Quotas {
 }
 
 impl Config {
+    /// How long what is told is kept.
+    pub(crate) fn retention(&self) -> Result<Retention, Fault> {
+        self.retention.checked()
+    }
+
     /// How many verified tokens are remembered.
     pub(crate) fn remembered_tokens(&self) -> Result<usize, Fault> {
         let count = self.remembered_tokens.map_or(Ok(TOKENS_MOST), usize::try_from);

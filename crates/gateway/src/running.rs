@@ -134,6 +134,9 @@ fn chores(config: &Config, rooms: &Rooms, seams: &Seams) -> Vec<JoinHandle<()>> 
                 if let Err(stop) = access.tokens().tend().await {
                     tracing::warn!(%stop, "keys and revocations were not tended");
                 }
+                if let Err(fault) = access.forget_old().await {
+                    tracing::warn!(%fault, "old events and escalations were not forgotten");
+                }
             }
         }));
     }

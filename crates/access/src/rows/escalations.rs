@@ -23,3 +23,11 @@ pub(crate) static RESOLVE: Statement = Statement::tenant(
     "UPDATE escalations SET resolved_at = $3, finding = $4, note = $5, resolved_by = $6 \
      WHERE tenant = $1 AND run = $2 AND resolved_at IS NULL",
 );
+
+/// Forgets some of every tenant's that were resolved long enough ago. What is open stays.
+pub(crate) static FORGET: Statement = Statement::house(
+    "escalations.forget",
+    "DELETE FROM escalations WHERE (tenant, run) IN \
+     (SELECT tenant, run FROM escalations WHERE resolved_at IS NOT NULL AND resolved_at <= $1 \
+     ORDER BY resolved_at LIMIT $2)",
+);

@@ -108,3 +108,35 @@ async fn what_is_not_ones_own_or_was_never_in_doubt_is_not_there() {
     assert_eq!(list(&world, &acme.operator, "?state=open").await.len(), 1, "nothing of that resolved it");
     world.end().await;
 }
+
+#[tokio::test]
+async fn what_is_old_is_forgotten_by_itself_and_what_is_open_is_kept() {
+    let world = World::with("[access.retention]\nevents_days = 1\nescalations_days = 2").await;
+    let acme = world.tenant("acme").await;
+    world.connection(&acme, "pay").await;
+    let (resolved, open) = (doubtful(&world, &acme).await, doubtful(&world, &acme).await);
+    assert_eq!(resolve(&world, &acme.operator, &resolved, json!({ "reason": "unclear" })).await.status, 200);
+    let events = async || {
+        let events = world.ask(&acme.operator, "GET", "/v1/events?limit=1000", None).await.json();
+        events["items"].as_array().expect("items").len()
+    };
+    assert!(events().await > 0);
+    // The clock is about to leap: whatever goes into the trail is there before.
+    for run in [&resolved, &open] {
+        world.ended(&acme, run).await;
+    }
+    world.running.rooms.relay.pass().await.expect("what was done is recorded");
+    let day = Duration::from_secs(86_400);
+    world.pass(day - Duration::from_secs(600)).await;
+    assert!(events().await > 0, "not before its time");
+    while events().await > 0 {
+        world.pass(Duration::from_secs(61)).await;
+    }
+    assert_eq!(list(&world, &acme.operator, "").await.len(), 2);
+    world.pass(day).await;
+    while list(&world, &acme.operator, "").await.len() > 1 {
+        world.pass(Duration::from_secs(61)).await;
+    }
+    assert_eq!(list(&world, &acme.operator, "?state=open").await[0]["run"], json!(open));
+    world.end().await;
+}

@@ -1,4 +1,4 @@
-//! Escalations are read, resolved once, and told.
+//! Escalations are read, resolved once, told, and forgotten.
 
 use std::time::Duration;
 
@@ -6,8 +6,9 @@ use lockgate_store::{Change, Statement, values};
 use lockgate_vocabulary::{ConnectionId, RunId, TenantId};
 use serde_json::Value;
 
-use crate::access::tests::world::{World, code, pointers};
+use crate::access::tests::world::{World, code, config, node, pointers};
 use crate::registry::{EscalationState, EscalationsAsk, Finding, PageAsk, ResolveEscalation};
+use crate::{Config, Retention};
 
 static INSERT: Statement = Statement::tenant(
     "test.escalate",
@@ -43,6 +44,13 @@ async fn runs(world: &World, ask: &EscalationsAsk) -> Vec<RunId> {
     let operator = world.operator().await;
     let page = world.registry(&operator).escalations(ask).await.unwrap();
     page.items.iter().map(|record| record.run).collect()
+}
+
+/// Lets so many days go by, with the epoch confirmed at their end.
+async fn days(world: &World, count: u64) {
+    world.clock.advance(Duration::from_secs(count * 86_400));
+    world.store.confirm_epoch().await.unwrap();
+    world.access.refresh().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -162,4 +170,40 @@ async fn what_is_not_ones_own_is_not_there_and_a_scope_is_asked_for() {
         assert_eq!(pointers(registry.resolve_escalation(own, bad).await), ["/note"]);
     }
     assert_eq!(runs(&world, &of(EscalationState::Open)).await, [own]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_old_is_forgotten_and_what_is_open_is_kept() {
+    let world = World::new().await;
+    let operator = world.operator().await;
+    let registry = world.registry(&operator);
+    let open = escalate(&world, world.acme.tenant, 1).await;
+    let resolved = escalate(&world, world.acme.tenant, 2).await;
+    registry.resolve_escalation(resolved, resolve(Finding::Done)).await.unwrap();
+    let told = registry.events(&PageAsk::default()).await.unwrap().items.len();
+    assert!(told > 0);
+    let retention = Retention { events_days: 10, escalations_days: 20 };
+    let access = node(&Config { retention, ..config() }, &world.store, &world.audit, &world.clock).await;
+    // The day before nothing goes; on the day all that is old does, and nothing else.
+    for (passed, events, escalations) in [(9, told, 2), (1, 0, 2), (9, 0, 2), (1, 0, 1)] {
+        days(&world, passed).await;
+        access.forget_old().await.unwrap();
+        let operator = world.operator().await;
+        assert_eq!(world.registry(&operator).events(&PageAsk::default()).await.unwrap().items.len(), events);
+        assert_eq!(runs(&world, &EscalationsAsk::default()).await.len(), escalations);
+    }
+    assert_eq!(runs(&world, &EscalationsAsk::default()).await, [open]);
+}
+
+#[test]
+fn how_long_it_is_kept_has_bounds() {
+    for (days, fits) in [(0, false), (1, true), (90, true), (3_650, true), (3_651, false)] {
+        for retention in [
+            Retention { events_days: days, ..Retention::default() },
+            Retention { escalations_days: days, ..Retention::default() },
+        ] {
+            let config = Config { retention, ..Config::default() };
+            assert_eq!(config.retention().is_ok(), fits, "{retention:?}");
+        }
+    }
 }
