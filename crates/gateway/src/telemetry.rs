@@ -5,6 +5,7 @@
 
 mod metrics;
 pub mod otlp;
+mod outward;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;

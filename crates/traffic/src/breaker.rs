@@ -183,6 +183,14 @@ impl Breaker {
         }
     }
 
+    /// How long it lets nothing out; none where it does, if it be one call that tries.
+    pub(crate) fn open_for(&self, now: Duration) -> Option<Duration> {
+        match self.state {
+            State::Open { until } if now < until => Some(until.saturating_sub(now)),
+            State::Open { .. } | State::Closed(_) | State::Trying => None,
+        }
+    }
+
     /// Whether it knows nothing that forgetting it would lose.
     pub(crate) fn is_at_rest(&self, now: Duration) -> bool {
         let number = micros(now) / micros(self.rules.slice).max(1);

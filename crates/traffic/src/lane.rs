@@ -27,8 +27,12 @@ const CONCURRENT: u32 = 64;
 pub struct Pressure {
     /// The breaker.
     pub breaker: Standing,
+    /// How long an open breaker lets nothing out.
+    pub breaker_open_for: Option<Duration>,
     /// Calls under way.
     pub under_way: u32,
+    /// Calls that may be under way at once.
+    pub concurrent: u32,
     /// What the vendor has left for us, where it said so.
     pub vendor_remaining: Option<u32>,
     /// How long nothing leaves because the vendor's limit is used up.
@@ -131,7 +135,9 @@ impl Lane {
         let state = self.state();
         Pressure {
             breaker: state.breaker.standing(),
+            breaker_open_for: state.breaker.open_for(now),
             under_way: state.under_way,
+            concurrent: state.concurrent,
             vendor_remaining: state.vendor.remaining(now),
             vendor_held_for: state.vendor.held_for(now, state.under_way),
         }

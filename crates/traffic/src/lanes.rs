@@ -88,6 +88,14 @@ impl<K: Hash + Eq + Copy, V: Rest> Lanes<K, V> {
         self.shard(&key)?.read().unwrap_or_else(PoisonError::into_inner).lanes.get(&key).cloned()
     }
 
+    /// Looks at every entry, shard by shard, so that no call waits for all of it.
+    pub(crate) fn each(&self, mut look: impl FnMut(&V)) {
+        for shard in &self.shards {
+            let lanes = &shard.read().unwrap_or_else(PoisonError::into_inner).lanes;
+            lanes.values().for_each(|lane| look(lane));
+        }
+    }
+
     fn shard(&self, key: &K) -> Option<&RwLock<Shard<K, V>>> {
         // Bits from the middle: the map below takes its own from both ends.
         let place = (Mixing::default().hash_one(key) >> 32) as usize % SHARDS;

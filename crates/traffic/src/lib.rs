@@ -26,7 +26,7 @@ pub use config::Config;
 pub use enter::Passage;
 pub use lane::Pressure;
 pub use refusal::TrafficRefusal;
-pub use traffic::Traffic;
+pub use traffic::{Census, Traffic};
 pub use vendor::{RateNames, VendorLimits};
 
 #[cfg(test)]

@@ -117,7 +117,9 @@ async fn a_failing_vendor_is_left_alone_and_tried_by_one() {
         traffic.enter_connection(&connection).unwrap().report(Health::Bad);
     }
     assert_eq!(refused(traffic.enter_connection(&connection)), ("traffic.breaker.open", 15));
-    assert_eq!(traffic.pressure(connection.tenant, connection.id).unwrap().breaker, Standing::Open);
+    let open = traffic.pressure(connection.tenant, connection.id).unwrap();
+    assert_eq!((open.breaker, open.breaker_open_for), (Standing::Open, Some(seconds(15))));
+    assert_eq!(traffic.census(), Census { breakers_open: 1, ..Census::default() });
     time.advance(seconds(15));
     let mut one = traffic.enter_connection(&connection).unwrap();
     assert_eq!(refused(traffic.enter_connection(&connection)), ("traffic.breaker.open", 1));
@@ -139,6 +141,7 @@ async fn a_vendors_word_holds_the_way_out_and_not_admission() {
     assert_eq!(refused(traffic.enter_connection(&connection)), ("traffic.vendor.limited", 20));
     let pressure = traffic.pressure(connection.tenant, connection.id).unwrap();
     assert_eq!((pressure.vendor_remaining, pressure.vendor_held_for), (Some(0), Some(seconds(20))));
+    assert_eq!(traffic.census(), Census { vendors_limited: 1, ..Census::default() });
     time.advance(seconds(20));
     assert!(traffic.admit_call(caller(1), &connection).await.is_ok());
     assert!(traffic.enter_connection(&connection).is_ok());

@@ -10,6 +10,7 @@ use lockgate_store::Counters;
 use lockgate_vocabulary::{Clock, ConnectionId, Fault, Stop, TenantId};
 
 use crate::admit::CallerLane;
+use crate::breaker::Standing;
 use crate::bucket::Rate;
 use crate::config::Config;
 use crate::lane::{Lane, Pressure};
@@ -29,6 +30,17 @@ pub(crate) struct Room {
     pub(crate) callers: Lanes<CallerKey, CallerLane>,
     pub(crate) connections: Lanes<(TenantId, ConnectionId), Lane>,
     pub(crate) unchecked: AtomicU64,
+}
+
+/// How many connections of this node are held back, whoever's they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Census {
+    /// Connections whose breaker lets nothing out, or one call that tries.
+    pub breakers_open: u64,
+    /// Connections whose vendor's limit is used up.
+    pub vendors_limited: u64,
+    /// Calls under way.
+    pub under_way: u64,
 }
 
 /// One credential of a caller, within its tenant.
@@ -70,6 +82,20 @@ impl Traffic {
     /// How a connection stands; none where nothing was called of late.
     pub fn pressure(&self, tenant: TenantId, connection: ConnectionId) -> Option<Pressure> {
         self.0.connections.find((tenant, connection)).map(|lane| lane.pressure(self.now()))
+    }
+
+    /// Counts the connections that are held back. It looks at each that was called of late, so it is for
+    /// those who ask now and then.
+    pub fn census(&self) -> Census {
+        let (now, mut census) = (self.now(), Census::default());
+        self.0.connections.each(|lane| {
+            let pressure = lane.pressure(now);
+            let held = pressure.breaker_open_for.is_some() || pressure.breaker == Standing::HalfOpen;
+            census.breakers_open += u64::from(held);
+            census.vendors_limited += u64::from(pressure.vendor_held_for.is_some());
+            census.under_way += u64::from(pressure.under_way);
+        });
+        census
     }
 
     /// How many times the shared counters could not be asked since the start.

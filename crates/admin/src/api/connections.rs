@@ -4,3 +4,4 @@ pub(crate) mod change;
 pub(crate) mod create;
 pub(crate) mod list;
 pub(crate) mod show;
+mod state;

@@ -62,6 +62,8 @@ impl OperatorSide {
 
     fn figures(&self) -> Response<Either<Full<Bytes>, AdminBody>> {
         self.metrics.stands(self.door.audit.waiting(), self.door.audit.rows_set_aside(), self.door.is_ready());
+        let (traffic, lines) = (&self.door.traffic, self.door.egress.idle_lines());
+        self.metrics.stands_outward(traffic.census(), lines, traffic.unchecked());
         let mut response = Response::new(Either::Left(Full::from(self.metrics.text())));
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(OPENMETRICS));
         response

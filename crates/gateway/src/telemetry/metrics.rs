@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lockgate_traffic::Census;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -10,6 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::outward::Outward;
 use crate::doors::http1::Violation;
 use crate::routes::{ROUTES, Serves};
 
@@ -73,6 +75,7 @@ pub struct Metrics {
     waiting: Gauge,
     rows_aside: Gauge,
     ready: Gauge,
+    outward: Outward,
     open: Family<ByListener, Gauge>,
     turned_away: Family<ByListener, Counter>,
     spans: Counter,
@@ -88,6 +91,7 @@ impl Default for Metrics {
         let (refusals, violations) = (Family::default(), Family::default());
         let (open, turned_away) = (Family::default(), Family::default());
         let (waiting, rows_aside, ready) = (Gauge::default(), Gauge::default(), Gauge::default());
+        let outward = Outward::registered(&mut registry);
         let (spans, spans_dropped) = (Counter::default(), Family::default());
         registry.register(
             "audit_waiting_entries",
@@ -123,6 +127,7 @@ impl Default for Metrics {
             waiting,
             rows_aside,
             ready,
+            outward,
             open,
             turned_away,
             spans,
@@ -198,6 +203,11 @@ impl Metrics {
         self.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
         self.rows_aside.set(i64::try_from(rows_aside).unwrap_or(i64::MAX));
         self.ready.set(i64::from(ready));
+    }
+
+    /// How the way out stands at this moment.
+    pub fn stands_outward(&self, census: Census, idle_lines: usize, unchecked: u64) {
+        self.outward.set(census, idle_lines, unchecked);
     }
 
     /// Everything in the text form of OpenMetrics.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use lockgate_traffic::Census;
+
 use super::*;
 use crate::doors::http1::Violation;
 use crate::routes::Serves;
@@ -18,6 +20,8 @@ fn counts_requests_by_route_and_status() {
     metrics.failed();
     metrics.connections("door").open.inc();
     metrics.stands(3, 2, true);
+    metrics.fell_back();
+    metrics.stands_outward(Census { breakers_open: 4, vendors_limited: 5, under_way: 6 }, 7, 8);
     let text = metrics.text();
     for line in [
         "lockgate_requests_total{route=\"/call/{connection}/{path...}\",status=\"2xx\"} 2",
@@ -29,6 +33,12 @@ fn counts_requests_by_route_and_status() {
         "lockgate_audit_waiting_entries 3",
         "lockgate_audit_rows_set_aside 2",
         "lockgate_ready 1",
+        "lockgate_fallbacks_total 1",
+        "lockgate_breakers_open 4",
+        "lockgate_vendors_limited 5",
+        "lockgate_calls_under_way 6",
+        "lockgate_idle_lines 7",
+        "lockgate_limits_unchecked 8",
         "lockgate_connections{listener=\"door\"} 1",
         "lockgate_request_duration_seconds_count{route=\"/call/{connection}/{path...}\"} 2",
     ] {

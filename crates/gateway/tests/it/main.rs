@@ -32,6 +32,7 @@ mod refused;
 mod schemas;
 mod smuggle;
 mod ssrf;
+mod standing;
 mod surface;
 mod tokens;
 mod traces;

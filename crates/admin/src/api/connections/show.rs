@@ -1,27 +1,30 @@
 //! `GET /v1/connections/{id}`: shows a connection.
 
+use super::state::{ConnectionState, ShownConnection};
 use crate::admin::Parts;
 use crate::answer::Answer;
 use crate::input::Named;
 use crate::operator::Operator;
 use axum::Json;
 use axum::extract::State;
-use lockgate_access::registry::ConnectionRecord;
 use std::sync::Arc;
 
-/// The connection.
+/// The connection, and how it stands on this node.
 #[utoipa::path(
     get,
     path = "/v1/connections/{id}",
     tag = "connections",
     operation_id = "show_connections",
     params(("id" = String, Path, description = "Its id or name.")),
-    responses((status = 200, description = "The connection.", body = ConnectionRecord)),
+    responses((status = 200, description = "The connection.", body = ShownConnection)),
 )]
 pub(crate) async fn show(
     State(parts): State<Arc<Parts>>,
     operator: Operator,
     Named(id): Named,
-) -> Answer<Json<ConnectionRecord>> {
-    Ok(Json(operator.registry(&parts.access).connection(&id).await?))
+) -> Answer<Json<ShownConnection>> {
+    let record = operator.registry(&parts.access).connection(&id).await?;
+    let pressure = parts.traffic.pressure(operator.tenant(), record.connection);
+    let state = pressure.map(|pressure| ConnectionState::of(pressure, parts.clock.now()));
+    Ok(Json(ShownConnection { record, state }))
 }
