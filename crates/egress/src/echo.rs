@@ -1,32 +1,46 @@
 //! The credential on its way back: vendors repeat what they were sent, and no caller may read it there.
 //!
 //! What was lent is recognised in an answer in every spelling that `vault` knows, also where it stands
-//! across two pieces, and each of its bytes becomes a `*`; so no length changes and nothing has to be read
-//! whole. Pieces in which it does not stand go on as they are, uncopied.
+//! across pieces, and each of its bytes becomes a `*`; so no length changes and nothing has to be read
+//! whole. Pieces in which it does not stand go on as they are, uncopied; what was read once is not read
+//! again with the next piece.
 //!
 //! Not here: which spellings there are; and that nothing is packed or cut into ranges, in which nobody
 //! could find it (`request`).
 
+use std::ops::Range;
+
 use bytes::{Bytes, BytesMut};
-use lockgate_vault::{Sighting, Spellings};
+use lockgate_vault::{Search, Spellings};
+
+/// Bytes of a body that are looked through without a pause. It costs some 600 instructions a byte at the worst.
+const SLICE: usize = 16 * 1024;
 
 /// Takes the credential out of a body as it passes.
 #[derive(Debug, Default)]
 pub(crate) struct Echo {
-    lent: Option<Spellings>,
-    /// The end of the last piece, where the credential may begin.
-    held: Bytes,
+    search: Option<Box<Search>>,
+    /// The end of what was read, where the credential may begin.
+    held: BytesMut,
+    /// How many bytes have gone on.
+    gone: usize,
 }
 
 impl Echo {
     /// Looks for what was lent; for nothing where nothing was.
-    pub(crate) fn of(lent: Option<Spellings>) -> Self {
-        Self { lent, held: Bytes::new() }
+    pub(crate) fn of(lent: Option<&Spellings>) -> Self {
+        let search = lent.map(|lent| Box::new(lent.search()));
+        Self { search, held: BytesMut::new(), gone: 0 }
     }
 
     /// How many bytes it holds back.
     pub(crate) fn held(&self) -> usize {
         self.held.len()
+    }
+
+    /// How many bytes it should be given at once.
+    pub(crate) fn at_once(&self) -> usize {
+        if self.search.is_some() { SLICE } else { usize::MAX }
     }
 
     /// What may go on of this piece and of what was held back before it.
@@ -39,39 +53,48 @@ impl Echo {
         self.clean(piece, false)
     }
 
-    fn clean(&mut self, piece: Bytes, more: bool) -> Bytes {
-        let Some(lent) = &self.lent else { return piece };
-        let mut piece = joined(std::mem::take(&mut self.held), piece);
-        let mut from = 0;
-        loop {
-            match lent.find(&piece, from, more) {
-                Sighting::Nowhere => return piece,
-                Sighting::Begins(at) => {
-                    self.held = piece.split_off(at);
-                    return piece;
-                }
-                Sighting::Whole(found) => {
-                    from = found.end;
-                    // It is copied once: what was made here is nobody else's.
-                    let mut clean = BytesMut::from(piece);
-                    if let Some(found) = clean.get_mut(found) {
-                        found.fill(b'*');
-                    }
-                    piece = clean.freeze();
-                }
-            }
+    fn clean(&mut self, mut piece: Bytes, more: bool) -> Bytes {
+        let Some(search) = &mut self.search else { return piece };
+        search.read(&piece);
+        if !more {
+            search.end();
         }
+        let found = search.found();
+        let settled = search.settled() - self.gone;
+        self.gone += settled;
+        if self.held.is_empty() && found.is_empty() {
+            let held = piece.split_off(settled.min(piece.len()));
+            append(&mut self.held, &held);
+            return piece;
+        }
+        if self.held.is_empty() {
+            // It is copied once, or not at all where it is nobody else's.
+            self.held = BytesMut::from(piece);
+        } else {
+            append(&mut self.held, &piece);
+        }
+        let before = self.gone - settled;
+        found.into_iter().for_each(|found| mask(&mut self.held, found, before));
+        let rest = self.held.split_off(settled.min(self.held.len()));
+        std::mem::replace(&mut self.held, rest).freeze()
     }
 }
 
-fn joined(before: Bytes, piece: Bytes) -> Bytes {
-    if before.is_empty() {
-        return piece;
+/// Masks what was found, as far as it has not gone on: `before` bytes have. The zeros of a wide encoding stay.
+fn mask(held: &mut [u8], found: Range<usize>, before: usize) {
+    let found = found.start.saturating_sub(before)..found.end.saturating_sub(before);
+    let found = held.get_mut(found).into_iter().flatten();
+    found.filter(|byte| **byte != 0).for_each(|byte| *byte = b'*');
+}
+
+/// Grows by half of it at least, so that a body in tiny pieces is not copied with each of them.
+fn append(held: &mut BytesMut, piece: &[u8]) {
+    if held.capacity() - held.len() < piece.len() {
+        let mut grown = BytesMut::with_capacity(2 * held.len() + piece.len());
+        grown.extend_from_slice(held);
+        *held = grown;
     }
-    let mut both = BytesMut::with_capacity(before.len() + piece.len());
-    both.extend_from_slice(&before);
-    both.extend_from_slice(&piece);
-    both.freeze()
+    held.extend_from_slice(piece);
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use lockgate_vocabulary::{CredentialId, Fault, Secret, Stop};
 use zeroize::Zeroizing;
 
 use crate::refusal::VaultRefusal;
-use crate::spelling::{Forms, Spellings};
+use crate::spelling::{Forms, LEAST, Sent, Spellings};
 
 /// Headers that frame a message or name its target; a credential is never one of them.
 const FORBIDDEN: &[&str] = &[
@@ -175,10 +175,10 @@ fn remove_authority(headers: &mut HeaderMap, name: Option<&HeaderName>) {
 /// A header value of a prefix and the secret, in one buffer with its spellings that is wiped when dropped.
 fn joined(prefix: &[u8], secret: &[u8]) -> Result<Value, Stop> {
     let length = prefix.len() + secret.len();
-    let mut buffer = Zeroizing::new(Vec::with_capacity(length + Forms::room(secret)));
+    let mut buffer = Zeroizing::new(Vec::with_capacity(length + Forms::room(secret.len(), 0)));
     buffer.extend_from_slice(prefix);
     buffer.extend_from_slice(secret);
-    let forms = Forms::write(&mut buffer, secret, false);
+    let forms = Forms::write(&mut buffer, secret, &Sent::Itself, LEAST);
     sensitive(buffer, length, forms)
 }
 
@@ -189,13 +189,14 @@ fn basic(secret: &[u8]) -> Result<Value, Stop> {
         pair.push(b':');
     }
     let scheme = b"Basic ";
-    let length = scheme.len() + pair.len().div_ceil(3) * 4;
-    let mut buffer = Zeroizing::new(Vec::with_capacity(length + Forms::room(secret)));
+    let sent = pair.len().div_ceil(3) * 4;
+    let length = scheme.len() + sent;
+    let mut buffer = Zeroizing::new(Vec::with_capacity(length + Forms::room(secret.len(), sent)));
     buffer.resize(length, 0);
     let (head, body) = buffer.split_at_mut_checked(scheme.len()).ok_or(Fault::violated("the buffer has its length"))?;
     head.copy_from_slice(scheme);
     STANDARD.encode_slice(pair.as_slice(), body).map_err(|_| Fault::violated("base64 has four bytes for three"))?;
-    let forms = Forms::write(&mut buffer, secret, true);
+    let forms = Forms::write(&mut buffer, secret, &Sent::Pair(scheme.len()..length), LEAST);
     sensitive(buffer, length, forms)
 }
 

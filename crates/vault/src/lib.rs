@@ -29,7 +29,7 @@ pub use root_key::{RootKeyProblem, generate_root_key_file};
 pub use rows::STATEMENTS;
 pub use seal::{StreamOpener, StreamSealer, Unopened};
 pub use secret::{Act, CredentialView, Custodian, Listed, NewCredential, Revoked, Sensitivity, VersionView};
-pub use spelling::{Sighting, Spellings};
+pub use spelling::{Search, Spellings};
 pub use vault::{HOUSE, Vault};
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
+use lockgate_vault::Spellings;
 
 use super::Head;
 use crate::run::Run;
@@ -18,13 +19,14 @@ pub(super) fn passed(head: &Head, run: &Run) -> HeaderMap {
     let keeps_length = run.order.ask.method == Method::HEAD || head.status == StatusCode::NOT_MODIFIED;
     let mut headers = HeaderMap::with_capacity(head.headers.len());
     let listed = Listed::of(&head.headers);
+    let mut search = run.lent.as_ref().map(Spellings::search);
     for (name, value) in &head.headers {
         let length = *name == header::CONTENT_LENGTH;
         if (length && !keeps_length) || is_dropped(name.as_str()) || listed.has(name) {
             continue;
         }
         let value = if ADDRESSES.contains(name) { scrubbed(run, value) } else { Some(value.clone()) };
-        let repeats = |value: &HeaderValue| run.lent.as_ref().is_some_and(|lent| lent.is_in(value.as_bytes()));
+        let mut repeats = |value: &HeaderValue| search.as_mut().is_some_and(|search| search.is_in(value.as_bytes()));
         if let Some(value) = value.filter(|value| !repeats(value)) {
             headers.append(name.clone(), value);
         }

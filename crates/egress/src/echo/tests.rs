@@ -13,7 +13,7 @@ fn lent(secret: &str) -> Option<Spellings> {
 
 /// What goes on of these pieces.
 fn passed(secret: &str, pieces: &[&[u8]]) -> Vec<u8> {
-    let mut echo = Echo::of(lent(secret));
+    let mut echo = Echo::of(lent(secret).as_ref());
     let mut out = Vec::new();
     for piece in pieces {
         out.extend_from_slice(&echo.pass(Bytes::copy_from_slice(piece)));
@@ -36,12 +36,39 @@ fn it_is_masked_whole_and_across_pieces() {
 
 #[test]
 fn pieces_without_it_are_not_copied() {
-    let mut echo = Echo::of(lent("sk_live_1234"));
+    let mut echo = Echo::of(lent("sk_live_1234").as_ref());
     let piece = Bytes::from_static(b"nothing of it here");
     let on = echo.pass(piece.clone());
     assert_eq!(on.as_ptr(), piece.as_ptr());
     let mut none = Echo::of(None);
     assert_eq!(none.pass(piece.clone()).as_ptr(), piece.as_ptr());
+}
+
+#[test]
+fn what_the_body_ends_with_is_masked_where_it_is_the_beginning() {
+    assert_eq!(passed("sk_live_1234567890", &[b"you sent sk_live_", b"12345"]), b"you sent *************");
+    assert_eq!(passed("sk_live_1234567890", &[b"you sent sk_live_12345", b"."]), b"you sent sk_live_12345.");
+}
+
+#[test]
+fn zeros_between_the_characters_stay() {
+    let wide = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    assert_eq!(passed("sk_live_1234", &[&wide("a sk_live_1234 b")]), wide("a ************ b"));
+}
+
+#[test]
+fn what_is_held_is_not_copied_with_every_byte() {
+    let mut echo = Echo::of(lent(&format!("{}b", "a".repeat(8000))).as_ref());
+    let (mut moves, mut before) = (0, std::ptr::null());
+    let mut out = 0;
+    for _ in 0..40_000 {
+        out += echo.pass(Bytes::from_static(b"a")).len();
+        moves += usize::from(echo.held.as_ptr().wrapping_sub(1) != before && echo.held.as_ptr() != before);
+        before = echo.held.as_ptr();
+    }
+    out += echo.last(Bytes::new()).len();
+    assert_eq!(out, 40_000);
+    assert!(moves < 40, "{moves} copies");
 }
 
 #[test]

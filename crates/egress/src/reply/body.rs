@@ -52,6 +52,10 @@ pub(crate) struct Flow {
     left: u64,
     /// Takes out what the vendor repeats of what it was lent.
     echo: Echo,
+    /// What came and was not looked through yet.
+    unread: Bytes,
+    /// Others are let at the thread before more of it is.
+    yields: bool,
     stall: Duration,
     /// Since when nothing came; a caller that does not read is not the vendor's fault.
     waiting_since: Option<Duration>,
@@ -62,8 +66,9 @@ pub(crate) struct Flow {
 impl Flow {
     /// The rest of an answer of which at most `left` bytes may come.
     pub(crate) fn new(body: Incoming, line: Line, left: u64, run: &Run) -> Self {
-        let echo = Echo::of(run.lent.clone());
-        Self { body, line, left, echo, stall: run.inner.times.stall, waiting_since: None, ended: false }
+        let echo = Echo::of(run.lent.as_ref());
+        let (stall, unread) = (run.inner.times.stall, Bytes::new());
+        Self { body, line, left, echo, unread, yields: false, stall, waiting_since: None, ended: false }
     }
 
     /// The same with less patience: for what is not passed on.
@@ -73,7 +78,17 @@ impl Flow {
 
     /// The next piece; none at the end.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, run: &mut Run) -> Poll<Result<Option<Bytes>, EgressRefusal>> {
-        while !self.ended {
+        loop {
+            if !self.unread.is_empty() {
+                match ready!(self.poll_slice(cx, run))? {
+                    // All of it may be held back until more tells whether it is the credential.
+                    piece if piece.is_empty() => continue,
+                    piece => return Poll::Ready(Ok(Some(piece))),
+                }
+            }
+            if self.ended {
+                break;
+            }
             // A caller that reads slowly holds the vendor's line no longer than one that reads at once.
             if run.alarm.now() >= run.end {
                 return Poll::Ready(Err(EgressRefusal::AnswerTimeout));
@@ -105,24 +120,36 @@ impl Flow {
                 None => return Poll::Ready(Err(EgressRefusal::AnswerTooLarge)),
             }
             self.ended = self.body.is_end_stream();
-            let piece = if self.ended { self.echo.last(data) } else { self.echo.pass(data) };
-            // All of it may be held back until the next piece tells whether it is the credential.
-            if !piece.is_empty() {
-                return Poll::Ready(Ok(Some(piece)));
-            }
+            self.unread = data;
         }
         let rest = self.echo.last(Bytes::new());
         Poll::Ready(Ok((!rest.is_empty()).then_some(rest)))
     }
 
+    /// The next slice of what came, looked through. A piece may be large and dear to look through, so others
+    /// get their turn between two slices, and the call its end.
+    fn poll_slice(&mut self, cx: &mut Context<'_>, run: &Run) -> Poll<Result<Bytes, EgressRefusal>> {
+        if std::mem::take(&mut self.yields) {
+            if run.alarm.now() >= run.end {
+                return Poll::Ready(Err(EgressRefusal::AnswerTimeout));
+            }
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let slice = self.unread.split_to(self.unread.len().min(self.echo.at_once()));
+        self.yields = !self.unread.is_empty();
+        let is_last = self.ended && self.unread.is_empty();
+        Poll::Ready(Ok(if is_last { self.echo.last(slice) } else { self.echo.pass(slice) }))
+    }
+
     /// Whether nothing more will come.
     pub(crate) fn is_over(&self) -> bool {
-        (self.ended || self.body.is_end_stream()) && self.echo.held() == 0
+        (self.ended || self.body.is_end_stream()) && self.unread.is_empty() && self.echo.held() == 0
     }
 
     /// How much is still to come, as far as the vendor has said.
     fn size_hint(&self) -> SizeHint {
-        let (hint, held) = (self.body.size_hint(), self.echo.held() as u64);
+        let (hint, held) = (self.body.size_hint(), (self.unread.len() + self.echo.held()) as u64);
         let mut whole = SizeHint::new();
         whole.set_lower(hint.lower().saturating_add(held));
         if let Some(upper) = hint.upper() {

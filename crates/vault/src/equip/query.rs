@@ -6,7 +6,7 @@ use http::uri::PathAndQuery;
 use lockgate_vocabulary::Fault;
 use zeroize::Zeroizing;
 
-use crate::spelling::{Forms, Spellings};
+use crate::spelling::{Forms, LEAST, Sent, Spellings};
 
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
@@ -15,8 +15,9 @@ const HEX: &[u8; 16] = b"0123456789ABCDEF";
 pub(super) fn put(uri: &mut Uri, name: &str, secret: &[u8]) -> Result<Option<Spellings>, Fault> {
     let kept = uri.query().map(|query| without(query, name)).unwrap_or_default();
     let path = uri.path();
+    let sent = 3 * secret.len();
     // The whole room is made at once, so that growing never leaves a copy behind.
-    let room = path.len() + kept.len() + 3 + 3 * (name.len() + secret.len()) + Forms::room(secret);
+    let room = path.len() + kept.len() + 3 + 3 * name.len() + sent + Forms::room(secret.len(), sent);
     let mut target = Zeroizing::new(Vec::with_capacity(room));
     target.extend_from_slice(path.as_bytes());
     target.push(b'?');
@@ -26,9 +27,10 @@ pub(super) fn put(uri: &mut Uri, name: &str, secret: &[u8]) -> Result<Option<Spe
     }
     encode(&mut target, name.as_bytes());
     target.push(b'=');
+    let value = target.len();
     encode(&mut target, secret);
     let length = target.len();
-    let forms = Forms::write(&mut target, secret, false);
+    let forms = Forms::write(&mut target, secret, &Sent::Encoded(value..length), LEAST);
     let target = Bytes::from_owner(target);
     replace(uri, target.slice(..length))?;
     Ok(Spellings::new(target, forms))

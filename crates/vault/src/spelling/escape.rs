@@ -1,110 +1,254 @@
-//! What an escape in a text stands for: percent-encoding, escapes of JSON, entities of HTML. Pure.
+//! One layer of escapes undone: percent-encoding, escapes of JSON, entities of HTML. Pure.
+//!
+//! It takes a text unit by unit and keeps no more of it than one escape, so layers stand behind each other
+//! and each undoes what the one before it has left. What turns out to be no escape goes on as it was, but
+//! for backslashes, which vanish: some writers put them before whatever they like.
 
 /// Bytes that begin an escape.
 pub(super) const BEGINS: &[u8] = b"%\\&";
 
-/// Backslashes in a row that count as one escape: each writing of JSON inside of JSON doubles them.
-const BACKSLASHES: usize = 16;
+/// Backslashes in a row that count as one: each writing of JSON inside of JSON doubles them.
+const BACKSLASHES: u8 = 16;
 
-/// Bytes of an entity, its semicolon included.
+/// Units of an entity, its semicolon included.
 const ENTITY: usize = 10;
 
-/// How many times over a text may have been percent-encoded.
+/// How many times over a text may have been escaped.
 pub(super) const LAYERS: usize = 3;
 
-/// What stands at the beginning of a text.
-pub(super) enum Escape {
-    /// No escape.
-    None,
-    /// The text ends within one, and goes on.
-    Cut,
-    /// One that stands for these bytes, `length` of them, and is `taken` long.
-    Means { bytes: [u8; 4], length: usize, taken: usize },
+/// Half of a character that came without its other half: a byte that no text in UTF-8 has.
+const HALF: u8 = 0xff;
+
+/// A byte that is meant, and where it stands in the text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Unit {
+    pub(crate) byte: u8,
+    /// It is a letter behind a backslash that may stand for the end of a line.
+    pub(crate) ends_line: bool,
+    pub(crate) from: usize,
+    pub(crate) to: usize,
 }
 
-/// Reads the escape at the beginning of the text, which was percent-encoded so many times at the most.
-/// `more` says that the text goes on after its end.
-pub(super) fn read(text: &[u8], layers: usize, more: bool) -> Escape {
-    match text.first() {
-        Some(b'%') => percent(text, layers, more),
-        Some(b'\\') => backslash(text, more),
-        Some(b'&') => entity(text, more),
-        _ => Escape::None,
+impl Unit {
+    /// A byte that stands for itself.
+    pub(crate) const fn at(byte: u8, at: usize) -> Self {
+        Self { byte, ends_line: false, from: at, to: at + 1 }
     }
 }
 
-const fn byte(byte: u8, taken: usize) -> Escape {
-    Escape::Means { bytes: [byte, 0, 0, 0], length: 1, taken }
+/// What takes the units that come out.
+pub(super) type Sink<'a> = &'a mut dyn FnMut(Unit);
+
+/// One layer.
+#[derive(Debug, Default)]
+pub(super) struct Layer {
+    /// What may be an escape: one of [`BEGINS`] and what came after it.
+    pending: [Unit; ENTITY],
+    length: usize,
+    /// How many backslashes the first of them stands for.
+    backslashes: u8,
+    /// The first half of a character, which waits for its second, and where it begins and ends.
+    half: Option<(u32, Unit)>,
 }
 
-fn character(code: u32, taken: usize) -> Escape {
-    let Some(character) = char::from_u32(code) else { return Escape::None };
+impl Layer {
+    /// Whether it keeps nothing.
+    pub(super) const fn is_idle(&self) -> bool {
+        self.length == 0 && self.half.is_none()
+    }
+
+    /// Where what it keeps begins.
+    pub(super) fn keeps_from(&self) -> Option<usize> {
+        let pending = self.kept().first().map(|unit| unit.from);
+        self.half.map(|(_, unit)| unit.from).or(pending)
+    }
+
+    /// Takes the next unit.
+    pub(super) fn take(&mut self, unit: Unit, out: Sink<'_>) {
+        match (self.kept(), unit.byte) {
+            ([], _) => self.begin(unit, out),
+            ([Unit { byte: b'\\', .. }], b'\\') => self.backslash(unit),
+            ([Unit { byte: b'%', .. }, digits @ ..], digit) if digit.is_ascii_hexdigit() => {
+                let is_last = digits.len() == 1;
+                self.keep(unit);
+                if is_last {
+                    self.percent(out);
+                }
+            }
+            ([Unit { byte: b'\\', .. }], b'u' | b'x') => self.keep(unit),
+            ([Unit { byte: b'\\', .. }, letter, digits @ ..], digit) if digit.is_ascii_hexdigit() => {
+                let is_last = digits.len() + 1 == if letter.byte == b'u' { 4 } else { 2 };
+                self.keep(unit);
+                if is_last {
+                    self.code(out);
+                }
+            }
+            ([Unit { byte: b'&', .. }, ..], b';') => self.entity(unit, out),
+            ([Unit { byte: b'&', .. }, rest @ ..], byte)
+                if rest.len() + 2 < ENTITY && (byte == b'#' || byte.is_ascii_alphanumeric()) =>
+            {
+                self.keep(unit);
+            }
+            ([Unit { byte: b'\\', .. }], _) => self.escaped(unit, out),
+            _ => {
+                self.give_up(out);
+                self.begin(unit, out);
+            }
+        }
+    }
+
+    /// Lets go of what it keeps: nothing more comes.
+    pub(super) fn end(&mut self, out: Sink<'_>) {
+        self.give_up(out);
+        self.break_half(out);
+    }
+
+    fn kept(&self) -> &[Unit] {
+        self.pending.get(..self.length).unwrap_or_default()
+    }
+
+    fn keep(&mut self, unit: Unit) {
+        if let Some(place) = self.pending.get_mut(self.length) {
+            *place = unit;
+            self.length += 1;
+        }
+    }
+
+    fn begin(&mut self, unit: Unit, out: Sink<'_>) {
+        if BEGINS.contains(&unit.byte) {
+            self.backslashes = 1;
+            self.keep(unit);
+        } else {
+            self.break_half(out);
+            out(unit);
+        }
+    }
+
+    /// One more backslash in a row. A run that is too long for an escape begins anew with it, or what is
+    /// held of an endless one would have no end.
+    fn backslash(&mut self, unit: Unit) {
+        let Some(first) = self.pending.first_mut() else { return };
+        first.to = unit.to;
+        self.backslashes += 1;
+        if self.backslashes > BACKSLASHES {
+            (first.from, self.backslashes) = (unit.from, 1);
+        }
+    }
+
+    /// `%2F`.
+    fn percent(&mut self, out: Sink<'_>) {
+        let Some((whole, code)) = self.number(1, 16) else { return self.give_up(out) };
+        self.means(code, whole, out);
+    }
+
+    /// `\u002f` or `\x2f`, behind backslashes that may have been doubled.
+    fn code(&mut self, out: Sink<'_>) {
+        let Some((whole, code)) = self.number(2, 16) else { return self.give_up(out) };
+        self.length = 0;
+        match (self.half.take(), code) {
+            (Some((high, half)), 0xdc00..=0xdfff) => {
+                let code = 0x1_0000 + ((high - 0xd800) << 10) + (code - 0xdc00);
+                character(code, Unit { from: half.from, ..whole }, out);
+            }
+            (half, code) => {
+                self.half = half;
+                self.break_half(out);
+                if (0xd800..=0xdbff).contains(&code) {
+                    self.half = Some((code, whole));
+                } else {
+                    character(code, whole, out);
+                }
+            }
+        }
+    }
+
+    /// `&amp;`, `&#47;`, `&#x2F;`.
+    fn entity(&mut self, last: Unit, out: Sink<'_>) {
+        let mut name = [0; ENTITY];
+        for (byte, unit) in name.iter_mut().zip(self.kept()) {
+            *byte = unit.byte;
+        }
+        let code = match name.get(1..self.length).unwrap_or_default() {
+            b"amp" => Some(u32::from(b'&')),
+            b"apos" => Some(u32::from(b'\'')),
+            b"equals" => Some(u32::from(b'=')),
+            b"gt" => Some(u32::from(b'>')),
+            b"lt" => Some(u32::from(b'<')),
+            b"plus" => Some(u32::from(b'+')),
+            b"quot" => Some(u32::from(b'"')),
+            b"sol" => Some(u32::from(b'/')),
+            [b'#', b'x' | b'X', _, ..] => self.number(3, 16).map(|(_, code)| code),
+            [b'#', _, ..] => self.number(2, 10).map(|(_, code)| code),
+            _ => None,
+        };
+        let first = self.kept().first().copied().unwrap_or_default();
+        match code.and_then(char::from_u32) {
+            Some(meant) => {
+                self.length = 0;
+                self.break_half(out);
+                character(u32::from(meant), Unit { to: last.to, ..first }, out);
+            }
+            None => {
+                self.give_up(out);
+                out(last);
+            }
+        }
+    }
+
+    /// What stands behind a backslash, and is none of JSON's codes.
+    fn escaped(&mut self, unit: Unit, out: Sink<'_>) {
+        let from = self.kept().first().map_or(unit.from, |first| first.from);
+        self.length = 0;
+        let ends_line = matches!(unit.byte, b'n' | b'r' | b't');
+        self.begin(Unit { from, ends_line, ..unit }, out);
+    }
+
+    /// What it kept was no escape.
+    fn give_up(&mut self, out: Sink<'_>) {
+        let length = std::mem::take(&mut self.length);
+        let kept = self.pending;
+        let Some((first, rest)) = kept.get(..length).and_then(<[Unit]>::split_first) else { return };
+        self.break_half(out);
+        let vanishes = first.byte == b'\\';
+        if !vanishes {
+            out(*first);
+        }
+        for (at, unit) in rest.iter().enumerate() {
+            let from = if vanishes && at == 0 { first.from } else { unit.from };
+            out(Unit { from, ..*unit });
+        }
+    }
+
+    /// The unit that what it keeps is together, and the number behind the first so many of it.
+    fn number(&self, skipped: usize, radix: u32) -> Option<(Unit, u32)> {
+        let kept = self.kept();
+        let whole = Unit { from: kept.first()?.from, to: kept.last()?.to, ..Unit::default() };
+        let digit =
+            |number: u32, unit: &Unit| number.checked_mul(radix)?.checked_add(char::from(unit.byte).to_digit(radix)?);
+        kept.get(skipped..)?.iter().try_fold(0, digit).map(|number| (whole, number))
+    }
+
+    fn means(&mut self, byte: u32, whole: Unit, out: Sink<'_>) {
+        self.length = 0;
+        self.break_half(out);
+        out(Unit { byte: u8::try_from(byte).unwrap_or_default(), ..whole });
+    }
+
+    fn break_half(&mut self, out: Sink<'_>) {
+        if let Some((_, half)) = self.half.take() {
+            out(Unit { byte: HALF, ..half });
+        }
+    }
+}
+
+/// The bytes of a character in UTF-8; each of them stands where all of it does.
+fn character(code: u32, whole: Unit, out: Sink<'_>) {
     let mut bytes = [0; 4];
-    let length = character.encode_utf8(&mut bytes).len();
-    Escape::Means { bytes, length, taken }
-}
-
-const fn cut(more: bool) -> Escape {
-    if more { Escape::Cut } else { Escape::None }
-}
-
-/// `%2F`, and what was encoded again: `%252F`, `%25252F`.
-fn percent(text: &[u8], layers: usize, more: bool) -> Escape {
-    let Some(digits) = text.get(1..3) else { return cut(more) };
-    let Some(meant) = number(digits, 16) else { return Escape::None };
-    let mut escape = byte(u8::try_from(meant).unwrap_or_default(), 3);
-    let (mut last, mut taken) = (meant, 3);
-    while last == u32::from(b'%') && taken < 1 + 2 * layers {
-        let Some(digits) = text.get(taken..taken + 2) else { return if more { Escape::Cut } else { escape } };
-        let Some(meant) = number(digits, 16) else { break };
-        (last, taken) = (meant, taken + 2);
-        escape = byte(u8::try_from(meant).unwrap_or_default(), taken);
-    }
-    escape
-}
-
-/// `\/`, `\u002f`, `\x2f`, and what was escaped again: `\\/`.
-fn backslash(text: &[u8], more: bool) -> Escape {
-    let run = text.iter().take(BACKSLASHES).take_while(|byte| **byte == b'\\').count();
-    let rest = text.get(run..).unwrap_or_default();
-    let digits = match rest.first() {
-        None => return cut(more),
-        Some(b'u') => 4,
-        Some(b'x') => 2,
-        Some(plain) => return byte(*plain, run + 1),
-    };
-    let taken = run + 1 + digits;
-    match (rest.get(1..=digits), rest.first()) {
-        (None, _) if more => Escape::Cut,
-        (Some(digits), _) if let Some(code) = number(digits, 16) => character(code, taken),
-        (_, Some(plain)) => byte(*plain, run + 1),
-        (_, None) => Escape::None,
+    let Some(character) = char::from_u32(code) else { return out(Unit { byte: HALF, ..whole }) };
+    for byte in character.encode_utf8(&mut bytes).bytes() {
+        out(Unit { byte, ..whole });
     }
 }
 
-/// `&amp;`, `&#47;`, `&#x2F;`.
-fn entity(text: &[u8], more: bool) -> Escape {
-    let Some(end) = text.iter().take(ENTITY).position(|byte| *byte == b';') else {
-        return cut(more && text.len() < ENTITY);
-    };
-    let code = match text.get(1..end).unwrap_or_default() {
-        b"amp" => Some(u32::from(b'&')),
-        b"apos" => Some(u32::from(b'\'')),
-        b"equals" => Some(u32::from(b'=')),
-        b"gt" => Some(u32::from(b'>')),
-        b"lt" => Some(u32::from(b'<')),
-        b"plus" => Some(u32::from(b'+')),
-        b"quot" => Some(u32::from(b'"')),
-        b"sol" => Some(u32::from(b'/')),
-        [b'#', b'x' | b'X', digits @ ..] => number(digits, 16),
-        [b'#', digits @ ..] => number(digits, 10),
-        _ => None,
-    };
-    code.map_or(Escape::None, |code| character(code, end + 1))
-}
-
-fn number(digits: &[u8], radix: u32) -> Option<u32> {
-    let plain = !digits.is_empty() && digits.iter().all(u8::is_ascii_alphanumeric);
-    let text = std::str::from_utf8(digits).ok().filter(|_| plain)?;
-    u32::from_str_radix(text, radix).ok()
-}
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,203 @@
+//! The credential, looked for in a text as it comes.
+//!
+//! Whatever the text and the credential are, each byte costs a bounded number of steps, however the text is
+//! cut: what was read of it is known by how much of each form it ends with, and not read again. Most bytes
+//! cost one look at a table: nothing begins with them.
+
+use std::ops::Range;
+
+use super::Spellings;
+use super::escape::{self, Unit};
+use super::kind::Kind;
+use super::lane::{Lanes, Wanted};
+use super::reading::{Reader, Stream};
+
+/// Bytes that are held back at the most while they may be the beginning of a credential. More than these
+/// are taken for it: no innocent text goes on for so long like one.
+const HELD: usize = 64 * 1024;
+
+/// The byte begins an escape, so it may be the beginning of anything.
+const ESCAPES: u32 = 1 << 31;
+
+/// Looks for the credential in a text, piece by piece.
+#[derive(Debug)]
+pub struct Search {
+    wanted: Wanted,
+    starts: Starts,
+    reader: Reader,
+    written: Lanes,
+    undone: Lanes,
+    /// How many bytes of the text were read.
+    read: usize,
+    /// Where the credential stands, in order and apart from each other.
+    found: Vec<Range<usize>>,
+    /// The end of the last of them.
+    found_to: usize,
+}
+
+impl Search {
+    pub(super) fn new(spellings: Spellings) -> Self {
+        Self {
+            starts: Starts::of(&spellings),
+            reader: Reader::new(spellings.forms.layers()),
+            written: Lanes::new(&spellings, Stream::Written),
+            undone: Lanes::new(&spellings, Stream::Undone),
+            wanted: Wanted::new(spellings),
+            read: 0,
+            found: Vec::new(),
+            found_to: 0,
+        }
+    }
+
+    /// Whether the credential stands in a text that is whole, or the beginning of it at the text's end.
+    pub fn is_in(&mut self, text: &[u8]) -> bool {
+        self.read(text);
+        self.end();
+        let is_in = !self.found().is_empty();
+        (self.read, self.found_to) = (0, 0);
+        is_in
+    }
+
+    /// Reads the next piece of the text.
+    pub fn read(&mut self, piece: &[u8]) {
+        let mut at = 0;
+        while at < piece.len() {
+            if self.written.is_idle() && self.undone.is_idle() && self.reader.is_idle() {
+                at += self.starts.innocent(piece.get(at..).unwrap_or_default());
+            }
+            let Some(byte) = piece.get(at) else { break };
+            self.take(Unit::at(*byte, self.read + at));
+            at += 1;
+        }
+        self.read += piece.len();
+        let settled = self.settled();
+        if self.read - settled > HELD {
+            self.note(settled..self.read);
+        }
+    }
+
+    /// The text is over. Where it ends with a beginning of the credential, that counts as it.
+    pub fn end(&mut self) {
+        // It may end in the middle of an escape, which is read as none then.
+        self.cut_off();
+        let Self { wanted, starts, reader, undone, found, found_to, .. } = self;
+        reader.end(&mut |unit| {
+            let begin = starts.forms(unit.byte);
+            undone.take(unit, begin, wanted, &mut |range| note(found, found_to, range));
+        });
+        self.cut_off();
+        self.written.reset();
+        self.undone.reset();
+    }
+
+    fn cut_off(&mut self) {
+        let cut = [&self.written, &self.undone].into_iter().filter_map(|lanes| lanes.cut(self.wanted.spellings()));
+        if let Some(from) = cut.min() {
+            self.note(from..self.read);
+        }
+    }
+
+    /// Where it stands, as far as that was not told before. Of what was settled nothing more is told.
+    pub fn found(&mut self) -> Vec<Range<usize>> {
+        std::mem::take(&mut self.found)
+    }
+
+    /// Up to where nothing that comes can change what the text holds.
+    pub fn settled(&self) -> usize {
+        let kept = [self.written.keeps_from(), self.undone.keeps_from(), self.reader.keeps_from()];
+        let kept = kept.into_iter().flatten().min().unwrap_or(self.read);
+        kept.max(self.found_to)
+    }
+
+    fn take(&mut self, unit: Unit) {
+        let Self { wanted, starts, reader, written, undone, found, found_to, .. } = self;
+        reader.read(unit, &mut |stream, unit| {
+            let lanes = if stream == Stream::Written { &mut *written } else { &mut *undone };
+            let begin = starts.forms(unit.byte);
+            lanes.take(unit, begin, wanted, &mut |range| note(found, found_to, range));
+        });
+    }
+
+    fn note(&mut self, range: Range<usize>) {
+        note(&mut self.found, &mut self.found_to, range);
+    }
+
+    /// Comparisons so far.
+    #[cfg(test)]
+    pub(super) const fn steps(&self) -> usize {
+        self.wanted.steps
+    }
+}
+
+/// Notes where the credential stands, together with what overlaps it.
+fn note(found: &mut Vec<Range<usize>>, found_to: &mut usize, mut range: Range<usize>) {
+    while let Some(last) = found.pop_if(|last| last.end >= range.start) {
+        range = range.start.min(last.start)..range.end.max(last.end);
+    }
+    *found_to = range.end.max(*found_to);
+    found.push(range);
+}
+
+/// Which forms may begin with which two bytes: most places of a text are dismissed by these alone.
+#[derive(Debug)]
+struct Starts {
+    first: [u32; 256],
+    second: [u32; 256],
+}
+
+impl Starts {
+    fn of(spellings: &Spellings) -> Self {
+        let mut starts = Self { first: [0; 256], second: [0; 256] };
+        for (form, bit) in spellings.each() {
+            let mut bytes = spellings.text(form).iter();
+            for table in [&mut starts.first, &mut starts.second] {
+                let folded = bytes.next().copied().unwrap_or_default();
+                add(table, &form.kind.variants(folded), bit);
+            }
+        }
+        for kind in Kind::ALL {
+            let of = spellings.each().filter(|(form, _)| form.kind == kind).fold(0, |bits, (_, bit)| bits | bit);
+            add(&mut starts.second, kind.passes(), of);
+        }
+        add(&mut starts.first, escape::BEGINS, ESCAPES);
+        add(&mut starts.second, escape::BEGINS, u32::MAX);
+        starts
+    }
+
+    /// The forms that begin with this byte.
+    fn forms(&self, byte: u8) -> u32 {
+        look(&self.first, byte) & !ESCAPES
+    }
+
+    /// How many bytes at the beginning of a text begin neither a form nor an escape.
+    fn innocent(&self, text: &[u8]) -> usize {
+        let mut bytes = text.iter();
+        while let Some(byte) = bytes.next() {
+            let forms = look(&self.first, *byte);
+            if forms == 0 {
+                continue;
+            }
+            // The piece may end here, and the form go on in the next.
+            let next = bytes.as_slice().first().map_or(u32::MAX, |next| look(&self.second, *next));
+            if forms & (next | ESCAPES) != 0 {
+                return text.len() - bytes.len() - 1;
+            }
+        }
+        text.len()
+    }
+}
+
+fn look(table: &[u32; 256], byte: u8) -> u32 {
+    table.get(usize::from(byte)).copied().unwrap_or_default()
+}
+
+fn add(table: &mut [u32; 256], bytes: &[u8], forms: u32) {
+    for byte in bytes {
+        if let Some(entry) = table.get_mut(usize::from(*byte)) {
+            *entry |= forms;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
