@@ -25,6 +25,8 @@ use zeroize::Zeroizing;
 use crate::refusal::VaultRefusal;
 use crate::spelling::{Forms, LEAST, Sent, Spellings};
 
+pub(crate) use query::encode;
+
 /// Headers that frame a message or name its target; a credential is never one of them.
 const FORBIDDEN: &[&str] = &[
     "connection",

@@ -26,8 +26,11 @@ use bytes::Bytes;
 use lockgate_vocabulary::Secret;
 use zeroize::Zeroizing;
 
-use forms::Form;
-pub(crate) use forms::{Forms, Sent};
+pub(crate) use escape::Unit;
+pub(crate) use forms::{Form, Forms, Sent};
+pub(crate) use kind::Kind;
+pub(crate) use lane::PASSED;
+pub(crate) use reading::{Reader, Stream};
 pub use search::Search;
 
 /// A credential that is shorter stands in innocent text too often to be looked for.

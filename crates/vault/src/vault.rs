@@ -169,7 +169,7 @@ impl Inner {
             return scrub::clipped(text).to_owned();
         }
         match self.lend(connection) {
-            Ok(loan) => scrub::scrub(text, loan.value.expose()),
+            Ok(loan) => scrub::scrub(text, loan.value.expose(), &connection.provider.auth),
             // Without the credential nobody can say whether the text holds it.
             Err(_) => scrub::WITHHELD.to_owned(),
         }

@@ -97,7 +97,8 @@ fn decode(text: &str) -> Vec<u8> {
     out
 }
 
-fn encode(out: &mut Vec<u8>, bytes: &[u8]) {
+/// Percent-encodes what is not unreserved.
+pub(crate) fn encode(out: &mut Vec<u8>, bytes: &[u8]) {
     for byte in bytes {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
             out.push(*byte);

@@ -3,12 +3,17 @@
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use proptest::prelude::*;
 
+use super::parts::{LONG, PART};
 use super::*;
 
 const SECRET: &str = "sk_live/51H8+aa=bb~cc";
 
 fn scrubbed(text: &str) -> String {
     scrub(text, SECRET.as_bytes())
+}
+
+fn scrub(text: &str, secret: &[u8]) -> String {
+    super::scrub(text, secret, &AuthPlacement::Bearer)
 }
 
 fn percent(text: &str) -> String {
@@ -72,8 +77,69 @@ fn long_texts_are_cut_off() {
     assert!(left.len() <= TEXT_BYTES && !left.contains("sk_live"));
 }
 
+#[test]
+fn mixtures_and_what_was_sent_are_found() {
+    for spelled in [
+        SECRET.replace('/', "%5C%2F"),
+        SECRET.replace('/', "&amp;#47;"),
+        SECRET.replace('+', "\\u0026#43;"),
+        SECRET.bytes().map(|byte| format!("{byte:02x}:")).collect(),
+        STANDARD.encode(SECRET).as_bytes().chunks(8).map(|line| String::from_utf8_lossy(line) + "\\r\\n").collect(),
+    ] {
+        let left = scrubbed(&format!("<{spelled}>"));
+        assert!(left.starts_with(&format!("<{MARK}")) && left.len() <= MARK.len() + 9, "{spelled}: {left}");
+    }
+    let pair = STANDARD.encode("alice:hunter2/+0123456789");
+    let left =
+        super::scrub(&STANDARD.encode(format!("Basic {pair}")), b"alice:hunter2/+0123456789", &AuthPlacement::Basic);
+    assert!(left.contains(MARK) && left.len() < MARK.len() + 16, "{left}");
+    let query = AuthPlacement::Query { name: "key".to_owned() };
+    let left = super::scrub(&STANDARD.encode("sk_live%2F51H8%2Baa%3Dbb~cc"), SECRET.as_bytes(), &query);
+    assert!(left.contains(MARK) && left.len() < MARK.len() + 16, "{left}");
+    assert_eq!(super::scrub("no tok12, nor tok12:", b"tok12", &AuthPlacement::Basic), format!("no {MARK}, nor {MARK}"));
+}
+
+#[test]
+fn parts_are_put_in_order_once_for_each_length() {
+    let secret: Vec<u8> =
+        (0..2048u32).map(|index| b'!' + (index.wrapping_mul(2_654_435_761) >> 9) as u8 % 90).collect();
+    let (buffer, forms) = spelled(&secret, &AuthPlacement::Bearer);
+    for kind in Kind::ALL {
+        let parts = Parts::of(&forms, &buffer, kind, Stream::Written);
+        // So a part of a text is looked up in as many steps as the number of them has binary digits.
+        let [set] = parts.each.as_slice() else { panic!("one length") };
+        assert!(set.length == PART && set.parts.len() <= 3 * 2731 && set.parts.is_sorted());
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// It hides what a comparison of every part with every other hides, and nothing else.
+    #[test]
+    fn it_hides_what_comparing_all_with_all_hides(
+        secret in "[ab:/%]{1,20}",
+        text in "([ab:/%]|%2f|YWJh|6162|61:62| ){0,40}",
+    ) {
+        let (buffer, forms) = spelled(secret.as_bytes(), &AuthPlacement::Bearer);
+        let mut hidden = vec![false; text.len()];
+        for (stream, units) in [Stream::Written, Stream::Undone].into_iter().zip(readings(&text, forms.layers())) {
+            for form in forms.each().filter(|form| form.is_in(stream)) {
+                let wanted = form.of(&buffer);
+                let length = if wanted.len() >= LONG { PART } else { wanted.len() };
+                let read: Vec<(u8, Unit)> = units.iter().map(|unit| (form.kind.reads(*unit), *unit)).filter(|(byte, _)| *byte != 0).collect();
+                for window in read.windows(length) {
+                    let bytes: Vec<u8> = window.iter().map(|(byte, _)| *byte).collect();
+                    if wanted.windows(length).any(|part| part == bytes) {
+                        hidden[window[0].1.from..window[length - 1].1.to].fill(true);
+                    }
+                }
+            }
+        }
+        // No run of blanks is long enough in these texts to part what is around it.
+        prop_assume!(!text.contains(&" ".repeat(17)));
+        prop_assert_eq!(scrub(&text, secret.as_bytes()), masked(&text, &hidden));
+    }
 
     #[test]
     fn it_never_stays(

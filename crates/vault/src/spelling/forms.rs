@@ -19,6 +19,9 @@ const OWN: usize = 3;
 /// The most layers of escapes that are undone.
 pub(super) const MOST_LAYERS: usize = LAYERS + OWN;
 
+/// What is shorter is not looked for encoded: two digits stand in any text.
+const ENCODED: usize = 3;
+
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
@@ -75,6 +78,11 @@ impl Forms {
         self.each.get(index).copied().flatten()
     }
 
+    /// Whether other forms of this kind are looked for in one reading than in the other.
+    pub(crate) fn differ(&self, kind: Kind) -> bool {
+        self.each().any(|form| form.kind == kind && form.stream.is_some())
+    }
+
     /// How many layers of escapes are to be undone: a credential that looks escaped needs more.
     pub(crate) const fn layers(&self) -> usize {
         self.layers
@@ -100,14 +108,16 @@ impl Forms {
         // Of `user:password` the password alone is the secret, and the user where there is no password.
         let alone = match split.map(|at| from + at) {
             None => to..to,
-            Some(colon) if colon + 1 == to && colon - from >= LEAST => from..colon,
+            Some(at) if at + 1 == to && (colon.is_none() || at - from >= LEAST) => from..at,
             Some(colon) => colon + 1..to,
         };
         let own = own_layers(secret);
         let mut forms = Self { each: [None; FORMS], layers: LAYERS + own };
         for value in [from..to, alone].into_iter().filter(|value| value.len() >= least.max(1)) {
             forms.plain(buffer, value.clone());
-            forms.encoded(buffer, &value);
+            if value.len() >= ENCODED {
+                forms.encoded(buffer, &value);
+            }
         }
         match sent {
             // What it became when it was sent is among the forms already.
