@@ -181,6 +181,86 @@ async fn the_header_encoded_once_more_is_masked_but_for_its_edges() {
     }
 }
 
+#[tokio::test]
+async fn escapes_inside_of_escapes_and_other_shapes_are_masked() {
+    let wide: String = ODD.chars().flat_map(|character| [character, '\0']).collect();
+    let lines = |end: &str| {
+        base64(ODD.as_bytes()).as_bytes().chunks(12).map(String::from_utf8_lossy).collect::<Vec<_>>().join(end)
+    };
+    let shapes = [
+        ("json, then percent", ODD.replace('/', "%5C%2F")),
+        ("html twice", ODD.replace('/', "&amp;#47;").replace('+', "&amp;plus;")),
+        ("html inside of Go's json", ODD.replace('+', "\\u0026#43;")),
+        ("html, then percent", ODD.replace('/', "%26%2347%3B")),
+        ("json, then html", ODD.replace('/', "&#92;/")),
+        ("percent three times", ODD.replace('/', "%25252F")),
+        ("base64 in lines", lines("\r\n")),
+        ("base64 in lines, escaped", lines("\\r\\n")),
+        ("base64 in lines, escaped twice", lines("\\\\n")),
+        ("hexadecimal with blanks", each(ODD, |byte| format!("{byte:02x} "))),
+        ("hexadecimal with colons", each(ODD, |byte| format!("{byte:02X}:"))),
+        ("16 bits", wide),
+        ("cut off", "you sent Bearer sk_live/abc+".to_owned()),
+        ("cut off within an escape", "you sent Bearer sk_live%2Fabc%2Bd%6".to_owned()),
+    ];
+    for (name, text) in shapes {
+        let world = World::lending(ODD, |_, _| ()).await;
+        for size in [1, 5, text.len()] {
+            let characters: Vec<char> = text.chars().collect();
+            let chunks: Vec<String> = characters.chunks(size).map(|chunk| chunk.iter().collect()).collect();
+            let chunks: Vec<&str> = chunks.iter().map(String::as_str).collect();
+            world.vendor.forget(LINE);
+            world.vendor.on(LINE, chunked("none", &chunks));
+            let got = world.call("GET /v1/things/1").await.expect("an answer");
+            assert_eq!(got.body.len(), text.len(), "{name}");
+            // Of base64 the last digit may stay, which the credential determines in part.
+            let edges = ['*', '\0', '=', ' ', ':', '0'];
+            let left = got.body.trim_start_matches("you sent Bearer ").trim_matches(edges);
+            let hidden = left.chars().all(|character| matches!(character, '*' | '\0'));
+            assert!(hidden, "{name} in pieces of {size}: {}", got.body);
+            if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+                world.vendor.forget(LINE);
+                world.vendor.on(LINE, chunked(&text, &["{}"]));
+                let got = world.call("GET /v1/things/1").await.expect("an answer");
+                assert!(!got.headers.contains_key("x-echo"), "{name}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_sent_is_masked_encoded_once_more() {
+    let placements = [
+        (json!({ "placement": "query", "name": "api_key" }), ODD, "sk_live%2Fabc%2Bdef%2F..%3D%3D".to_owned()),
+        (json!({ "placement": "basic" }), "user:p4ss/word", base64(b"user:p4ss/word")),
+    ];
+    for (auth, secret, sent) in placements {
+        let world = World::lending(secret, |provider, _| provider["auth"] = auth).await;
+        for before in ["", "a", "Basic "] {
+            let text = base64(format!("{before}{sent}").as_bytes());
+            for status in [200, 404] {
+                world.vendor.forget("*");
+                let body = format!(r#"{{"echo":"{text}"}}"#);
+                world.vendor.answers("*", Canned::json(status, &body));
+                let got = world.call("GET /v1/things/1").await.expect("an answer");
+                let longest =
+                    text.as_bytes().windows(8).filter(|part| got.body.contains(&*String::from_utf8_lossy(part)));
+                assert!(longest.count() <= before.len() * 2, "{secret} {status}: {text}: {}", got.body);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_large_answer_that_repeats_itself_as_the_credential_does_arrives() {
+    let secret = format!("{}b", "a".repeat(8191));
+    let world = World::lending(&secret, |_, _| ()).await;
+    let large = format!("{}{}c", "a".repeat(300_000), secret);
+    world.vendor.answers(LINE, Canned::bytes(200, large.clone()));
+    let got = world.call("GET /v1/things/1").await.expect("an answer");
+    assert!(got.body == format!("{}{}c", "a".repeat(300_000), "*".repeat(8192)), "{} bytes", got.body.len());
+}
+
 fn base64(bytes: &[u8]) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(bytes)
