@@ -17,7 +17,7 @@ use lockgate_vault::{Search, Spellings};
 const SLICE: usize = 16 * 1024;
 
 /// Takes the credential out of a body as it passes.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Echo {
     search: Option<Box<Search>>,
     /// The end of what was read, where the credential may begin.

@@ -40,7 +40,7 @@ impl Unit {
 pub(super) type Sink<'a> = &'a mut dyn FnMut(Unit);
 
 /// One layer.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Layer {
     /// What may be an escape: one of [`BEGINS`] and what came after it.
     pending: [Unit; ENTITY],

@@ -137,7 +137,8 @@ impl Forms {
         let to = buffer.len();
         buffer.get_mut(from..).into_iter().flatten().for_each(|byte| *byte = Kind::Plain.fold(*byte));
         self.add(Form { kind: Kind::Plain, stream: undone.as_ref().map(|_| Stream::Written), from, to });
-        if let Some(undone) = undone {
+        // What is left of it may be so short that it stands in innocent text.
+        if let Some(undone) = undone.filter(|undone| undone.len() >= LEAST.min(to - from)) {
             buffer.extend(undone.iter().map(|byte| Kind::Plain.fold(*byte)));
             self.add(Form { kind: Kind::Plain, stream: Some(Stream::Undone), from: to, to: buffer.len() });
         }

@@ -21,29 +21,27 @@ pub(crate) const PASSED: u8 = 16;
 pub(super) const KINDS: usize = Kind::ALL.len();
 
 /// What is looked for.
-#[derive(Debug)]
 pub(super) struct Wanted {
     spellings: Spellings,
     /// What each form repeats of itself, as far as a text has come in it: after how many bytes, less two, how
     /// many of its first it ends with. These numbers tell nothing of the bytes.
-    repeats: [Vec<u16>; FORMS],
+    repeats: [Vec<u32>; FORMS],
     #[cfg(test)]
     pub(super) steps: usize,
 }
 
 /// One reading of a text.
-#[derive(Debug)]
 pub(super) struct Lanes {
     /// The forms that are looked for in it.
     forms: u32,
     /// Those of which the text ends with a beginning.
     active: u32,
-    matched: [u16; FORMS],
+    matched: [u32; FORMS],
     lanes: [Lane; KINDS],
 }
 
 /// One reading of a text, and one kind of forms in it.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Lane {
     forms: u32,
     /// Where each unit of the longest beginning that the text ends with begins.
@@ -67,7 +65,7 @@ impl Wanted {
 
     /// How many bytes of a form the text ends with after this byte, where it were so many before; and how
     /// many the form has, where that is all of it.
-    fn advance(&mut self, index: usize, before: u16, byte: u8) -> (u16, Option<u16>) {
+    fn advance(&mut self, index: usize, before: u32, byte: u8) -> (u32, Option<u32>) {
         let form = self.spellings.form(index);
         let repeats = self.repeats.get_mut(index);
         let Some(repeats) = repeats else { return (0, None) };
@@ -77,7 +75,7 @@ impl Wanted {
             {
                 self.steps += 1;
             }
-            if form.get(usize::from(matched)) == Some(&byte) {
+            if form.get(matched as usize) == Some(&byte) {
                 matched += 1;
                 break;
             }
@@ -86,30 +84,30 @@ impl Wanted {
             }
             matched = repeated(repeats, matched);
         }
-        extend(form, repeats, usize::from(matched));
-        let whole = usize::from(matched) == form.len();
+        extend(form, repeats, matched as usize);
+        let whole = matched as usize == form.len();
         if whole { (repeated(repeats, matched), Some(matched)) } else { (matched, None) }
     }
 }
 
 /// How many of a form's first bytes its first `length` end with.
-fn repeated(repeats: &[u16], length: u16) -> u16 {
-    usize::from(length).checked_sub(2).and_then(|at| repeats.get(at)).copied().unwrap_or_default()
+fn repeated(repeats: &[u32], length: u32) -> u32 {
+    (length as usize).checked_sub(2).and_then(|at| repeats.get(at)).copied().unwrap_or_default()
 }
 
 /// Learns what the first `length` bytes of a form repeat. INVARIANT: it is known of one byte less, since a
 /// text comes into a form byte by byte.
-fn extend(form: &[u8], repeats: &mut Vec<u16>, length: usize) {
+fn extend(form: &[u8], repeats: &mut Vec<u32>, length: usize) {
     if length < repeats.len() + 2 {
         return;
     }
     let byte = form.get(length - 1);
-    let mut known = u16::try_from(length - 1).map_or(0, |before| repeated(repeats, before));
-    while known > 0 && form.get(usize::from(known)) != byte {
+    let mut known = u32::try_from(length - 1).map_or(0, |before| repeated(repeats, before));
+    while known > 0 && form.get(known as usize) != byte {
         known = repeated(repeats, known);
     }
-    let same = form.get(usize::from(known)) == byte;
-    repeats.push(known + u16::from(same));
+    let same = form.get(known as usize) == byte;
+    repeats.push(known + u32::from(same));
 }
 
 impl Lanes {
@@ -170,7 +168,7 @@ impl Lanes {
                 }
                 *matched = after;
                 *active = if after == 0 { *active & !bit } else { *active | bit };
-                longest = longest.max(usize::from(after));
+                longest = longest.max(after as usize);
             }
             lane.keep(longest);
         }
@@ -179,7 +177,7 @@ impl Lanes {
     /// Where the beginning of a form begins that the text ends with, where it is long enough to count.
     pub(super) fn cut(&self, spellings: &Spellings) -> Option<usize> {
         let cut = spellings.each().zip(&self.matched).filter_map(|((form, bit), matched)| {
-            let counts = self.active & bit != 0 && usize::from(*matched) >= form.kind.cut();
+            let counts = self.active & bit != 0 && (*matched as usize) >= form.kind.cut();
             let lane = self.lanes.iter().find(|lane| lane.forms & bit != 0).filter(|_| counts);
             lane.and_then(|lane| lane.start(*matched))
         });
@@ -205,8 +203,8 @@ impl Lane {
     }
 
     /// Where the last so many units begin.
-    fn start(&self, length: u16) -> Option<usize> {
-        let at = self.starts.len().checked_sub(usize::from(length))?;
+    fn start(&self, length: u32) -> Option<usize> {
+        let at = self.starts.len().checked_sub(length as usize)?;
         self.starts.get(at).copied()
     }
 

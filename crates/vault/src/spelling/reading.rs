@@ -16,7 +16,6 @@ pub(crate) enum Stream {
 }
 
 /// Reads one text, piece by piece.
-#[derive(Debug)]
 pub(crate) struct Reader {
     layers: [Layer; MOST_LAYERS],
     /// How many of the layers are used.

@@ -4,6 +4,7 @@
 //! cut: what was read of it is known by how much of each form it ends with, and not read again. Most bytes
 //! cost one look at a table: nothing begins with them.
 
+use std::fmt;
 use std::ops::Range;
 
 use super::Spellings;
@@ -19,8 +20,7 @@ const HELD: usize = 64 * 1024;
 /// The byte begins an escape, so it may be the beginning of anything.
 const ESCAPES: u32 = 1 << 31;
 
-/// Looks for the credential in a text, piece by piece.
-#[derive(Debug)]
+/// Looks for the credential in a text, piece by piece. Like the spellings, it shows itself to nobody.
 pub struct Search {
     wanted: Wanted,
     starts: Starts,
@@ -129,6 +129,12 @@ impl Search {
     }
 }
 
+impl fmt::Debug for Search {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Search")
+    }
+}
+
 /// Notes where the credential stands, together with what overlaps it.
 fn note(found: &mut Vec<Range<usize>>, found_to: &mut usize, mut range: Range<usize>) {
     while let Some(last) = found.pop_if(|last| last.end >= range.start) {
@@ -139,7 +145,6 @@ fn note(found: &mut Vec<Range<usize>>, found_to: &mut usize, mut range: Range<us
 }
 
 /// Which forms may begin with which two bytes: most places of a text are dismissed by these alone.
-#[derive(Debug)]
 struct Starts {
     first: [u32; 256],
     second: [u32; 256],
@@ -147,7 +152,7 @@ struct Starts {
 
 impl Starts {
     fn of(spellings: &Spellings) -> Self {
-        let mut starts = Self { first: [0; 256], second: [0; 256] };
+        let mut starts = Self { first: [0; 256], second: [ESCAPES; 256] };
         for (form, bit) in spellings.each() {
             let mut bytes = spellings.text(form).iter();
             for table in [&mut starts.first, &mut starts.second] {
@@ -171,19 +176,31 @@ impl Starts {
 
     /// How many bytes at the beginning of a text begin neither a form nor an escape.
     fn innocent(&self, text: &[u8]) -> usize {
-        let mut bytes = text.iter();
-        while let Some(byte) = bytes.next() {
-            let forms = look(&self.first, *byte);
-            if forms == 0 {
-                continue;
+        let begins = |forms: u32, next: u8| forms & look(&self.second, next);
+        let mut passed = 0;
+        let mut before = 0;
+        let (chunks, rest) = text.as_chunks::<8>();
+        // Whether a byte begins something shows with the next one; eight are judged by one branch.
+        for chunk in chunks {
+            let mut forms = before;
+            let any = chunk.iter().fold(0, |any, byte| {
+                let begun = begins(forms, *byte);
+                forms = look(&self.first, *byte);
+                any | begun
+            });
+            if any != 0 {
+                break;
             }
-            // The piece may end here, and the form go on in the next.
-            let next = bytes.as_slice().first().map_or(u32::MAX, |next| look(&self.second, *next));
-            if forms & (next | ESCAPES) != 0 {
-                return text.len() - bytes.len() - 1;
-            }
+            (before, passed) = (forms, passed + chunk.len());
         }
-        text.len()
+        for byte in text.get(passed..).unwrap_or(rest) {
+            if begins(before, *byte) != 0 {
+                return passed - 1;
+            }
+            (before, passed) = (look(&self.first, *byte), passed + 1);
+        }
+        // The piece ends here, and the form may go on in the next.
+        if before == 0 { passed } else { passed - 1 }
     }
 }
 

@@ -76,7 +76,7 @@ fn spelled(secret: &str) -> Vec<String> {
 
 #[test]
 fn every_spelling_is_found_whole() {
-    for secret in [SECRET, "a b&c%d\\e\"f/g", "100%25%41&x", "12345678"] {
+    for secret in [SECRET, "a b&c%d\\e\"f/g", "1000%25%41&xy", "12345678"] {
         for text in spelled(secret) {
             let found = found(&of(secret), format!("<{text}>").as_bytes());
             let [range] = found.as_slice() else { panic!("{secret}: {text}: {found:?}") };
@@ -135,7 +135,10 @@ fn other_text_and_what_is_too_short_are_nowhere() {
     }
     assert!(spellings("1234567", true).is_none_or(|short| !short.is_in(b"1234567")));
     assert!(spellings("1234567", false).is_none());
-    assert_eq!(format!("{:?}", of(SECRET)), "Spellings");
+    for (secret, innocent) in [("%41%42%43", "ABC"), ("\\\\\\\\\\\\\\ab", "ab")] {
+        assert!(of(secret).is_in(secret.as_bytes()) && !of(secret).is_in(innocent.as_bytes()), "{secret}");
+    }
+    assert_eq!(format!("{:?} {:?}", of(SECRET), of(SECRET).search()), "Spellings Search");
 }
 
 #[test]
@@ -170,7 +173,14 @@ fn escapes_are_undone_in_any_mixture() {
 
 #[test]
 fn what_looks_escaped_itself_is_found_as_it_is_and_escaped() {
-    for secret in ["100%25%41&x", "ab%2525cd\\u0041", "50%&amp;lt;\\\\n", "4e3f9a5b%", "nothing\\", "%41%41%41"] {
+    for secret in [
+        "1000%25%41&xy",
+        "abab%2525cd\\u0041xyz",
+        "50%&amp;lt;\\\\nmore",
+        "4e3f9a5b%",
+        "anything\\",
+        &"%41%42".repeat(4),
+    ] {
         for text in spelled(secret) {
             assert!(of(secret).is_in(text.as_bytes()), "{secret}: {text}");
         }
