@@ -46,6 +46,8 @@ danger_subject_differs = true
 [traffic]
 caller_per_minute = 100000000
 caller_burst = 1000000
+tenant_per_minute = 100000000
+tenant_burst = 1000000
 [egress]
 danger_allow_http_errands = true
 danger_errand_networks = ["127.0.0.0/8"]

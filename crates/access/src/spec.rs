@@ -227,6 +227,9 @@ pub struct LimitSpec {
     pub burst: Option<u32>,
     /// Calls under way at the same time; 64 by default.
     pub concurrent: Option<u32>,
+    /// Calls on one day (UTC), retries among them, over all nodes that share counters; no end by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_day: Option<u32>,
 }
 
 /// When the breaker opens: a share of failures over a window with enough calls in it.

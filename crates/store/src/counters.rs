@@ -31,7 +31,7 @@ pub trait Counters: Send + Sync + 'static {
     /// [`Fault::unavailable`].
     fn take(&self, wanted: Wanted<'_>) -> BoxFuture<Result<Taken, Fault>>;
 
-    /// Takes what is wanted of two different keys, or nothing of either if one of them has not so much
-    /// left. Each tells whether it would have had it itself.
-    fn take_both(&self, wanted: [Wanted<'_>; 2]) -> BoxFuture<Result<[Taken; 2], Fault>>;
+    /// Takes what is wanted of different keys, or nothing of any if one of them has not so much left. Each
+    /// tells, in their order, whether it would have had it itself.
+    fn take_all(&self, wanted: &[Wanted<'_>]) -> BoxFuture<Result<Vec<Taken>, Fault>>;
 }

@@ -1,9 +1,9 @@
-//! Admission by rate: of the caller's credential, and of the connection.
+//! Admission by rate: of the caller's credential, of the connection, and of the tenant; and by the day's quota.
 //!
 //! Every request of an identified caller is taken from its rate, whatever becomes of it: what is refused
 //! costs a record. So a call asks first, then is judged, and is admitted with what it was counted by.
 //! A node counts for itself first, so that a call which is over the limit costs nobody a round trip.
-//! Where counters are shared, they are then asked exactly, both rates in one take from both or from none;
+//! Where counters are shared, they are then asked exactly, all limits in one take from all or from none;
 //! if they are away the call is refused, unless an operator chose otherwise. What they refuse still counts
 //! on this node, so that who hammers on is held off here and not by them. What the vendor has left is
 //! looked at on the way out: whoever comes back with an idempotency key for an answer that is kept sends
@@ -16,9 +16,10 @@ use std::time::Duration;
 use lockgate_access::directory::Connection;
 use lockgate_access::{Caller, Grant};
 use lockgate_store::{Counters, Wanted};
-use lockgate_vocabulary::{Fault, Stop, Timestamp};
+use lockgate_vocabulary::{Fault, Refusal, Stop, Timestamp};
 
 use crate::bucket::{Bucket, Rate, Taken};
+use crate::day;
 use crate::lane::{Held, Lane};
 use crate::lanes::Rest;
 use crate::refusal::TrafficRefusal;
@@ -58,7 +59,7 @@ pub struct Asked {
     taken: Taken,
 }
 
-/// What is counted of one credential of a caller.
+/// What is counted of one credential of a caller, or of a tenant.
 pub(crate) struct CallerLane(Mutex<Bucket>);
 
 impl CallerLane {
@@ -88,6 +89,25 @@ impl Rest for CallerLane {
 enum Whose {
     Caller,
     Connection,
+    Tenant,
+    /// The connection's quota of this day.
+    Day,
+}
+
+impl Whose {
+    /// In the order in which shared counters are asked.
+    const ALL: [Self; 4] = [Self::Caller, Self::Connection, Self::Tenant, Self::Day];
+
+    fn refusal(self) -> Refusal {
+        match self {
+            Self::Caller => {
+                TrafficRefusal::RateExceeded.refuse().detail("The rate of the caller's credential is used up.")
+            }
+            Self::Connection => TrafficRefusal::RateExceeded.refuse().detail("The rate of the connection is used up."),
+            Self::Tenant => TrafficRefusal::TenantExceeded.into(),
+            Self::Day => TrafficRefusal::QuotaExceeded.into(),
+        }
+    }
 }
 
 impl Traffic {
@@ -127,10 +147,7 @@ impl Traffic {
         let lane = self.lane(connection)?;
         let look = lane.take(connection, self.now(), |look| Ok(look.taken.allowed))?;
         let own = tighter(asked.taken, self.fits(look.taken, Whose::Connection)?);
-        match &self.0.shared {
-            None => Ok(self.permit(own)),
-            Some(shared) => self.admit_everywhere(shared.as_ref(), asked.key, connection, lane.rate(), own).await,
-        }
+        self.admit_beyond(asked.key, connection, &lane, own).await
     }
 
     pub(crate) async fn admit_key(&self, key: CallerKey) -> Result<Permit, Stop> {
@@ -158,9 +175,34 @@ impl Traffic {
     pub(crate) async fn admit_call(&self, key: CallerKey, connection: &Connection) -> Result<Permit, Stop> {
         let lane = self.lane(connection)?;
         let own = self.admit_here(key, connection, &lane)?;
+        self.admit_beyond(key, connection, &lane, own).await
+    }
+
+    /// What a call passes that is within the rates of its caller and its connection. Who is over one of those
+    /// takes nothing of the tenant's, or one caller's flood would hold off all others.
+    async fn admit_beyond(
+        &self,
+        key: CallerKey,
+        connection: &Connection,
+        lane: &Lane,
+        own: Taken,
+    ) -> Result<Permit, Stop> {
+        let now = self.now();
+        let tenant = self.0.tenants.lane(connection.tenant, now, || CallerLane::new(self.0.tenant_rate));
+        let taken = tenant.ok_or_else(no_room)?.take(now, true)?;
+        let own = tighter(own, self.fits(taken, Whose::Tenant)?);
         match &self.0.shared {
-            None => Ok(self.permit(own)),
-            Some(shared) => self.admit_everywhere(shared.as_ref(), key, connection, lane.rate(), own).await,
+            None => Ok(self.permit(self.admit_on_this_day(lane, own)?)),
+            Some(shared) => self.admit_everywhere(shared.as_ref(), key, connection, lane, own).await,
+        }
+    }
+
+    /// Takes from the day's quota as this node counts it, where there is one.
+    fn admit_on_this_day(&self, lane: &Lane, own: Taken) -> Result<Taken, Stop> {
+        let (now, wall) = (self.now(), self.0.clock.now());
+        match lane.of_day(|day, most| day.take(most, now, wall)) {
+            None => Ok(own),
+            Some(taken) => Ok(tighter(own, self.fits(taken, Whose::Day)?)),
         }
     }
 
@@ -184,14 +226,36 @@ impl Traffic {
         shared: &dyn Counters,
         key: CallerKey,
         connection: &Connection,
-        rate: Rate,
+        lane: &Lane,
         own: Taken,
     ) -> Result<Permit, Stop> {
-        let (caller, call) = (caller_name(key), format!("n:{}:{}", connection.tenant, connection.id));
-        let wanted = [Wanted { key: &caller, cost: 1, rate: self.0.caller_rate }, Wanted { key: &call, cost: 1, rate }];
-        let Some([caller, call]) = self.told(shared.take_both(wanted).await)? else { return Ok(self.permit(own)) };
-        let everywhere = tighter(self.fits(caller, Whose::Caller)?, self.fits(call, Whose::Connection)?);
-        Ok(self.permit(tighter(own, everywhere)))
+        let (now, wall) = (self.now(), self.0.clock.now());
+        // A day that all nodes together have used up costs no round trip any more.
+        if let Some(look) = lane.of_day(|day, most| day.look(most, now, wall)) {
+            self.fits(look, Whose::Day)?;
+        }
+        let (tenant, id) = (connection.tenant, connection.id);
+        let names = [caller_name(key), format!("n:{tenant}:{id}"), format!("t:{tenant}")];
+        let rates = [self.0.caller_rate, lane.rate(), self.0.tenant_rate];
+        let mut wanted: Vec<_> = names.iter().zip(rates).map(|(key, rate)| Wanted { key, cost: 1, rate }).collect();
+        let quota =
+            lane.per_day().and_then(day::rate).map(|rate| (format!("q:{tenant}:{id}:{}", day::number(wall)), rate));
+        wanted.extend(quota.iter().map(|(key, rate)| Wanted { key, cost: 1, rate: *rate }));
+        let Some(told) = self.told(shared.take_all(&wanted).await)? else {
+            return Ok(self.permit(self.admit_on_this_day(lane, own)?));
+        };
+        if told.len() != wanted.len() {
+            return Err(Fault::violated("the shared counters tell of each key").into());
+        }
+        let mut everywhere = own;
+        for (taken, whose) in told.into_iter().zip(Whose::ALL) {
+            let taken = if whose == Whose::Day { day::until_its_end(taken, wall) } else { taken };
+            if whose == Whose::Day && !taken.allowed {
+                lane.of_day(|day, most| day.use_up(most, now, wall));
+            }
+            everywhere = tighter(everywhere, self.fits(taken, whose)?);
+        }
+        Ok(self.permit(everywhere))
     }
 
     /// What the shared counters told; nothing where they are away and this node counts for itself.
@@ -211,11 +275,7 @@ impl Traffic {
         if taken.allowed {
             return Ok(taken);
         }
-        let detail = match whose {
-            Whose::Caller => "The rate of the caller's credential is used up.",
-            Whose::Connection => "The rate of the connection is used up.",
-        };
-        Err(TrafficRefusal::RateExceeded.refuse().detail(detail).retry_after(taken.retry_after).into())
+        Err(whose.refusal().retry_after(taken.retry_after).into())
     }
 
     fn caller_lane(&self, key: CallerKey, now: Duration) -> Result<Arc<CallerLane>, Stop> {

@@ -13,6 +13,7 @@ use lockgate_vocabulary::Fault;
 
 use crate::breaker::{Breaker, Health, Rules, Standing, Ticket};
 use crate::bucket::{Bucket, Look, Rate};
+use crate::day::Day;
 use crate::lanes::Rest;
 use crate::vendor::{RateNames, Vendor, VendorLimits};
 
@@ -53,6 +54,8 @@ pub(crate) struct Lane(Mutex<State>);
 struct State {
     changed: u64,
     concurrent: u32,
+    per_day: Option<u32>,
+    day: Day,
     under_way: u32,
     bucket: Bucket,
     breaker: Breaker,
@@ -67,6 +70,8 @@ impl Lane {
         Ok(Self(Mutex::new(State {
             changed: connection.changed,
             concurrent: limits.concurrent.unwrap_or(CONCURRENT),
+            per_day: limits.per_day,
+            day: Day::default(),
             under_way: 0,
             bucket: Bucket::new(rate(limits)?),
             breaker: Breaker::new(Rules::of(&connection.settings.breaker)),
@@ -94,6 +99,18 @@ impl Lane {
             state.bucket.take(look);
         }
         Ok(look)
+    }
+
+    /// The quota of a day, where there is one.
+    pub(crate) fn per_day(&self) -> Option<u32> {
+        self.state().per_day
+    }
+
+    /// Does something with what is counted of this day, where there is a quota.
+    pub(crate) fn of_day<T>(&self, look: impl FnOnce(&mut Day, u32) -> T) -> Option<T> {
+        let mut state = self.state();
+        let most = state.per_day?;
+        Some(look(&mut state.day, most))
     }
 
     /// Lets one call leave.
@@ -160,6 +177,7 @@ impl State {
             self.bucket = Bucket::new(rate);
         }
         self.concurrent = limits.concurrent.unwrap_or(CONCURRENT);
+        self.per_day = limits.per_day;
         self.breaker.adopt(Rules::of(&connection.settings.breaker));
         self.names = Arc::new(RateNames::of(&connection.provider.rate_headers));
         self.changed = connection.changed;
@@ -184,6 +202,7 @@ impl Rest for Lane {
         let state = self.state();
         state.under_way == 0
             && state.bucket.is_empty(now)
+            && state.day.is_at_rest(now)
             && state.breaker.is_at_rest(now)
             && state.vendor.is_at_rest(now)
     }

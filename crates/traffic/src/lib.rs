@@ -6,13 +6,14 @@
 //! [`enter`](Traffic::enter) lets it out by breaker, concurrency and what its vendor has left, and returns
 //! a [`Passage`];
 //! [`heed`](Traffic::heed) takes in what a vendor says about its limits. The arithmetic is pure and
-//! stands in `bucket`, `breaker` and `vendor`. Not here: who may call (`access`), waiting and retrying
+//! stands in `bucket`, `day`, `breaker` and `vendor`. Not here: who may call (`access`), waiting and retrying
 //! (`egress`).
 
 mod admit;
 mod breaker;
 mod bucket;
 mod config;
+mod day;
 mod enter;
 mod lane;
 mod lanes;

@@ -73,7 +73,7 @@ pub(crate) fn connection_of(tenant: u128, changed: u64, limits: LimitSpec, break
 }
 
 pub(crate) fn limits(per_minute: u32, burst: u32, concurrent: u32) -> LimitSpec {
-    LimitSpec { per_minute: Some(per_minute), burst: Some(burst), concurrent: Some(concurrent) }
+    LimitSpec { per_minute: Some(per_minute), burst: Some(burst), concurrent: Some(concurrent), per_day: None }
 }
 
 pub(crate) fn breaker(failure_percent: u8, least_calls: u32) -> BreakerSpec {

@@ -28,6 +28,8 @@ pub(crate) struct Room {
     pub(crate) falls_back: bool,
     pub(crate) caller_rate: Rate,
     pub(crate) callers: Lanes<CallerKey, CallerLane>,
+    pub(crate) tenant_rate: Rate,
+    pub(crate) tenants: Lanes<TenantId, CallerLane>,
     pub(crate) connections: Lanes<(TenantId, ConnectionId), Lane>,
     pub(crate) unchecked: AtomicU64,
 }
@@ -67,6 +69,8 @@ impl Traffic {
             falls_back: config.danger_fail_open_to_local,
             caller_rate: config.caller_rate()?,
             callers: Lanes::new(config.most_counted),
+            tenant_rate: config.tenant_rate()?,
+            tenants: Lanes::new(config.most_counted),
             connections: Lanes::new(config.most_counted),
             unchecked: AtomicU64::new(0),
         })))

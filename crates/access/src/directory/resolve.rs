@@ -317,6 +317,7 @@ fn limits(spec: &LimitSpec, wrong: &mut Violations) {
     wrong.check(within(spec.per_minute, 1_000_000), "/limits/per_minute", "1 to 1,000,000");
     wrong.check(within(spec.burst, 1_000_000), "/limits/burst", "1 to 1,000,000");
     wrong.check(within(spec.concurrent, 10_000), "/limits/concurrent", "1 to 10,000");
+    wrong.check(within(spec.per_day, 1_000_000_000), "/limits/per_day", "1 to 1,000,000,000");
 }
 
 fn breaker(spec: &BreakerSpec, wrong: &mut Violations) {

@@ -28,6 +28,7 @@ mod lifecycle;
 mod metrics;
 mod nodes;
 mod process;
+mod quota;
 mod refused;
 mod schemas;
 mod smuggle;

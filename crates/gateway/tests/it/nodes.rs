@@ -79,6 +79,14 @@ async fn a_limit_holds_over_both_nodes() {
     }
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 4, "{statuses:?}");
     assert_eq!(statuses.iter().filter(|status| **status == 429).count(), 4, "{statuses:?}");
+    // A quota of the day is one quota, too.
+    world.connection_with(&acme, "daily", json!({ "limits": { "per_day": 3 } })).await;
+    settle(&world, async || read(doors[1], "daily").await == 200).await;
+    let mut statuses = Vec::new();
+    for place in 0..6 {
+        statuses.push(read(doors[place % 2], "daily").await);
+    }
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 2, "one was made before: {statuses:?}");
     second.stop().await.expect("it ends in order");
     world.end().await;
 }

@@ -35,8 +35,9 @@ impl Gate {
         let text = text.replace("127.0.0.1:8443", "127.0.0.1:0").replace("127.0.0.1:8444", "127.0.0.1:0");
         let text = text.replace("format = \"text\"", "format = \"json\"");
         let text = text
-            .replace("[traffic]", "[traffic]\ncaller_burst = 100000")
-            .replace("caller_per_minute = 6000", "caller_per_minute = 1000000");
+            .replace("[traffic]", "[traffic]\ncaller_burst = 100000\ntenant_burst = 100000")
+            .replace("caller_per_minute = 6000", "caller_per_minute = 1000000")
+            .replace("tenant_per_minute = 60000", "tenant_per_minute = 1000000");
         let more = format!(
             "[access]\ndanger_private_networks = [\"127.0.0.0/8\"]\n\
              [egress.destination.danger_static_hosts]\n\"{VENDOR_HOST}\" = [\"127.0.0.1\"]\n"

@@ -4,8 +4,8 @@
 //! not be remembered, so the number of keys is bounded by forgetting those; where every bucket still
 //! holds something, a new key is refused rather than an old one forgiven.
 
-use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -66,35 +66,29 @@ impl LocalCounters {
         Ok(taken)
     }
 
-    /// Takes of both at once, or of neither; see [`Counters::take_both`].
-    pub fn take_both_now(&self, wanted: [Wanted<'_>; 2]) -> Result<[Taken; 2], Fault> {
+    /// Takes of all at once, or of none; see [`Counters::take_all`].
+    pub fn take_all_now(&self, wanted: &[Wanted<'_>]) -> Result<Vec<Taken>, Fault> {
         let now = self.now();
-        let [one, other] = wanted;
-        let (place, other_place) = (self.place(one.key), self.place(other.key));
-        if place == other_place {
-            let mut shard = self.shard(place)?;
-            let (first, second) = (shard.look(one, now)?, shard.look(other, now)?);
-            if !(first.fits() && second.fits()) {
-                return Ok([first.untaken(), second.untaken()]);
-            }
-            shard.make_room(now, self.keys_per_shard, usize::from(first.is_new) + usize::from(second.is_new))?;
-            return Ok([shard.put(first, now), shard.put(second, now)]);
+        let places: Vec<usize> = wanted.iter().map(|wanted| self.place(wanted.key)).collect();
+        // INVARIANT: shards are locked in the order of their numbers, each of them once.
+        let mut shards = BTreeMap::new();
+        for place in places.iter().copied().collect::<BTreeSet<_>>() {
+            shards.insert(place, self.shard(place)?);
         }
-        // INVARIANT: of two shards the one with the lower number is locked first.
-        let (mut shard, mut other_shard) = if place < other_place {
-            let shard = self.shard(place)?;
-            (shard, self.shard(other_place)?)
-        } else {
-            let other_shard = self.shard(other_place)?;
-            (self.shard(place)?, other_shard)
-        };
-        let (first, second) = (shard.look(one, now)?, other_shard.look(other, now)?);
-        if !(first.fits() && second.fits()) {
-            return Ok([first.untaken(), second.untaken()]);
+        let gone = || Fault::violated("every key has a shard");
+        let mut looks = Vec::with_capacity(wanted.len());
+        for (place, wanted) in places.iter().zip(wanted) {
+            looks.push((*place, shards.get(place).ok_or_else(gone)?.look(*wanted, now)?));
         }
-        shard.make_room(now, self.keys_per_shard, first.is_new.into())?;
-        other_shard.make_room(now, self.keys_per_shard, second.is_new.into())?;
-        Ok([shard.put(first, now), other_shard.put(second, now)])
+        if !looks.iter().all(|(_, look)| look.fits()) {
+            return Ok(looks.iter().map(|(_, look)| look.untaken()).collect());
+        }
+        for (place, shard) in &mut shards {
+            let more = looks.iter().filter(|(of, look)| of == place && look.is_new).count();
+            shard.make_room(now, self.keys_per_shard, more)?;
+        }
+        let put = |(place, look)| shards.get_mut(&place).map(|shard| shard.put(look, now)).ok_or_else(gone);
+        looks.into_iter().map(put).collect()
     }
 
     fn now(&self) -> u64 {
@@ -186,8 +180,8 @@ impl Counters for LocalCounters {
         Box::pin(std::future::ready(self.take_now(wanted.key, wanted.cost, wanted.rate)))
     }
 
-    fn take_both(&self, wanted: [Wanted<'_>; 2]) -> BoxFuture<Result<[Taken; 2], Fault>> {
-        Box::pin(std::future::ready(self.take_both_now(wanted)))
+    fn take_all(&self, wanted: &[Wanted<'_>]) -> BoxFuture<Result<Vec<Taken>, Fault>> {
+        Box::pin(std::future::ready(self.take_all_now(wanted)))
     }
 }
 

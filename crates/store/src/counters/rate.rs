@@ -21,8 +21,10 @@ pub struct Rate {
     burst: u32,
     /// Units of one drop.
     drop: u64,
-    /// Units that leak in a microsecond.
+    /// Units that leak in a microsecond; nought where nothing does.
     leak: u64,
+    /// After how many milliseconds a bucket is forgotten that does not leak.
+    kept: u64,
 }
 
 /// How full a bucket was, and when. Time is in microseconds of whatever clock the counters use.
@@ -59,7 +61,7 @@ impl Rate {
             return None;
         }
         let common = greatest_common_divisor(period, u64::from(amount));
-        let rate = Self { burst, drop: period / common, leak: u64::from(amount) / common };
+        let rate = Self { burst, drop: period / common, leak: u64::from(amount) / common, kept: 0 };
         let full = rate.drop.checked_mul(u64::from(burst))?;
         (full < EXACT).then_some(rate)
     }
@@ -69,6 +71,14 @@ impl Rate {
         Self::new(amount, Duration::from_secs(60), burst)
     }
 
+    /// So much of a key altogether, which is forgotten so long after it was last taken from: for a key that
+    /// names its own time, such as a day. `None` where one of them is nought or the time is beyond a year.
+    pub fn once(amount: u32, kept: Duration) -> Option<Self> {
+        let kept = u64::try_from(kept.as_millis()).ok()?;
+        let fits = amount > 0 && (1..=366 * 86_400_000).contains(&kept);
+        fits.then_some(Self { burst: amount, drop: 1, leak: 0, kept })
+    }
+
     /// How much may be taken at once.
     pub const fn burst(self) -> u32 {
         self.burst
@@ -76,6 +86,10 @@ impl Rate {
 
     pub(crate) const fn leak_units(self) -> u64 {
         self.leak
+    }
+
+    pub(crate) const fn kept_millis(self) -> u64 {
+        self.kept
     }
 
     /// A full bucket.
@@ -122,8 +136,11 @@ impl Rate {
         }
     }
 
-    /// How long until so many units have leaked, rounded up to a whole microsecond.
+    /// How long until so many units have leaked, rounded up to a whole microsecond, or are forgotten.
     pub(crate) fn time_to_leak(self, units: u64) -> Duration {
+        if self.leak == 0 && units > 0 {
+            return Duration::from_millis(self.kept);
+        }
         Duration::from_micros(units.div_ceil(self.leak.max(1)))
     }
 }

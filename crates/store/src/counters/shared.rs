@@ -1,5 +1,5 @@
-//! Counters on Redis, which all nodes share: one script, one round trip, Redis's own clock. Two keys are
-//! taken from in one run of the script, so no other node's take comes in between.
+//! Counters on Redis, which all nodes share: one script, one round trip, Redis's own clock. Several
+//! keys are taken from in one run of the script, so no other node's take comes in between.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,7 +57,7 @@ impl RedisCounters {
     async fn run<T: FromRedisValue>(self, buckets: &[Bucket]) -> Result<T, Fault> {
         let mut call = self.script.prepare_invoke();
         for Bucket { key, rate, units } in buckets {
-            call.key(key).arg(*units).arg(rate.full_units()).arg(rate.leak_units());
+            call.key(key).arg(*units).arg(rate.full_units()).arg(rate.leak_units()).arg(rate.kept_millis());
         }
         let mut connection = self.connection;
         let told = call.invoke_async(&mut connection).await;
@@ -82,13 +82,18 @@ impl Counters for RedisCounters {
         })
     }
 
-    fn take_both(&self, wanted: [Wanted<'_>; 2]) -> BoxFuture<Result<[Taken; 2], Fault>> {
-        let (this, [one, other]) = (self.clone(), wanted.map(|wanted| self.bucket(wanted)));
+    fn take_all(&self, wanted: &[Wanted<'_>]) -> BoxFuture<Result<Vec<Taken>, Fault>> {
+        let buckets: Result<Vec<Bucket>, Fault> = wanted.iter().map(|wanted| self.bucket(*wanted)).collect();
+        let this = self.clone();
         Box::pin(async move {
-            let both = [one?, other?];
-            let (fits, level, other_fits, other_level) = this.run(&both).await?;
-            let [one, other] = both;
-            Ok([one.told(fits, level), other.told(other_fits, other_level)])
+            let buckets = buckets?;
+            let told: Vec<u64> = this.run(&buckets).await?;
+            let each = buckets.iter().zip(told.chunks_exact(2));
+            let taken = each.filter_map(|(bucket, told)| match told {
+                [fits, level] => Some(bucket.told(*fits == 1, *level)),
+                _ => None,
+            });
+            Ok(taken.collect())
         })
     }
 }

@@ -8,10 +8,17 @@ use lockgate_testkit::ManualClock;
 
 use super::place::still_clock;
 use super::{Place, redis};
-use crate::{Change, Config, Rate, Signal, Signals, Store, Wanted};
+use crate::{Change, Config, Counters, Rate, Signal, Signals, Store, Taken, Wanted};
+use lockgate_vocabulary::Fault;
 
 fn want(key: &str, cost: u32, rate: Rate) -> Wanted<'_> {
     Wanted { key, cost, rate }
+}
+
+/// Takes of two keys.
+async fn both(counters: &Arc<dyn Counters>, wanted: [Wanted<'_>; 2]) -> Result<[Taken; 2], Fault> {
+    let told = counters.take_all(&wanted).await?;
+    Ok(told.try_into().unwrap_or_else(|told| panic!("two were asked for: {told:?}")))
 }
 
 async fn node(place: &Place, url: &str, prefix: &str) -> Store {
@@ -93,7 +100,7 @@ async fn two_keys_are_taken_from_together_or_not_at_all() {
     let (one, two) = (node(&place, &url, &prefix).await.counters(), node(&place, &url, &prefix).await.counters());
     let (wide, narrow) =
         (Rate::new(1, Duration::from_secs(3_600), 9).unwrap(), Rate::new(1, Duration::from_secs(3_600), 1).unwrap());
-    let [caller, call] = one.take_both([want("caller", 1, wide), want("call", 1, narrow)]).await.unwrap();
+    let [caller, call] = both(&one, [want("caller", 1, wide), want("call", 1, narrow)]).await.unwrap();
     assert_eq!((caller.allowed, caller.remaining, call.allowed, call.remaining), (true, 8, true, 0));
     for (place, counters) in [&one, &two, &one].into_iter().enumerate() {
         // The second refuses, then the first, whichever way round they are asked.
@@ -101,7 +108,7 @@ async fn two_keys_are_taken_from_together_or_not_at_all() {
         if place == 2 {
             wanted.reverse();
         }
-        let mut told = counters.take_both(wanted).await.unwrap();
+        let mut told = both(counters, wanted).await.unwrap();
         if place == 2 {
             told.reverse();
         }
@@ -110,12 +117,31 @@ async fn two_keys_are_taken_from_together_or_not_at_all() {
         assert!(caller.retry_after.is_zero() && call.retry_after > Duration::from_secs(3_500));
         assert_eq!(two.take(want("caller", 0, wide)).await.unwrap().remaining, 8, "nothing is taken of the first");
     }
-    let [first, second] = two.take_both([want("caller", 8, wide), want("other", 1, narrow)]).await.unwrap();
+    let [first, second] = both(&two, [want("caller", 8, wide), want("other", 1, narrow)]).await.unwrap();
     assert!(first.allowed && second.allowed && first.remaining == 0);
-    assert!(one.take_both([want("caller", 1, wide), want("fresh", 2, narrow)]).await.is_err(), "beyond the burst");
+    assert!(both(&one, [want("caller", 1, wide), want("fresh", 2, narrow)]).await.is_err(), "beyond the burst");
     let away = node(&place, "redis://127.0.0.1:1/0", "x").await.counters();
     let wanted = [want("a", 1, wide), want("b", 1, wide)];
-    assert!(away.take_both(wanted).await.unwrap_err().is_unavailable());
+    assert!(both(&away, wanted).await.unwrap_err().is_unavailable());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_does_not_leak_is_had_once_by_all_nodes() {
+    let Some(url) = redis() else { return };
+    let (place, prefix) = (Place::sqlite(), unique());
+    let nodes = [node(&place, &url, &prefix).await.counters(), node(&place, &url, &prefix).await.counters()];
+    let day = Duration::from_secs(86_400);
+    let (once, wide) = (Rate::once(40, 2 * day).unwrap(), Rate::per_minute(6_000, 1_000).unwrap());
+    let three = |number: usize| {
+        let wanted = [want("q:1", 1, once), want("caller", 1, wide), want("tenant", 1, wide)];
+        nodes[number % 2].take_all(&wanted)
+    };
+    let taken = futures_util::future::join_all((0..120).map(three)).await;
+    let had = taken.iter().filter(|taken| taken.as_ref().unwrap().iter().all(|taken| taken.allowed)).count();
+    assert_eq!(had, 40);
+    let refused = nodes[0].take(want("q:1", 1, once)).await.unwrap();
+    assert_eq!((refused.allowed, refused.remaining, refused.limit, refused.retry_after), (false, 0, 40, 2 * day));
+    assert!(nodes[1].take(want("q:2", 40, once)).await.unwrap().allowed, "another day is another key");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -127,7 +153,7 @@ async fn many_at_once_take_both_or_neither() {
         Rate::new(1, Duration::from_secs(86_400), 100).unwrap(),
         Rate::new(1, Duration::from_secs(86_400), 40).unwrap(),
     );
-    let takes = (0..120).map(|number| nodes[number % 2].take_both([want("caller", 1, wide), want("call", 1, narrow)]));
+    let takes = (0..120).map(|number| both(&nodes[number % 2], [want("caller", 1, wide), want("call", 1, narrow)]));
     let taken = futures_util::future::join_all(takes).await;
     let had = taken.iter().filter(|taken| taken.as_ref().unwrap().iter().all(|taken| taken.allowed)).count();
     let left = nodes[0].take(want("caller", 0, wide)).await.unwrap().remaining;

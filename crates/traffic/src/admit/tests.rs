@@ -1,5 +1,7 @@
 //! Admission: two rates, all or nothing, alone and with shared counters that fail.
 
+mod quota;
+
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
@@ -147,7 +149,7 @@ impl Counters for Away {
         Box::pin(std::future::ready(Err(fault)))
     }
 
-    fn take_both(&self, _: [Wanted<'_>; 2]) -> BoxFuture<Result<[Taken; 2], Fault>> {
+    fn take_all(&self, _: &[Wanted<'_>]) -> BoxFuture<Result<Vec<Taken>, Fault>> {
         let fault = self.fault();
         Box::pin(std::future::ready(Err(fault)))
     }

@@ -25,4 +25,9 @@ fn what_is_unknown_or_nought_is_refused() {
     {
         assert!(config.caller_rate().is_err());
     }
+    for config in
+        [Config { tenant_per_minute: 0, ..Config::default() }, Config { tenant_burst: 0, ..Config::default() }]
+    {
+        assert!(config.tenant_rate().is_err());
+    }
 }

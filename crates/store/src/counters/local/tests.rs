@@ -77,6 +77,29 @@ async fn the_seam_is_the_same_counters() {
     assert!(counters.take(Wanted { key: "k", cost: 2, rate }).await.is_err());
 }
 
+fn shown(told: &[Taken]) -> Vec<(bool, u32)> {
+    told.iter().map(|taken| (taken.allowed, taken.remaining)).collect()
+}
+
+#[test]
+fn what_does_not_leak_is_had_once_until_it_is_forgotten() {
+    let clock = Arc::new(ManualClock::new());
+    let counters = LocalCounters::new(clock.clone());
+    let day = Duration::from_secs(86_400);
+    let (once, fast) = (Rate::once(3, 2 * day).unwrap(), Rate::per_minute(600, 600).unwrap());
+    for left in [2, 1, 0] {
+        let wanted = [Wanted { key: "q:1", cost: 1, rate: once }, Wanted { key: "c", cost: 1, rate: fast }];
+        assert_eq!(counters.take_all_now(&wanted).unwrap()[0].remaining, left);
+        clock.advance(day / 4);
+    }
+    let refused = counters.take_now("q:1", 1, once).unwrap();
+    assert_eq!((refused.allowed, refused.remaining, refused.limit, refused.retry_after), (false, 0, 3, 2 * day));
+    assert!(counters.take_now("q:2", 1, once).unwrap().allowed, "another day is another key");
+    assert!(
+        Rate::once(0, day).is_none() && Rate::once(1, Duration::ZERO).is_none() && Rate::once(1, 400 * day).is_none()
+    );
+}
+
 #[test]
 fn two_keys_are_taken_from_together_or_not_at_all() {
     let (wide, narrow) = (Rate::per_minute(1, 9).unwrap(), Rate::per_minute(1, 1).unwrap());
@@ -85,11 +108,11 @@ fn two_keys_are_taken_from_together_or_not_at_all() {
         let counters = LocalCounters::new(Arc::new(ManualClock::new()));
         let (caller, call) = (format!("caller-{number}"), format!("call-{number}"));
         let wanted = [Wanted { key: &caller, cost: 1, rate: wide }, Wanted { key: &call, cost: 1, rate: narrow }];
-        let told = counters.take_both_now(wanted).unwrap();
-        assert_eq!(told.map(|taken| (taken.allowed, taken.remaining)), [(true, 8), (true, 0)]);
+        let told = counters.take_all_now(&wanted).unwrap();
+        assert_eq!(shown(&told), [(true, 8), (true, 0)]);
         for _ in 0..3 {
-            let told = counters.take_both_now(wanted).unwrap();
-            assert_eq!(told.map(|taken| (taken.allowed, taken.remaining)), [(true, 8), (false, 0)]);
+            let told = counters.take_all_now(&wanted).unwrap();
+            assert_eq!(shown(&told), [(true, 8), (false, 0)]);
         }
         assert_eq!((counters.take_now(&caller, 1, wide).unwrap().remaining, counters.keys()), (7, 2));
     }
@@ -103,7 +126,7 @@ fn where_there_is_no_room_for_both_neither_is_taken_from() {
         let counters = LocalCounters::with_keys(Arc::new(ManualClock::new()), SHARDS);
         let (one, other) = (format!("one-{number}"), format!("other-{number}"));
         let wanted = [&one, &other].map(|key| Wanted { key, cost: 1, rate });
-        if counters.take_both_now(wanted).is_err() {
+        if counters.take_all_now(&wanted).is_err() {
             refused += 1;
             assert_eq!(counters.keys(), 0, "they share a shard, which has room for one");
         }
