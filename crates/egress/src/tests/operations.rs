@@ -447,3 +447,25 @@ async fn a_limit_that_is_rehearsed_or_has_no_room_for_an_operation_is_refused() 
     assert_eq!((refused.code(), refused.wait()), ("egress.operation.too_many", Some(Duration::from_secs(90))));
     assert_eq!(world.outcome(run).await, (Outcome::Failed, Some("egress.operation.too_many".into())));
 }
+
+#[tokio::test]
+async fn an_operation_whose_caller_was_withdrawn_says_why_it_stopped() {
+    let world = World::new().await;
+    world.vendor.answers(LINE, Canned::json(503, "{}").header("retry-after", "60"));
+    let operation = accepted(&world, "GET /v1/things/1").await;
+    let looker = world.worker().await;
+    let operator = world.operator().await;
+    let key = looker.key().expect("a key");
+    world.access.registry(&operator, super::world::trace()).revoke_key(key).await.expect("revoked");
+    world.pass(Duration::from_secs(61)).await;
+    let ended = loop {
+        let status = world.egress.operation_status(&looker, operation).await.expect("its own");
+        if let OperationState::Ended(Err(stop)) = status.state {
+            break refusal::<()>(Err(stop));
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(ended.code(), EgressRefusal::OperationStopped.info().code);
+    assert_eq!(ended.told(), Some("access.call.withdrawn"));
+    assert_eq!(world.vendor.count(LINE), 1);
+}

@@ -3,7 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use lockgate_testkit::Canned;
+use lockgate_testkit::{Behaviour, Canned};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -43,6 +43,7 @@ fn change(method: &str, path: &str) -> Value {
     match (method, path) {
         ("PATCH", "/v1/connections/{id}") => json!({ "status": "retired" }),
         ("PATCH", "/v1/issuers/{id}" | "/v1/principals/{id}" | "/v1/tenants/{id}") => json!({ "status": "suspended" }),
+        ("POST", "/v1/escalations/{id}/resolve") => json!({ "reason": "done" }),
         ("POST", "/v1/credentials/{id}/revoke") => json!({ "reason": "because" }),
         ("POST", "/v1/credentials/{id}/versions") => json!({ "secret": "another-secret-of-mine" }),
         ("PUT", "/v1/providers/{id}") => json!({
@@ -67,11 +68,16 @@ async fn furnished(world: &World, acme: &Tenant) -> Vec<(&'static str, String, S
     world.vendor.answers("GET /v1/things/1", Canned::json(200, "{}"));
     let run = world.read(&acme.service, "/call/pay/v1/things/1").await;
     let run = run.header("x-lockgate-run").expect("a run").to_owned();
+    world.vendor.on("POST /v1/things", Behaviour::Hang);
+    let doubtful = world.call(&acme.service, "POST", "/call/pay/v1/things", "", "").await;
+    assert_eq!(doubtful.status, 504, "{}", doubtful.text());
+    let doubtful = doubtful.header("x-lockgate-run").expect("a run").to_owned();
     let issuer = json!({ "issuer": "https://issuer.example", "spec": {} });
     world.make(&acme.operator, "/v1/issuers", issuer).await;
     let url = |host: &str| format!("https%3A%2F%2F{host}.example");
     let mut objects = vec![
         ("runs", run, nobodys("run")),
+        ("escalations", doubtful, nobodys("run")),
         ("tenants", acme.id.clone(), nobodys("ten")),
         ("issuers", url("issuer"), url("nobody")),
     ];

@@ -1,4 +1,4 @@
-//! `POST /v1/escalations/{run}/resolve`: says what was found out about a run at the vendor.
+//! `POST /v1/escalations/{id}/resolve`: says what was found out about a run at the vendor.
 
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ use crate::operator::Operator;
 /// The escalation, resolved. The same again changes nothing.
 #[utoipa::path(
     post,
-    path = "/v1/escalations/{run}/resolve",
+    path = "/v1/escalations/{id}/resolve",
     tag = "escalations",
     operation_id = "resolve_escalation",
-    params(("run" = String, Path, description = "The run of which nobody knew the outcome.")),
+    params(("id" = String, Path, description = "The run of which nobody knew the outcome.")),
     request_body = ResolveEscalation,
     responses(
         (status = 200, description = "The escalation, resolved.", body = EscalationRecord),
