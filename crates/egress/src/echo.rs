@@ -13,9 +13,6 @@ use std::ops::Range;
 use bytes::{Bytes, BytesMut};
 use lockgate_vault::{Search, Spellings};
 
-/// Bytes of a body that are looked through without a pause. It costs some 600 instructions a byte at the worst.
-const SLICE: usize = 16 * 1024;
-
 /// Takes the credential out of a body as it passes.
 #[derive(Default)]
 pub(crate) struct Echo {
@@ -38,27 +35,25 @@ impl Echo {
         self.held.len()
     }
 
-    /// How many bytes it should be given at once.
-    pub(crate) fn at_once(&self) -> usize {
-        if self.search.is_some() { SLICE } else { usize::MAX }
+    /// What may go on of the beginning of this piece and of what was held back before it. Others are let at
+    /// the thread before it is asked for the rest, which it leaves.
+    pub(crate) fn pass(&mut self, piece: &mut Bytes) -> Bytes {
+        let Some(search) = &mut self.search else { return std::mem::take(piece) };
+        let read = search.read(piece);
+        self.clean(piece.split_to(read))
     }
 
-    /// What may go on of this piece and of what was held back before it.
-    pub(crate) fn pass(&mut self, piece: Bytes) -> Bytes {
-        self.clean(piece, true)
-    }
-
-    /// What goes on of the last piece and of what was held back before it.
-    pub(crate) fn last(&mut self, piece: Bytes) -> Bytes {
-        self.clean(piece, false)
-    }
-
-    fn clean(&mut self, mut piece: Bytes, more: bool) -> Bytes {
-        let Some(search) = &mut self.search else { return piece };
-        search.read(&piece);
-        if !more {
+    /// What goes on of what was held back: nothing more comes.
+    pub(crate) fn last(&mut self) -> Bytes {
+        if let Some(search) = &mut self.search {
             search.end();
         }
+        self.clean(Bytes::new())
+    }
+
+    /// What is settled, of what is held and of a piece behind it that was read.
+    fn clean(&mut self, mut piece: Bytes) -> Bytes {
+        let Some(search) = &mut self.search else { return piece };
         let found = search.found();
         let settled = search.settled() - self.gone;
         self.gone += settled;

@@ -16,9 +16,12 @@ fn passed(secret: &str, pieces: &[&[u8]]) -> Vec<u8> {
     let mut echo = Echo::of(lent(secret).as_ref());
     let mut out = Vec::new();
     for piece in pieces {
-        out.extend_from_slice(&echo.pass(Bytes::copy_from_slice(piece)));
+        let mut piece = Bytes::copy_from_slice(piece);
+        while !piece.is_empty() {
+            out.extend_from_slice(&echo.pass(&mut piece));
+        }
     }
-    out.extend_from_slice(&echo.last(Bytes::new()));
+    out.extend_from_slice(&echo.last());
     assert_eq!(echo.held(), 0);
     out
 }
@@ -38,10 +41,10 @@ fn it_is_masked_whole_and_across_pieces() {
 fn pieces_without_it_are_not_copied() {
     let mut echo = Echo::of(lent("sk_live_1234").as_ref());
     let piece = Bytes::from_static(b"nothing of it here");
-    let on = echo.pass(piece.clone());
+    let on = echo.pass(&mut piece.clone());
     assert_eq!(on.as_ptr(), piece.as_ptr());
     let mut none = Echo::of(None);
-    assert_eq!(none.pass(piece.clone()).as_ptr(), piece.as_ptr());
+    assert_eq!(none.pass(&mut piece.clone()).as_ptr(), piece.as_ptr());
 }
 
 #[test]
@@ -62,11 +65,11 @@ fn what_is_held_is_not_copied_with_every_byte() {
     let (mut moves, mut before) = (0, std::ptr::null());
     let mut out = 0;
     for _ in 0..40_000 {
-        out += echo.pass(Bytes::from_static(b"a")).len();
+        out += echo.pass(&mut Bytes::from_static(b"a")).len();
         moves += usize::from(echo.held.as_ptr().wrapping_sub(1) != before && echo.held.as_ptr() != before);
         before = echo.held.as_ptr();
     }
-    out += echo.last(Bytes::new()).len();
+    out += echo.last().len();
     assert_eq!(out, 40_000);
     assert!(moves < 40, "{moves} copies");
 }

@@ -122,7 +122,7 @@ impl Flow {
             self.ended = self.body.is_end_stream();
             self.unread = data;
         }
-        let rest = self.echo.last(Bytes::new());
+        let rest = self.echo.last();
         Poll::Ready(Ok((!rest.is_empty()).then_some(rest)))
     }
 
@@ -136,10 +136,9 @@ impl Flow {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let slice = self.unread.split_to(self.unread.len().min(self.echo.at_once()));
+        let piece = self.echo.pass(&mut self.unread);
         self.yields = !self.unread.is_empty();
-        let is_last = self.ended && self.unread.is_empty();
-        Poll::Ready(Ok(if is_last { self.echo.last(slice) } else { self.echo.pass(slice) }))
+        Poll::Ready(Ok(piece))
     }
 
     /// Whether nothing more will come.

@@ -17,6 +17,12 @@ use super::reading::{Reader, Stream};
 /// are taken for it: no innocent text goes on for so long like one.
 const HELD: usize = 64 * 1024;
 
+/// Bytes that are read at once at the most.
+const SLICE: usize = 16 * 1024;
+
+/// Of these, so many at the most that are not passed over: each may cost some 600 instructions.
+const DEAR: usize = 1024;
+
 /// The byte begins an escape, so it may be the beginning of anything.
 const ESCAPES: u32 = 1 << 31;
 
@@ -51,28 +57,39 @@ impl Search {
 
     /// Whether the credential stands in a text that is whole, or the beginning of it at the text's end.
     pub fn is_in(&mut self, text: &[u8]) -> bool {
-        self.read(text);
+        self.read_all(text);
         self.end();
         let is_in = !self.found().is_empty();
         (self.read, self.found_to) = (0, 0);
         is_in
     }
 
-    /// Reads the next piece of the text.
-    pub fn read(&mut self, piece: &[u8]) {
-        let mut at = 0;
-        while at < piece.len() {
+    /// Reads as much of the next piece of the text as may be read without letting others at the thread, and
+    /// tells how much that was.
+    #[must_use = "the rest is to be read as well"]
+    pub fn read(&mut self, piece: &[u8]) -> usize {
+        let piece = piece.get(..SLICE).unwrap_or(piece);
+        let (mut at, mut dear) = (0, 0);
+        while dear < DEAR {
             if self.written.is_idle() && self.undone.is_idle() && self.reader.is_idle() {
                 at += self.starts.innocent(piece.get(at..).unwrap_or_default());
             }
             let Some(byte) = piece.get(at) else { break };
             self.take(Unit::at(*byte, self.read + at));
-            at += 1;
+            (at, dear) = (at + 1, dear + 1);
         }
-        self.read += piece.len();
+        self.read += at;
         let settled = self.settled();
         if self.read - settled > HELD {
             self.note(settled..self.read);
+        }
+        at
+    }
+
+    pub(super) fn read_all(&mut self, mut text: &[u8]) {
+        while !text.is_empty() {
+            let read = self.read(text);
+            text = text.get(read..).unwrap_or_default();
         }
     }
 

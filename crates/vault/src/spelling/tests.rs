@@ -31,7 +31,7 @@ fn lent(secret: &str, sent: &str, how: impl Fn(Range<usize>) -> Sent) -> Option<
 /// Where it stands in a text that is whole.
 fn found(spellings: &Spellings, text: &[u8]) -> Vec<Range<usize>> {
     let mut search = spellings.search();
-    search.read(text);
+    search.read_all(text);
     search.end();
     search.found()
 }

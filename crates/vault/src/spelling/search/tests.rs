@@ -147,7 +147,7 @@ fn searched(secret: &[u8], text: &[u8], cuts: &[usize]) -> (Vec<bool>, usize) {
     cuts.sort_unstable();
     let mut settled = 0;
     for pair in cuts.windows(2) {
-        search.read(&text[pair[0]..pair[1]]);
+        search.read_all(&text[pair[0]..pair[1]]);
         for range in search.found() {
             let again = range.start..range.end.min(settled);
             assert!(
@@ -254,7 +254,7 @@ const STEPS: usize = 40;
 fn cost(secret: &[u8], text: &[u8], piece: usize) -> usize {
     let mut search = spellings(secret).search();
     for piece in text.chunks(piece) {
-        search.read(piece);
+        search.read_all(piece);
         assert!(search.read - search.settled() <= HELD);
     }
     search.end();
@@ -291,12 +291,21 @@ fn no_credential_and_no_answer_make_it_dear() {
 }
 
 #[test]
+fn what_is_dear_is_read_a_little_at_a_time() {
+    let secret = [&[b'a'; 99][..], b"b"].concat();
+    let mut search = spellings(&secret).search();
+    assert_eq!(search.read(&[b'a'; 5000]), DEAR);
+    search.end();
+    assert_eq!(search.read(&[b'.'; 50_000]), SLICE);
+}
+
+#[test]
 fn ordinary_text_costs_next_to_no_step() {
     let secret = b"sk_live_4eC39HqLyjWDarjtT1zdp7dcA9xZ_q3T";
     let text =
         r#"{"id":"cus_NffrFeUfNV2Hib","object":"customer","balance":0,"email":"jenny@example.com"},"#.repeat(100);
     let mut search = spellings(secret).search();
-    search.read(text.as_bytes());
+    search.read_all(text.as_bytes());
     search.end();
     assert!(search.steps() * 4 < text.len(), "{} steps for {} bytes", search.steps(), text.len());
 }
@@ -309,7 +318,7 @@ fn what_goes_on_for_too_long_is_taken_for_the_credential() {
     let mut search = spellings(&random).search();
     let mut hidden = 0;
     for piece in text.chunks(1000) {
-        search.read(piece);
+        search.read_all(piece);
         assert!(search.read - search.settled() <= HELD);
         hidden += search.found().iter().map(Range::len).sum::<usize>();
     }
