@@ -35,10 +35,18 @@ pub struct Search {
     undone: Lanes,
     /// How many bytes of the text were read.
     read: usize,
-    /// Where the credential stands, in order and apart from each other.
-    found: Vec<Range<usize>>,
-    /// The end of the last of them.
-    found_to: usize,
+    found: Found,
+    /// Up to where it was settled before.
+    settled: usize,
+}
+
+/// Where the credential stands.
+#[derive(Default)]
+struct Found {
+    /// What was not told yet.
+    untold: Vec<Range<usize>>,
+    /// The last stretch of a text all of which is the credential, told or not.
+    last: Range<usize>,
 }
 
 impl Search {
@@ -50,8 +58,8 @@ impl Search {
             undone: Lanes::new(&spellings, Stream::Undone),
             wanted: Wanted::new(spellings),
             read: 0,
-            found: Vec::new(),
-            found_to: 0,
+            found: Found::default(),
+            settled: 0,
         }
     }
 
@@ -60,7 +68,7 @@ impl Search {
         self.read_all(text);
         self.end();
         let is_in = !self.found().is_empty();
-        (self.read, self.found_to) = (0, 0);
+        (self.read, self.settled, self.found) = (0, 0, Found::default());
         is_in
     }
 
@@ -79,10 +87,10 @@ impl Search {
             (at, dear) = (at + 1, dear + 1);
         }
         self.read += at;
-        let settled = self.settled();
-        if self.read - settled > HELD {
-            self.note(settled..self.read);
+        if self.read - self.settled() > HELD {
+            self.found.note(self.settled()..self.read);
         }
+        self.settled = self.settled();
         at
     }
 
@@ -97,10 +105,10 @@ impl Search {
     pub fn end(&mut self) {
         // It may end in the middle of an escape, which is read as none then.
         self.cut_off();
-        let Self { wanted, starts, reader, undone, found, found_to, .. } = self;
+        let Self { wanted, starts, reader, undone, found, .. } = self;
         reader.end(&mut |unit| {
             let begin = starts.forms(unit.byte);
-            undone.take(unit, begin, wanted, &mut |range| note(found, found_to, range));
+            undone.take(unit, begin, wanted, &mut |range| found.note(range));
         });
         self.cut_off();
         self.written.reset();
@@ -110,33 +118,32 @@ impl Search {
     fn cut_off(&mut self) {
         let cut = [&self.written, &self.undone].into_iter().filter_map(|lanes| lanes.cut(self.wanted.spellings()));
         if let Some(from) = cut.min() {
-            self.note(from..self.read);
+            self.found.note(from..self.read);
         }
     }
 
-    /// Where it stands, as far as that was not told before. Of what was settled nothing more is told.
+    /// Where it stands, as far as that was not told before; some of it may have been. Of what was settled
+    /// nothing is told for the first time.
     pub fn found(&mut self) -> Vec<Range<usize>> {
-        std::mem::take(&mut self.found)
+        std::mem::take(&mut self.found.untold)
     }
 
     /// Up to where nothing that comes can change what the text holds.
     pub fn settled(&self) -> usize {
         let kept = [self.written.keeps_from(), self.undone.keeps_from(), self.reader.keeps_from()];
         let kept = kept.into_iter().flatten().min().unwrap_or(self.read);
-        kept.max(self.found_to)
+        // What may begin inside of what is the credential already tells nothing new of the rest of that.
+        let kept = if self.found.last.contains(&kept) { self.found.last.end } else { kept };
+        kept.max(self.settled)
     }
 
     fn take(&mut self, unit: Unit) {
-        let Self { wanted, starts, reader, written, undone, found, found_to, .. } = self;
+        let Self { wanted, starts, reader, written, undone, found, .. } = self;
         reader.read(unit, &mut |stream, unit| {
             let lanes = if stream == Stream::Written { &mut *written } else { &mut *undone };
             let begin = starts.forms(unit.byte);
-            lanes.take(unit, begin, wanted, &mut |range| note(found, found_to, range));
+            lanes.take(unit, begin, wanted, &mut |range| found.note(range));
         });
-    }
-
-    fn note(&mut self, range: Range<usize>) {
-        note(&mut self.found, &mut self.found_to, range);
     }
 
     /// Comparisons so far.
@@ -152,13 +159,22 @@ impl fmt::Debug for Search {
     }
 }
 
-/// Notes where the credential stands, together with what overlaps it.
-fn note(found: &mut Vec<Range<usize>>, found_to: &mut usize, mut range: Range<usize>) {
-    while let Some(last) = found.pop_if(|last| last.end >= range.start) {
-        range = range.start.min(last.start)..range.end.max(last.end);
+impl Found {
+    /// Notes where the credential stands, together with what overlaps it. The two readings may come upon it
+    /// in another order than it stands in.
+    fn note(&mut self, range: Range<usize>) {
+        let overlap = |one: &Range<usize>, other: &Range<usize>| one.start <= other.end && other.start <= one.end;
+        let union = |one: &Range<usize>, other: &Range<usize>| one.start.min(other.start)..one.end.max(other.end);
+        if overlap(&self.last, &range) {
+            self.last = union(&self.last, &range);
+        } else if range.end > self.last.end {
+            self.last = range.clone();
+        }
+        match self.untold.last_mut().filter(|last| overlap(last, &range)) {
+            Some(last) => *last = union(last, &range),
+            None => self.untold.push(range),
+        }
     }
-    *found_to = range.end.max(*found_to);
-    found.push(range);
 }
 
 /// Which forms may begin with which two bytes: most places of a text are dismissed by these alone.

@@ -233,7 +233,7 @@ fn secrets() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig::with_cases(1024))]
 
     #[test]
     fn it_finds_what_a_plain_reading_finds_however_it_is_cut(
@@ -297,6 +297,20 @@ fn what_is_dear_is_read_a_little_at_a_time() {
     assert_eq!(search.read(&[b'a'; 5000]), DEAR);
     search.end();
     assert_eq!(search.read(&[b'.'; 50_000]), SLICE);
+}
+
+#[test]
+fn what_may_begin_before_a_place_that_was_found_is_kept() {
+    let mut search = spellings(b"sk_live_1234").search();
+    search.read_all(b"see sk_live");
+    assert_eq!(search.settled(), 4);
+    search.found.note(6..11);
+    assert_eq!(search.settled(), 4, "what stands before the place is not known yet");
+    search.found.note(0..2);
+    search.found.note(3..6);
+    assert_eq!(search.settled(), 11, "all of it is the credential already");
+    let apart = search.found();
+    assert!(apart.contains(&(0..2)) && apart.iter().all(|range| !range.contains(&2)), "{apart:?}");
 }
 
 #[test]
