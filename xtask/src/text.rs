@@ -14,6 +14,7 @@ pub const SHOWN_ONCE: &[(&str, &str)] = &[
     ("crates/egress/src/idempotency.rs", "opens an answer that was kept sealed for the caller's own repetition"),
     ("crates/egress/src/operation.rs", "opens a request and an answer that were kept sealed"),
     ("crates/egress/src/operator_client.rs", "sends the operator's own key to the operator's own gateway"),
+    ("crates/gateway/src/commands/bootstrap.rs", "shows the first operator's key"),
     ("crates/gateway/src/commands/init.rs", "shows the first operator's key"),
 ];
 

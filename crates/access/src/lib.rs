@@ -27,6 +27,6 @@ pub use caller::Caller;
 pub use config::{Config, Quotas, Retention, TokenConfig};
 pub use issuer::IssuerSpec;
 pub use refusal::AccessRefusal;
-pub use registry::{FirstOperator, Registry, bootstrap};
+pub use registry::{FirstOperator, Registry, bootstrap, is_founded};
 pub use rows::STATEMENTS;
 pub use tokens::{SealKeys, Tokens};

@@ -77,6 +77,12 @@ refusals! {
         HouseOnly = 403, "access.house.only",
             "Only operators of the house itself may do this.",
             "Ask an operator of the gateway.";
+        HouseFounded = 409, "access.house.founded",
+            "The store has a house and its first operator already.",
+            "Use an operator's key of that house; for a new gateway name an empty database or another schema.";
+        HouseMissing = 503, "access.house.missing",
+            "The store has no house, so nobody is known there.",
+            "Restore the database, name the right one, or make the first operator with `lockgate bootstrap`.";
         InputInvalid = 422, "access.input.invalid",
             "The input breaks the rules that the violations name.",
             "Correct what the violations point at.";

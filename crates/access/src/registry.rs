@@ -32,7 +32,7 @@ mod providers;
 mod tenants;
 mod told;
 
-pub use bootstrap::{FirstOperator, bootstrap};
+pub use bootstrap::{FirstOperator, bootstrap, is_founded};
 pub use connections::{ChangeConnection, ConnectionRecord, NewConnection};
 pub use escalations::{EscalationRecord, EscalationState, EscalationsAsk, Finding, Resolution, ResolveEscalation};
 pub use event::{Event, EventKind};

@@ -75,6 +75,7 @@ pub const STATEMENTS: &[&Statement] = &[
     &providers::RETIRE,
     &providers::UPDATE,
     &tenants::INSERT,
+    &tenants::NAMED,
     &tenants::ONE,
     &tenants::PAGE,
     &tenants::UPDATE,

@@ -181,7 +181,11 @@ impl fmt::Display for NoteFlaw {
             Self::Malformed => "it is not a signed checkpoint",
             Self::OtherLog => "it belongs to another log",
             Self::SignatureWrong => "its signature is wrong",
-            Self::Unsigned => "it is not signed with this key",
+            // Whoever reads this has far more often named the wrong key than met a forger.
+            Self::Unsigned => {
+                "it is not signed with this key: the key (audit.checkpoint_key_file, or --key) or the node's name \
+                 (`node`) is most likely not this log's"
+            }
         })
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use lockgate_access::{Access, Foundation, SealKeys};
+use lockgate_access::{Access, AccessRefusal, FirstOperator, Foundation, SealKeys, bootstrap, is_founded};
 use lockgate_admin::Admin;
 use lockgate_audit::{Audit, Elsewhere, FileWitness, Recovered, Relay, RolledBack, Witness, remembered};
 use lockgate_egress::destination::Destination;
@@ -15,7 +15,7 @@ use lockgate_egress::{Egress, Errands};
 use lockgate_store::Store;
 use lockgate_traffic::Traffic;
 use lockgate_vault::{Custodian, HOUSE, RootKeyProblem, Vault};
-use lockgate_vocabulary::{Clock, Entropy, Fault, SystemClock};
+use lockgate_vocabulary::{Clock, Entropy, Fault, Stop, SystemClock};
 
 use crate::chance::PooledEntropy;
 use crate::config::{Config, ConfigProblem};
@@ -85,6 +85,27 @@ impl From<Fault> for StartFailure {
 }
 
 /// What has to be there before anybody is served: the store, the trail, the vault.
+/// Why a house was not founded.
+#[derive(Debug)]
+pub enum Unfounded {
+    /// What it stands on could not be opened.
+    Start(StartFailure),
+    /// It was refused.
+    Stop(Stop),
+}
+
+impl From<StartFailure> for Unfounded {
+    fn from(failure: StartFailure) -> Self {
+        Self::Start(failure)
+    }
+}
+
+impl From<Stop> for Unfounded {
+    fn from(stop: Stop) -> Self {
+        Self::Stop(stop)
+    }
+}
+
 pub struct Ground {
     /// The store.
     pub store: Store,
@@ -122,21 +143,103 @@ pub struct Rooms {
 
 /// Opens what everything stands on.
 pub async fn lay_ground(config: &Config, seams: &Seams) -> Result<Ground, StartFailure> {
-    let Seams { clock, entropy, .. } = seams;
+    let store = open_store(config, seams).await?;
+    demand_house(&store, config).await?;
+    lay_on(store, config, seams).await
+}
+
+/// Opens the store. What cannot be opened is the operator's to put right: a path, an address, a right.
+async fn open_store(config: &Config, seams: &Seams) -> Result<Store, StartFailure> {
     for folder in [&config.data_dir, &config.spool_dir()] {
-        make_private(folder)?;
+        make_private(folder).map_err(|error| {
+            let cure = "Name a folder that whoever runs the gateway can write, or a path where nothing is yet";
+            ConfigProblem::new("data_dir", format!("{}: {error}", folder.display()), cure)
+        })?;
     }
-    let store = Store::open(&config.store, clock.clone()).await?;
+    if let Some(redis) = &config.store.redis {
+        let cure = "Name a Redis that may be reached so, as docs/operations.md says";
+        redis.checked().map_err(|fault| ConfigProblem::new("store.redis", fault, cure))?;
+    }
+    let opened = Store::open(&config.store, seams.clock.clone()).await;
+    Ok(opened.map_err(|fault| store_problem(&config.store, &fault))?)
+}
+
+/// What is told where the store cannot be opened or read.
+pub fn store_problem(config: &lockgate_store::Config, fault: &Fault) -> ConfigProblem {
+    let (key, cure) = match &config.engine {
+        EngineConfig::Sqlite(_) => (
+            "store.engine.path",
+            "Name this gateway's own database, in a folder and with a file that whoever runs the gateway can write",
+        ),
+        EngineConfig::Postgres(_) => (
+            "store.engine.url",
+            "Check the URL, the login and its password file, and that the server answers and lets the login in",
+        ),
+    };
+    ConfigProblem::new(key, format!("{}: {fault}", store_named(config)), cure)
+}
+
+/// INVARIANT: a store without a house is never served from: it is empty because it was lost or mistyped, and
+/// a gateway that knows nobody would look ready.
+async fn demand_house(store: &Store, config: &Config) -> Result<(), StartFailure> {
+    if is_founded(store).await? {
+        return Ok(());
+    }
+    let refusal = AccessRefusal::HouseMissing.refuse();
+    let what = format!("{}: {refusal}", store_named(&config.store));
+    Err(ConfigProblem::new("store.engine", what, refusal.info().cure).into())
+}
+
+/// The store as an operator knows it. A URL may hold a password, so it is not repeated.
+fn store_named(config: &lockgate_store::Config) -> String {
+    match &config.engine {
+        EngineConfig::Sqlite(sqlite) => sqlite.path.display().to_string(),
+        EngineConfig::Postgres(postgres) => format!("the schema `{}` on PostgreSQL", postgres.schema),
+    }
+}
+
+async fn lay_on(store: Store, config: &Config, seams: &Seams) -> Result<Ground, StartFailure> {
+    let Seams { clock, entropy, .. } = seams;
     let signer = keys::checkpoint_signer(&config.checkpoint_key_file, &config.audit.origin())?;
     let witness = witness(config)?;
     let elsewhere = Elsewhere { witness, known: remembered(&config.audit, &store).await? };
     let opened = Audit::open_with(&config.audit, signer, elsewhere, clock.clone(), entropy.clone()).await;
-    let (audit, recovered) = opened?;
+    let (audit, recovered) = opened.map_err(|fault| trail_problem(config, fault))?;
     let vault = Vault::open(&config.vault, store.clone(), clock.clone(), entropy.clone()).await?;
     Ok(Ground { store, audit, recovered, vault })
 }
 
 /// Who is told the trail's checkpoints, where the configuration names a file.
+/// Makes the house and its first operator in the store that the configuration names. Refused where there
+/// is a house already, before anything else is written.
+pub async fn found_house(config: &Config, operator: &str, seams: &Seams) -> Result<FirstOperator, Unfounded> {
+    let store = open_store(config, seams).await?;
+    if is_founded(&store).await.map_err(StartFailure::from)? {
+        return Err(Stop::from(AccessRefusal::HouseFounded).into());
+    }
+    let Ground { store, audit, vault, .. } = lay_on(store, config, seams).await?;
+    let first = bootstrap(&store, &audit, operator, &*seams.clock, &*seams.entropy).await?;
+    let relay = Relay::new(audit.clone(), store.clone());
+    relay.pass().await.map_err(StartFailure::from)?;
+    drop(vault);
+    audit.shutdown().await.map_err(StartFailure::from)?;
+    relay.remember().await.map_err(StartFailure::from)?;
+    store.close().await.map_err(StartFailure::from)?;
+    Ok(first)
+}
+
+/// What is told where the trail cannot be opened. That it was cut back has words of its own.
+fn trail_problem(config: &Config, fault: Fault) -> StartFailure {
+    let cure = "See that whoever runs the gateway can write the folder and that no other process uses it; \
+                `lockgate audit verify` says what is wrong in it";
+    match StartFailure::from(fault) {
+        StartFailure::Fault(fault) => {
+            ConfigProblem::new("audit.dir", format!("{}: {fault}", config.audit.dir.display()), cure).into()
+        }
+        other => other,
+    }
+}
+
 pub fn witness(config: &Config) -> Result<Option<Arc<dyn Witness>>, ConfigProblem> {
     const CURE: &str = "Name a file of checkpoints, or one that is not there yet, in a folder that can be written";
     let Some(file) = &config.audit.witness_file else { return Ok(None) };
@@ -150,7 +253,8 @@ pub async fn assemble(config: &Config, seams: &Seams) -> Result<Rooms, StartFail
     let Ground { store, audit, recovered, vault } = lay_ground(config, seams).await?;
     let Seams { clock, entropy, resolver } = seams.clone();
 
-    let destination = Destination::new(&config.egress.destination, resolver, clock.clone())?;
+    let destination = Destination::new(&config.egress.destination, resolver, clock.clone())
+        .map_err(|fault| ConfigProblem::new("egress.destination", fault, "Correct or remove the key"))?;
     let authorities = config.egress.errand_ca_file.as_deref();
     let authorities = authorities.map(|file| tls::authorities("egress.errand_ca_file", file)).transpose()?;
     let errands = Errands::new(&config.egress, destination.clone(), clock.clone(), authorities);
@@ -218,7 +322,6 @@ fn seal_keys(vault: &Vault) -> SealKeys {
 }
 
 /// A folder that only its owner may look into.
-fn make_private(folder: &Path) -> Result<(), Fault> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    made.map_err(|error| Fault::broken("make the data folder", error))
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }

@@ -6,6 +6,7 @@
 //! here, a row in [`Command`], and a line in [`dispatch`].
 
 mod audit;
+mod bootstrap;
 mod console;
 mod demo;
 mod explain;
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use lockgate_vocabulary::{Fault, Stop};
 
-use crate::assemble::{Seams, StartFailure};
+use crate::assemble::{Seams, StartFailure, Unfounded};
 use crate::config::ConfigProblem;
 
 pub use console::Console;
@@ -43,6 +44,8 @@ enum Command {
     Demo(demo::Demo),
     /// Make a gateway's folder: configuration, keys, the first operator.
     Init(init::Init),
+    /// Make the first operator in the store that the configuration names.
+    Bootstrap(bootstrap::Bootstrap),
     /// Run the gateway.
     Serve(serve::Serve),
     /// Say what the gate would decide, and why.
@@ -111,7 +114,18 @@ impl From<StartFailure> for Failure {
         match failure {
             StartFailure::Config(problem) => problem.into(),
             StartFailure::Fault(fault) => fault.into(),
-            StartFailure::Trail(rolled_back) => Self::Refused(format!("{rolled_back}. {}", audit::LOSS_CURE)),
+            StartFailure::Trail(rolled_back) => {
+                Self::Refused(format!("{rolled_back}. {}", audit::loss_cure(&rolled_back)))
+            }
+        }
+    }
+}
+
+impl From<Unfounded> for Failure {
+    fn from(unfounded: Unfounded) -> Self {
+        match unfounded {
+            Unfounded::Start(failure) => failure.into(),
+            Unfounded::Stop(stop) => stop.into(),
         }
     }
 }
@@ -162,6 +176,7 @@ async fn dispatch(cli: Cli, console: &mut Console) -> Result<(), Failure> {
 }
 
 /// What clap has to say: help goes to stdout and is no failure, all else is a usage error.
+        Command::Bootstrap(args) => bootstrap::run(args, json, &Seams::system(), console).await,
 fn tell(error: &clap::Error, console: &mut Console) -> u8 {
     let text = error.render().to_string();
     let told = if error.use_stderr() { console.note(text.trim_end()) } else { console.say(text.trim_end()) };

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use lockgate_vocabulary::Fault;
 use serde::Deserialize;
 
 /// Where the store is, and what nodes share beside it.
@@ -117,6 +118,13 @@ pub struct RedisConfig {
     /// Lets counters and signals travel unencrypted to another machine.
     #[serde(default)]
     pub danger_allow_plaintext: bool,
+}
+
+impl RedisConfig {
+    /// Whether the server may be reached as this says; it is not dialled.
+    pub fn checked(&self) -> Result<(), Fault> {
+        crate::shared::client(self).map(drop)
+    }
 }
 
 impl Config {

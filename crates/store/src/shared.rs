@@ -33,7 +33,7 @@ pub(crate) fn open(config: Option<&RedisConfig>, clock: &Arc<dyn Clock>) -> Resu
 }
 
 /// A client that dials when it is asked to, under TLS where the address says so.
-fn client(config: &RedisConfig) -> Result<Client, Fault> {
+pub(crate) fn client(config: &RedisConfig) -> Result<Client, Fault> {
     let info = server(config)?;
     let opened = if let ConnectionAddr::TcpTls { .. } = info.addr() {
         // The client takes the process's provider, so there is one, and it is that of everything else. Where

@@ -86,6 +86,11 @@ pub(super) fn founded(
     Ok((tenant, principal, Unshown { key, text: minted.text }, change))
 }
 
+/// Whether there is a house. Where there is none, nobody is known and nobody could ever be let in.
+pub async fn is_founded(store: &Store) -> Result<bool, Fault> {
+    Ok(!store.survey(&rows::tenants::NAMED, values![HOUSE]).await?.is_empty())
+}
+
 /// Founds the house's own tenant with its first operator. Refused where there is one already.
 pub async fn bootstrap(
     store: &Store,
@@ -103,7 +108,7 @@ pub async fn bootstrap(
     let deed = Deed::by_house(Some(tenant), "tenant.create", tenant).with("operator", principal.to_string());
     let (statement, values) = audit.step(&deed);
     store.apply(change.step(statement, values)).await.map_err(|failure| match failure {
-        ApplyFailure::Conflict { .. } => Stop::from(AccessRefusal::NameTaken),
+        ApplyFailure::Conflict { .. } => Stop::from(AccessRefusal::HouseFounded),
         other => other.into_fault("founding the house").into(),
     })?;
     Ok(FirstOperator { tenant, principal, key: key.key, secret: key.text })

@@ -19,6 +19,10 @@ pub(crate) static PAGE: Statement = Statement::house(
     "SELECT tenant, name, alias, status, created_at, changed FROM tenants WHERE tenant > $1 ORDER BY tenant LIMIT $2",
 );
 
+/// The house's own tenant, where there is one.
+pub(crate) static NAMED: Statement =
+    Statement::house("tenants.named", "SELECT tenant FROM tenants WHERE name = $1 LIMIT 1");
+
 pub(crate) static UPDATE: Statement = Statement::tenant(
     "tenants.update",
     "UPDATE tenants SET name = $2, alias = $3, status = $4, \

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use lockgate_audit::verify::{Flaw, Options, OutboxReport, verify, verify_outbox};
-use lockgate_audit::{VerifierKey, export, last_note, prove, remembered, witnessed};
+use lockgate_audit::{RolledBack, VerifierKey, Way, export, last_note, prove, remembered, witnessed};
 use lockgate_store::Store;
 use lockgate_vocabulary::{AuditId, Clock, Fault, SystemClock, TenantId};
 use serde_json::json;
@@ -19,9 +19,19 @@ use crate::keys;
 mod loss;
 
 /// What to do about a trail that is not what is remembered of it.
-pub(super) const LOSS_CURE: &str = "Put the files of the trail back from a backup that is as new as the store. If \
+const LOSS_CURE: &str = "Put the files of the trail back from a backup that is as new as the store. If \
      they are lost for good, move what is left of them away and accept the loss, which is recorded, with `lockgate \
      audit accept-loss --reason TEXT`";
+
+/// What to do first where what is remembered is no checkpoint of this key and node.
+const FOREIGN_CURE: &str = "Name the key and the node that the trail was kept with in audit.checkpoint_key_file and \
+     `node`. Only where they are right is something lost: ";
+
+/// What to do about a trail in this way.
+pub(super) fn loss_cure(rolled_back: &RolledBack) -> String {
+    let first = if matches!(rolled_back.way, Way::Foreign(_)) { FOREIGN_CURE } else { "" };
+    format!("{first}{LOSS_CURE}")
+}
 
 /// What is to be done with the trail.
 #[derive(Debug, Subcommand)]

@@ -13,15 +13,19 @@ use tokio::sync::watch;
 
 use crate::world::World;
 
-/// Where PostgreSQL is, or a visible line that says that it is not there.
+/// Where a server is, or a visible line that says that it is not there.
 #[expect(clippy::disallowed_methods, reason = "tests are told by their environment where the servers are")]
 #[expect(clippy::print_stdout, reason = "a test that is skipped must say so")]
-fn postgres() -> Option<String> {
-    let told = std::env::var("LOCKGATE_TEST_POSTGRES").ok();
+fn server(name: &str) -> Option<String> {
+    let told = std::env::var(name).ok();
     if told.is_none() {
-        println!("skipped: LOCKGATE_TEST_POSTGRES is not set (scripts/services sets it)");
+        println!("skipped: {name} is not set (scripts/services sets it)");
     }
     told
+}
+
+pub fn postgres() -> Option<String> {
+    server("LOCKGATE_TEST_POSTGRES")
 }
 
 /// Passes bytes on while it is open, and cuts every connection while it is not.

@@ -21,6 +21,7 @@ mod escalations;
 mod explain;
 mod explain_call;
 mod fallback;
+mod founding;
 mod http1;
 mod issuer;
 mod killed;

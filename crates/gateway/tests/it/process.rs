@@ -46,6 +46,11 @@ impl Gate {
         this
     }
 
+    /// The gateway in the folder `gate` below this one.
+    pub fn of(dir: TempDir, operator: String) -> Self {
+        Self { dir, operator }
+    }
+
     pub fn folder(&self) -> PathBuf {
         self.dir.path().join("gate")
     }
@@ -71,7 +76,7 @@ pub struct Serving {
 }
 
 impl Serving {
-    fn start(config: &Path) -> Self {
+    pub fn start(config: &Path) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lockgate"));
         command.args(["serve", "--config"]).arg(config);
         Self::told(command)
@@ -195,7 +200,7 @@ async fn a_call_that_was_under_way_when_the_process_was_killed_is_unknown() {
 }
 
 /// Runs a command on the gateway's folder. Gives how it ended and everything that it said.
-fn told(gate: &Gate, arguments: &[&str]) -> (Option<i32>, String) {
+pub fn told(gate: &Gate, arguments: &[&str]) -> (Option<i32>, String) {
     let config = gate.config().display().to_string();
     let ended = lockgate(&[arguments, &["--config", &config]].concat());
     let said = [ended.stdout, ended.stderr].concat();
@@ -262,6 +267,8 @@ async fn a_witness_tells_a_trail_that_was_cut_back_without_the_store() {
     std::fs::create_dir(&earlier).expect("made");
     put_in_place_of(&earlier, &trail);
     served_once(&gate);
+    let (store, old) = (gate.folder().join("data/lockgate.db"), gate.dir.path().join("old.db"));
+    std::fs::copy(&store, &old).expect("copied");
     let witness = gate.folder().join("witness").display().to_string();
     let key = std::fs::read_to_string(gate.folder().join("checkpoint.vkey")).expect("there");
     let verify = || {
@@ -278,6 +285,7 @@ async fn a_witness_tells_a_trail_that_was_cut_back_without_the_store() {
         _ = std::fs::remove_file(gate.folder().join("data").join(name));
     }
     let (code, said) = told(&gate, &["serve"]);
+    std::fs::copy(&old, &store).expect("copied");
     assert!(code == Some(1) && said.contains("audit.rolled-back"), "{said}");
 }
 

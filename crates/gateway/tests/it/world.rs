@@ -9,10 +9,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use lockgate_access::bootstrap;
 use lockgate_audit::verify::{Options, verify};
 use lockgate_egress::destination::resolve::{ResolveFailure, Resolver};
-use lockgate_gateway::assemble::Seams;
+use lockgate_gateway::assemble::{self, Seams};
 use lockgate_gateway::config::Config;
 use lockgate_gateway::keys;
 use lockgate_gateway::running::Running;
@@ -89,15 +88,17 @@ pub struct World {
 }
 
 /// One node in its folder, which has a root key already.
-async fn node(folder: &Path, seams: &Seams, door: &str, more: &str) -> (Config, Running) {
+fn node(folder: &Path, seams: &Seams, door: &str, more: &str) -> Config {
     keys::generate_checkpoint_key(&folder.join("checkpoint.key"), &*seams.entropy).expect("a signing key");
     let text = format!(
         "{more}\n[door]\nlisten = \"127.0.0.1:0\"\n{door}\n[admin]\nlisten = \"127.0.0.1:0\"\n\
          [access]\ndanger_private_networks = [\"127.0.0.0/8\"]\n"
     );
-    let config = Config::parse(&text, folder).expect("a sound configuration");
-    let running = Running::start(&config, seams).await.unwrap_or_else(|failure| panic!("{failure:?}"));
-    (config, running)
+    Config::parse(&text, folder).expect("a sound configuration")
+}
+
+async fn started(config: &Config, seams: &Seams) -> Running {
+    Running::start(config, seams).await.unwrap_or_else(|failure| panic!("{failure:?}"))
 }
 
 impl World {
@@ -126,11 +127,9 @@ impl World {
         let seams =
             Seams { clock: Arc::new(clock.clone()), entropy: Arc::new(entropy), resolver: Arc::new(names.clone()) };
         lockgate_vault::generate_root_key_file(&dir.path().join("root.key"), &*seams.entropy).expect("a root key");
-        let (config, running) = node(dir.path(), &seams, door, more).await;
-        let (store, audit) = (&running.rooms.store, &running.rooms.audit);
-        let first =
-            bootstrap(store, audit, "operator", &*seams.clock, &*seams.entropy).await.expect("a first operator");
-        running.rooms.access.refresh().await.expect("the directory");
+        let config = node(dir.path(), &seams, door, more);
+        let first = assemble::found_house(&config, "operator", &seams).await.expect("a first operator");
+        let running = started(&config, &seams).await;
         let house = String::from_utf8_lossy(first.secret.expose()).into_owned();
         let (door, admin) = (running.door.expect("a door"), running.admin.expect("an operators' side"));
         let vendor = Vendor::start_for(&[VENDOR_HOST, "*.hop.test"]).await;
@@ -142,7 +141,8 @@ impl World {
         let folder = self.dir.path().join("second");
         std::fs::create_dir(&folder).expect("a folder");
         std::fs::copy(self.dir.path().join("root.key"), folder.join("root.key")).expect("the same root key");
-        node(&folder, &self.seams, "", &format!("node = \"node-2\"\n{more}")).await.1
+        let config = node(&folder, &self.seams, "", &format!("node = \"node-2\"\n{more}"));
+        started(&config, &self.seams).await
     }
 
     /// One request to the operators' side.

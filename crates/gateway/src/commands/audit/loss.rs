@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::super::{Console, Failure};
 use super::is_loss;
-use crate::assemble::{Seams, witness};
+use crate::assemble::{Seams, store_problem, witness};
 use crate::config::Config;
 use crate::keys;
 
@@ -39,7 +39,8 @@ pub async fn run(args: AcceptLoss, json: bool, console: &mut Console) -> Result<
     }
     let config = Config::load(&args.config)?;
     let Seams { clock, entropy, .. } = Seams::system();
-    let store = Store::open(&config.store, clock.clone()).await?;
+    let store = Store::open(&config.store, clock.clone()).await;
+    let store = store.map_err(|fault| store_problem(&config.store, &fault))?;
     let signer = keys::checkpoint_signer(&config.checkpoint_key_file, &config.audit.origin())?;
     let key = signer.verifier().clone();
     let known = remembered(&config.audit, &store).await?;

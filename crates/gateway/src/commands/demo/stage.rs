@@ -56,7 +56,7 @@ impl Stage {
 
     async fn set_in(folder: PathBuf, seams: Seams, script: &mut Script<'_>) -> Result<Self, Failure> {
         script.say(&format!("A fresh gateway in {}", folder.display()))?;
-        let made = init::make(&folder, "operator", &seams).await?;
+        let made = init::make(&folder, None, "operator", &seams).await?;
         write(&folder.join("lockgate.toml"), CONFIGURATION)?;
         let config = Config::load(&folder.join("lockgate.toml"))?;
         let running = Running::start(&config, &seams).await?;
