@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::AccessRefusal;
 use crate::authn::seen::TOKENS_MOST;
 use crate::issuer::IssuerSpec;
+use crate::issuer::book::IssuerBook;
 use crate::tokens::SigningAlgorithm;
 
 /// The most tokens that may be remembered.
@@ -54,12 +55,45 @@ impl Default for Retention {
 
 impl Retention {
     /// Refuses settings that make no sense.
-    fn checked(self) -> Result<Self, Fault> {
+    fn checked(self) -> Result<Self, Misset> {
         let fits = |days: u32| (1..=3_650).contains(&days);
         if fits(self.events_days) && fits(self.escalations_days) {
             return Ok(self);
         }
-        Err(Fault::broken("reading access.retention", "events_days or escalations_days is not between 1 and 3,650"))
+        let what = "events_days or escalations_days is not between 1 and 3,650".to_owned();
+        Err(Misset { key: "retention".to_owned(), what })
+    }
+}
+
+/// A setting that makes no sense.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misset {
+    /// Its key, below the section.
+    pub key: String,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+impl Misset {
+    fn issuer(url: &str, refusal: &Refusal) -> Self {
+        let lines = refusal.violations().iter();
+        let lines: Vec<String> = lines.map(|each| format!("{} {}", each.pointer, each.reason)).collect();
+        let what = if lines.is_empty() { refusal.to_string() } else { lines.join("; ") };
+        Self { key: format!("issuers.{url:?}"), what }
+    }
+}
+
+impl std::fmt::Display for Misset {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "access.{}: {}", self.key, self.what)
+    }
+}
+
+impl std::error::Error for Misset {}
+
+impl From<Misset> for Fault {
+    fn from(misset: Misset) -> Self {
+        Self::broken("reading the settings of access", misset)
     }
 }
 
@@ -124,15 +158,27 @@ impl Quotas {
 
 impl Config {
     /// How long what is told is kept.
-    pub(crate) fn retention(&self) -> Result<Retention, Fault> {
+    pub(crate) fn retention(&self) -> Result<Retention, Misset> {
         self.retention.checked()
     }
 
+    /// Refuses settings that make no sense, before anything is opened.
+    pub fn checked(&self) -> Result<(), Misset> {
+        self.tokens.checked()?;
+        self.retention.checked()?;
+        for (url, spec) in &self.issuers {
+            let alone = BTreeMap::from([(url.clone(), spec.clone())]);
+            IssuerBook::new(&alone, self.tokens.audience().into()).map_err(|refusal| Misset::issuer(url, &refusal))?;
+        }
+        self.remembered_tokens().map(drop)
+    }
+
     /// How many verified tokens are remembered.
-    pub(crate) fn remembered_tokens(&self) -> Result<usize, Fault> {
+    pub(crate) fn remembered_tokens(&self) -> Result<usize, Misset> {
         let count = self.remembered_tokens.map_or(Ok(TOKENS_MOST), usize::try_from);
         let sound = count.ok().filter(|count| *count <= TOKENS_CEILING);
-        sound.ok_or_else(|| Fault::broken("reading access.remembered_tokens", "not between 0 and 1,048,576"))
+        let what = || "not between 0 and 1,048,576".to_owned();
+        sound.ok_or_else(|| Misset { key: "remembered_tokens".to_owned(), what: what() })
     }
 }
 
@@ -187,26 +233,26 @@ impl TokenConfig {
     }
 
     /// Refuses settings that make no sense.
-    pub fn checked(&self) -> Result<(), Fault> {
-        let wrong = |what: &'static str| Err(Fault::broken("reading the settings of tokens", what));
+    pub fn checked(&self) -> Result<(), Misset> {
+        let wrong = |key: &str, what: &str| Err(Misset { key: format!("tokens.{key}"), what: what.to_owned() });
         let loopback = self.issuer.starts_with("http://127.0.0.1:") || self.issuer.starts_with("http://[::1]:");
         if !crate::issuer::is_sound_url(&self.issuer, loopback) || self.issuer.ends_with('/') {
-            return wrong("issuer: not an https URL without a slash at its end, query or fragment");
+            return wrong("issuer", "not an https URL without a slash at its end, query or fragment");
         }
         if self.audience().is_empty() || self.audience().len() > 512 {
-            return wrong("audience: empty or too long");
+            return wrong("audience", "empty or too long");
         }
         if !(60..=3600).contains(&self.lifetime_seconds) {
-            return wrong("lifetime_seconds: not between 60 and 3600");
+            return wrong("lifetime_seconds", "not between 60 and 3600");
         }
         if self.per_client_per_minute == 0 {
-            return wrong("per_client_per_minute: it is 0");
+            return wrong("per_client_per_minute", "it is 0");
         }
         if self.introspections_per_client_per_minute == 0 {
-            return wrong("introspections_per_client_per_minute: it is 0");
+            return wrong("introspections_per_client_per_minute", "it is 0");
         }
         if !(1..=365).contains(&self.rotation_days) {
-            return wrong("rotation_days: not between 1 and 365");
+            return wrong("rotation_days", "not between 1 and 365");
         }
         Ok(())
     }

@@ -24,7 +24,7 @@ pub use access::{Access, Foundation};
 pub use authn::{Presented, challenge};
 pub use authz::{Allowed, Ask, CallJudge, Grant};
 pub use caller::Caller;
-pub use config::{Config, Quotas, Retention, TokenConfig};
+pub use config::{Config, Misset, Quotas, Retention, TokenConfig};
 pub use issuer::IssuerSpec;
 pub use refusal::AccessRefusal;
 pub use registry::{FirstOperator, Registry, bootstrap, is_founded};

@@ -65,12 +65,22 @@ pub(super) fn resolve(text: &str, folder: &Path) -> Result<Config, ConfigProblem
     audit.entry("node").or_insert_with(|| node.as_str().into());
     let mut access = raw.access;
     if let Value::Table(tokens) = access.entry("tokens").or_insert_with(|| Value::Table(Table::new())) {
+        if door.address.ip().is_unspecified() && !tokens.contains_key("issuer") {
+            // Tokens would be issued, and names of endpoints told, under an address that nobody can reach.
+            let what = format!("it is missing, and door.listen ({}) is no address that callers reach", door.address);
+            let cure = "Set it to the URL by which callers reach the door, such as \"https://gateway.example\"";
+            return Err(ConfigProblem::new("access.tokens.issuer", what, cure));
+        }
         tokens.entry("issuer").or_insert_with(|| origin(&door).into());
     }
     let mut vault = raw.vault;
     if !vault.contains_key("root_key_fd") {
         vault.entry("root_key_file").or_insert_with(|| text_of(&folder.join("root.key")));
     }
+    let access: lockgate_access::Config = section("access", access)?;
+    access.checked().map_err(|misset| {
+        ConfigProblem::new(format!("access.{}", misset.key), misset.what, "Correct or remove the key")
+    })?;
     Ok(Config {
         node,
         roles: roles(raw.roles)?,
@@ -81,13 +91,26 @@ pub(super) fn resolve(text: &str, folder: &Path) -> Result<Config, ConfigProblem
         checkpoint_key_file,
         store: section("store", store)?,
         audit: section("audit", audit)?,
-        access: section("access", access)?,
+        access,
         vault: section("vault", vault)?,
-        traffic: section("traffic", raw.traffic)?,
+        traffic: traffic(raw.traffic)?,
         egress: section("egress", raw.egress)?,
         data_dir,
         dangers,
     })
+}
+
+/// A rate of nought would refuse every call.
+fn traffic(table: Table) -> Result<lockgate_traffic::Config, ConfigProblem> {
+    let traffic: lockgate_traffic::Config = section("traffic", table)?;
+    for (key, value) in
+        [("traffic.caller_per_minute", traffic.caller_per_minute), ("traffic.caller_burst", traffic.caller_burst)]
+    {
+        if value == 0 {
+            return Err(ConfigProblem::new(key, "it is 0", "Write at least 1, or leave it out"));
+        }
+    }
+    Ok(traffic)
 }
 
 fn node(name: Option<&str>) -> Result<Name, ConfigProblem> {

@@ -46,10 +46,13 @@ fn only_loopback_goes_without_a_certificate() {
         assert_eq!(refused.key, "door.listen");
         assert!(refused.cure.contains("certificate_file"), "{refused}");
     }
-    let with =
-        parse("[door]\nlisten = \"0.0.0.0:8443\"\ncertificate_file = \"c.pem\"\nkey_file = \"k.pem\"").expect("sound");
+    let with = parse("[door]\nlisten = \"192.0.2.1:8443\"\ncertificate_file = \"c.pem\"\nkey_file = \"k.pem\"")
+        .expect("sound");
     assert_eq!(with.door.tls.expect("a certificate").certificate, Path::new("/gate/c.pem"));
-    assert_eq!(with.access.tokens.issuer, "https://0.0.0.0:8443");
+    assert_eq!(with.access.tokens.issuer, "https://192.0.2.1:8443");
+    let any = "[door]\nlisten = \"0.0.0.0:8443\"\ncertificate_file = \"c.pem\"\nkey_file = \"k.pem\"";
+    assert_eq!(problem(any).key, "access.tokens.issuer");
+    assert!(parse(&format!("{any}\n[access.tokens]\nissuer = \"https://gateway.example\"")).is_ok());
     assert_eq!(problem("[admin]\ncertificate_file = \"c.pem\"").key, "admin.key_file");
     assert_eq!(problem("[admin]\nkey_file = \"k.pem\"").key, "admin.certificate_file");
 }

@@ -27,6 +27,7 @@ mod issuer;
 mod killed;
 mod lifecycle;
 mod metrics;
+mod mistakes;
 mod nodes;
 mod process;
 mod quota;
