@@ -12,7 +12,7 @@ use lockgate_audit::{Audit, Elsewhere, FileWitness, Recovered, Relay, RolledBack
 use lockgate_egress::destination::Destination;
 use lockgate_egress::destination::resolve::{Resolver, SystemResolver};
 use lockgate_egress::{Egress, Errands};
-use lockgate_store::Store;
+use lockgate_store::{Counters, EngineConfig, Store};
 use lockgate_traffic::Traffic;
 use lockgate_vault::{Custodian, HOUSE, RootKeyProblem, Vault};
 use lockgate_vocabulary::{Clock, Entropy, Fault, Stop, SystemClock};
@@ -20,6 +20,7 @@ use lockgate_vocabulary::{Clock, Entropy, Fault, Stop, SystemClock};
 use crate::chance::PooledEntropy;
 use crate::config::{Config, ConfigProblem};
 use crate::doors::Door;
+use crate::limits::Limits;
 use crate::telemetry::Metrics;
 use crate::telemetry::otlp::Exporter;
 use crate::{keys, tls};
@@ -84,7 +85,6 @@ impl From<Fault> for StartFailure {
     }
 }
 
-/// What has to be there before anybody is served: the store, the trail, the vault.
 /// Why a house was not founded.
 #[derive(Debug)]
 pub enum Unfounded {
@@ -106,6 +106,7 @@ impl From<Stop> for Unfounded {
     }
 }
 
+/// What has to be there before anybody is served: the store, the trail, the vault.
 pub struct Ground {
     /// The store.
     pub store: Store,
@@ -209,7 +210,6 @@ async fn lay_on(store: Store, config: &Config, seams: &Seams) -> Result<Ground, 
     Ok(Ground { store, audit, recovered, vault })
 }
 
-/// Who is told the trail's checkpoints, where the configuration names a file.
 /// Makes the house and its first operator in the store that the configuration names. Refused where there
 /// is a house already, before anything else is written.
 pub async fn found_house(config: &Config, operator: &str, seams: &Seams) -> Result<FirstOperator, Unfounded> {
@@ -240,6 +240,7 @@ fn trail_problem(config: &Config, fault: Fault) -> StartFailure {
     }
 }
 
+/// Who is told the trail's checkpoints, where the configuration names a file.
 pub fn witness(config: &Config) -> Result<Option<Arc<dyn Witness>>, ConfigProblem> {
     const CURE: &str = "Name a file of checkpoints, or one that is not there yet, in a folder that can be written";
     let Some(file) = &config.audit.witness_file else { return Ok(None) };
@@ -267,7 +268,8 @@ pub async fn assemble(config: &Config, seams: &Seams) -> Result<Rooms, StartFail
         errand: Arc::new(errands),
     };
     let access = Arc::new(Access::open(&config.access, foundation).await?);
-    let shared = config.store.redis.is_some().then(|| store.counters());
+    let limits = config.store.redis.is_some().then(|| Limits::new(store.counters(), clock.clone()));
+    let shared = limits.clone().map(|limits| Arc::new(limits) as Arc<dyn Counters>);
     let traffic = Traffic::new(config.traffic.clone(), shared, clock.clone())?;
     let metrics = Arc::new(Metrics::default());
     let (spans, exporter) = Exporter::open(&config.telemetry.otlp, &config.node, clock.clone(), metrics.clone())?;
@@ -293,6 +295,7 @@ pub async fn assemble(config: &Config, seams: &Seams) -> Result<Rooms, StartFail
         vault: vault.clone(),
         traffic: traffic.clone(),
         store: store.clone(),
+        limits,
         clock: clock.clone(),
         entropy: entropy.clone(),
         metrics: metrics.clone(),

@@ -30,6 +30,7 @@ use lockgate_traffic::Traffic;
 use lockgate_vault::Vault;
 use lockgate_vocabulary::{Arrival, Clock, Entropy, Listener, TraceContext};
 
+use crate::limits::Limits;
 use crate::refusal::GatewayRefusal;
 use crate::routes::{self, Found, Nowhere, Serves};
 use crate::telemetry::Metrics;
@@ -52,6 +53,8 @@ pub struct Door {
     pub traffic: Traffic,
     /// Whether the store is confirmed.
     pub store: Store,
+    /// Whether shared counters answer, where nodes share any.
+    pub limits: Option<Limits>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Chance.
@@ -120,9 +123,14 @@ impl Door {
             }
             Found::Fixed(Serves::Metadata) => self.metadata(),
             Found::Fixed(Serves::Keys) => self.keys(),
-            Found::Fixed(Serves::Ready) => self.ready(),
+            Found::Fixed(Serves::Ready) => self.ready().await,
             Found::Fixed(Serves::Health | Serves::Call | Serves::Operation) => self.healthy(),
         }
+    }
+
+    /// Nothing is served there.
+    pub(crate) fn nowhere(&self, arrival: &Arrival) -> Response<DoorBody> {
+        self.lost(Nowhere::Path, arrival)
     }
 
     /// What is not served leads to nobody's object, so it goes into no trail; it is counted.

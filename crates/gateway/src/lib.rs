@@ -12,6 +12,7 @@ pub mod config;
 pub mod descriptors;
 pub mod doors;
 pub mod keys;
+pub mod limits;
 pub mod manual;
 pub mod problem;
 pub mod refusal;

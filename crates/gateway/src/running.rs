@@ -42,8 +42,8 @@ impl Running {
     pub async fn start(config: &Config, seams: &Seams) -> Result<Self, StartFailure> {
         // Sockets first: a port that is taken is found before anything is written.
         let (door, admin) = descriptors::fitted(&config.door, &config.admin, descriptors::limit());
-        let door = bind(config, Role::Door, "door", &door).await?;
-        let admin = bind(config, Role::Admin, "admin", &admin).await?;
+        let door = bind(config.has(Role::Door), "door", &door).await?;
+        let admin = bind(is_asked_there(config), "admin", &admin).await?;
         let token_file = config.telemetry.scrape_token_file.as_deref();
         let scrape = Guard::of(admin.as_ref().map(|(_, address)| address.ip()), token_file)?;
         let rooms = assemble::assemble(config, seams).await?;
@@ -65,7 +65,7 @@ impl Running {
             address
         });
         let admin = admin.map(|(socket, address)| {
-            let side = OperatorSide::of(&rooms, seams, scrape);
+            let side = OperatorSide::of(&rooms, seams, scrape, config.has(Role::Admin));
             let answer = move |request, peer| {
                 let side = side.clone();
                 async move { side.answer(request, peer).await }
@@ -103,12 +103,11 @@ impl Running {
 }
 
 async fn bind(
-    config: &Config,
-    role: Role,
+    wanted: bool,
     name: &'static str,
     listen: &Listen,
 ) -> Result<Option<(Socket, SocketAddr)>, ConfigProblem> {
-    if !config.has(role) {
+    if !wanted {
         return Ok(None);
     }
     let socket = Socket::bind(name, listen).await?;
@@ -116,6 +115,11 @@ async fn bind(
         .address()
         .map_err(|error| ConfigProblem::new(format!("{name}.listen"), error, "Choose another address"))?;
     Ok(Some((socket, address)))
+}
+
+/// A process without a door is asked on the operators' listener how it is, whether it serves operators or not.
+fn is_asked_there(config: &Config) -> bool {
+    config.has(Role::Admin) || !config.has(Role::Door)
 }
 
 /// What goes on beside the requests.

@@ -13,7 +13,7 @@ use lockgate_admin::{Admin, AdminBody};
 use lockgate_vocabulary::{Arrival, Clock, Entropy, Listener, TraceContext};
 
 use crate::assemble::{Rooms, Seams};
-use crate::doors::Door;
+use crate::doors::{Door, DoorBody};
 use crate::telemetry::Metrics;
 
 use super::scrape::Guard;
@@ -30,12 +30,22 @@ pub(super) struct OperatorSide {
     scrape: Guard,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    /// Whether operators are served, or only whoever asks how the process is.
+    administers: bool,
+}
+
+/// Bytes of the house's own; nothing of a vendor's comes to this side.
+fn plain(body: DoorBody) -> Either<Full<Bytes>, AdminBody> {
+    match body {
+        DoorBody::Whole(bytes) => Either::Left(Full::from(bytes)),
+        DoorBody::Reply(_) => Either::Left(Full::default()),
+    }
 }
 
 impl OperatorSide {
-    pub(super) fn of(rooms: &Rooms, seams: &Seams, scrape: Guard) -> Self {
+    pub(super) fn of(rooms: &Rooms, seams: &Seams, scrape: Guard, administers: bool) -> Self {
         let (admin, door, metrics) = (rooms.admin.clone(), rooms.door.clone(), rooms.metrics.clone());
-        Self { admin, door, metrics, scrape, clock: seams.clock.clone(), entropy: seams.entropy.clone() }
+        Self { admin, door, metrics, scrape, clock: seams.clock.clone(), entropy: seams.entropy.clone(), administers }
     }
 
     pub(super) async fn answer(
@@ -55,13 +65,32 @@ impl OperatorSide {
             {
                 return refused.map(Either::Right);
             }
-            return self.figures();
+            return self.figures().await;
+        }
+        if let Some(health) = self.health(&request).await {
+            return health;
+        }
+        if !self.administers {
+            return self.door.nowhere(&arrival).map(plain);
         }
         self.admin.answer(request, arrival).await.map(Either::Right)
     }
 
-    fn figures(&self) -> Response<Either<Full<Bytes>, AdminBody>> {
-        self.metrics.stands(self.door.audit.waiting(), self.door.audit.rows_set_aside(), self.door.is_ready());
+    /// Processes without a door are asked here how they are.
+    async fn health(&self, request: &Request<Incoming>) -> Option<Response<Either<Full<Bytes>, AdminBody>>> {
+        if request.method() != Method::GET {
+            return None;
+        }
+        let told = match request.uri().path() {
+            "/healthz" => self.door.healthy(),
+            "/readyz" => self.door.ready().await,
+            _ => return None,
+        };
+        Some(told.map(plain))
+    }
+
+    async fn figures(&self) -> Response<Either<Full<Bytes>, AdminBody>> {
+        self.metrics.stands(self.door.audit.waiting(), self.door.audit.rows_set_aside(), self.door.is_ready().await);
         let (traffic, lines) = (&self.door.traffic, self.door.egress.idle_lines());
         self.metrics.stands_outward(traffic.census(), lines, traffic.unchecked());
         let mut response = Response::new(Either::Left(Full::from(self.metrics.text())));

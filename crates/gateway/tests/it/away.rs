@@ -112,3 +112,34 @@ async fn a_store_that_goes_away_refuses_calls_and_comes_back() {
     assert_eq!(keyed().await.header("idempotent-replayed"), Some("true"));
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_whose_shared_counters_are_away_is_not_ready() {
+    let Some(url) = server("LOCKGATE_TEST_REDIS") else { return };
+    let redis = authority(&url);
+    let wall = Wall::before(redis.clone()).await;
+    let prefix = RunId::generate(&SystemClock::new(), &SystemEntropy).to_string();
+    let url = url.replacen(&redis, &wall.address.to_string(), 1);
+    let world = World::with(&format!("[store.redis]\nurl = \"{url}\"\nprefix = \"t_{prefix}\"")).await;
+    let acme = world.tenant("acme").await;
+    world.connection(&acme, "pay").await;
+    world.vendor.answers("GET /v1/things/1", Canned::json(200, "{}"));
+    assert_eq!(world.read(&acme.service, "/call/pay/v1/things/1").await.status, 200);
+    let ready = async || world.read(&acme.service, "/readyz").await;
+    assert_eq!((ready().await.status, &ready().await.json()["checks"]["limits"]), (200, &json!(true)));
+
+    wall.open.send_replace(false);
+    assert_eq!(world.read(&acme.service, "/call/pay/v1/things/1").await.status, 503);
+    let unready = ready().await;
+    assert_eq!((unready.status, &unready.json()["checks"]["limits"]), (503, &json!(false)), "{}", unready.text());
+    // A node that nobody calls finds out by itself, since an outcome is believed for a second.
+    wall.open.send_replace(true);
+    world.pass(Duration::from_secs(1)).await;
+    wall.open.send_replace(false);
+    world.clock.advance(Duration::from_secs(1));
+    assert_eq!(ready().await.json()["checks"]["limits"], json!(false));
+    wall.open.send_replace(true);
+    world.pass(Duration::from_secs(1)).await;
+    assert_eq!(world.read(&acme.service, "/call/pay/v1/things/1").await.status, 200);
+    world.end().await;
+}

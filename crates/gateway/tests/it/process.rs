@@ -102,7 +102,8 @@ impl Serving {
         };
         std::thread::spawn(move || lines.for_each(drop));
         let address = |name: &str| {
-            let text = told[name].as_str().expect("an address");
+            // A process without this listener gets an address that nobody answers at.
+            let text = told[name].as_str().filter(|text| *text != "None").unwrap_or("127.0.0.1:1");
             text.trim_start_matches("Some(").trim_end_matches(')').parse().expect("an address")
         };
         Self { door: address("door"), admin: address("admin"), child }
@@ -266,9 +267,9 @@ async fn a_witness_tells_a_trail_that_was_cut_back_without_the_store() {
     let (trail, earlier) = (gate.folder().join("data/audit"), gate.dir.path().join("earlier"));
     std::fs::create_dir(&earlier).expect("made");
     put_in_place_of(&earlier, &trail);
-    served_once(&gate);
     let (store, old) = (gate.folder().join("data/lockgate.db"), gate.dir.path().join("old.db"));
     std::fs::copy(&store, &old).expect("copied");
+    served_once(&gate);
     let witness = gate.folder().join("witness").display().to_string();
     let key = std::fs::read_to_string(gate.folder().join("checkpoint.vkey")).expect("there");
     let verify = || {
@@ -284,8 +285,8 @@ async fn a_witness_tells_a_trail_that_was_cut_back_without_the_store() {
     for name in ["lockgate.db", "lockgate.db-wal", "lockgate.db-shm"] {
         _ = std::fs::remove_file(gate.folder().join("data").join(name));
     }
-    let (code, said) = told(&gate, &["serve"]);
     std::fs::copy(&old, &store).expect("copied");
+    let (code, said) = told(&gate, &["serve"]);
     assert!(code == Some(1) && said.contains("audit.rolled-back"), "{said}");
 }
 
@@ -343,6 +344,27 @@ async fn idle_connections_do_not_use_up_the_descriptors_of_the_house() {
     serving.signal(Signal::TERM);
     assert_eq!(serving.wait(), Some(0));
     assert!(gate.verify().status.success());
+}
+
+#[tokio::test]
+async fn a_process_without_a_door_is_asked_on_the_operators_side_how_it_is() {
+    let gate = Gate::init();
+    let text = std::fs::read_to_string(gate.config()).expect("there");
+    for (roles, tenants) in [("[\"admin\"]", 200), ("[\"worker\"]", 404)] {
+        let roles = text.replace("[\"door\", \"worker\", \"admin\"]", roles);
+        std::fs::write(gate.config(), roles).expect("written");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lockgate"));
+        command.args(["serve", "--config"]).arg(gate.config());
+        let serving = Serving::told(command);
+        for path in ["/healthz", "/readyz"] {
+            let answer = ask(serving.admin, "lgk_", "GET", path, None).await;
+            assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        }
+        let asked = ask(serving.admin, &gate.operator, "GET", "/v1/tenants", None).await;
+        assert_eq!(asked.status, tenants, "{}", asked.text());
+        serving.signal(Signal::TERM);
+        assert_eq!(serving.wait(), Some(0));
+    }
 }
 
 #[test]
