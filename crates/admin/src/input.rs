@@ -16,6 +16,7 @@ use lockgate_access::AccessRefusal;
 use lockgate_inspect::json;
 use lockgate_inspect::media_type::MediaType;
 use serde::de::DeserializeOwned;
+use serde_path_to_error::Segment;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::admin::Parts;
@@ -43,10 +44,38 @@ impl<T: DeserializeOwned> FromRequest<Arc<Parts>> for Input<T> {
         }
         let body = whole(request.into_body()).await.ok_or(AdminRefusal::BodyTooLarge)?;
         json::check(&body, &json::Limits::default()).map_err(|_| AdminRefusal::BodyMalformed)?;
-        let read = serde_json::from_slice(&body);
+        let mut text = serde_json::Deserializer::from_slice(&body);
         // The message names members and what was expected; it repeats no value but what it was called.
-        read.map(Self)
-            .map_err(|error| AdminRefusal::InputInvalid.refuse().violation("", shape(&error.to_string())).into())
+        serde_path_to_error::deserialize(&mut text).map(Self).map_err(|error| {
+            let said = error.inner().to_string();
+            AdminRefusal::InputInvalid.refuse().violation(pointer(error.path(), &said), shape(&said)).into()
+        })
+    }
+}
+
+/// Where in the body it is, as a JSON Pointer. A member that is missing or unknown has no place yet, so its
+/// name is put behind the object that it is missed in.
+fn pointer(path: &serde_path_to_error::Path, said: &str) -> String {
+    let mut out = String::new();
+    let mut last = "";
+    for segment in path {
+        match segment {
+            Segment::Map { key } => {
+                out.push('/');
+                out.push_str(&key.replace('~', "~0").replace('/', "~1"));
+                last = key;
+            }
+            Segment::Seq { index } => {
+                out.push_str(&format!("/{index}"));
+                last = "";
+            }
+            Segment::Enum { .. } | Segment::Unknown => last = "",
+        }
+    }
+    let named = ["missing field `", "unknown field `"].iter().find_map(|start| said.strip_prefix(start));
+    match named.and_then(|rest| rest.split_once('`')) {
+        Some((name, _)) if name != last => format!("{out}/{}", name.replace('~', "~0").replace('/', "~1")),
+        _ => out,
     }
 }
 

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::FromRequestParts;
-use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts as RequestParts;
+use axum::http::{HeaderMap, Method};
 use lockgate_access::authn::Presented;
 use lockgate_access::registry::Registry;
 use lockgate_access::scope::Scope;
@@ -15,6 +15,7 @@ use lockgate_vocabulary::{Arrival, Fault, TenantId, TraceId};
 
 use crate::admin::Parts;
 use crate::answer::{Answer, Stopped};
+use crate::refusal::AdminRefusal;
 
 /// Who was found out to ask, for the record of a refusal that comes later.
 #[derive(Debug, Clone, Default)]
@@ -81,6 +82,23 @@ impl FromRequestParts<Arc<Parts>> for Operator {
         let arrival = request.extensions.get::<Arrival>().cloned();
         let arrival = arrival.ok_or(Fault::violated("a request carries its arrival"))?;
         let known = request.extensions.get::<Known>().cloned().unwrap_or_default();
-        Self::identified(&request.headers, parts, &arrival, &known).await
+        let operator = Self::identified(&request.headers, parts, &arrival, &known).await?;
+        demand_heeded(&request.method, &request.headers)?;
+        Ok(operator)
     }
+}
+
+/// INVARIANT: nobody who asks for a dry run, or for a request to be done once, is done something else to: this
+/// side has neither, so it does nothing at all.
+fn demand_heeded(method: &Method, headers: &HeaderMap) -> Answer<()> {
+    let is_false = |value: &axum::http::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"false");
+    if !headers.get_all("x-dryrun").iter().all(is_false) {
+        let refusal = AdminRefusal::HeaderUnsupported.refuse();
+        return Err(refusal.violation("X-DryRun", "no request of this side has a dry run").into());
+    }
+    if !method.is_safe() && headers.contains_key("idempotency-key") {
+        let refusal = AdminRefusal::HeaderUnsupported.refuse();
+        return Err(refusal.violation("Idempotency-Key", "no request of this side is remembered by a key").into());
+    }
+    Ok(())
 }

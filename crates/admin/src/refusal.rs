@@ -12,6 +12,9 @@ lockgate_vocabulary::refusals! {
         /// Something else than JSON.
         MediaType = 415, "admin.body.media_type", "The request body is not JSON.",
             "Send Content-Type: application/json.";
+        /// A field that callers of the door know, which this side would silently not heed.
+        HeaderUnsupported = 400, "admin.header.unsupported", "This side does not do what a header asks for; nothing was done.",
+            "Send administrative requests without X-DryRun and, where they write, without Idempotency-Key.";
         /// JSON of another shape.
         InputInvalid = 422, "admin.input.invalid", "The request body is not what this endpoint takes.",
             "Correct what the violations name; docs/generated/openapi.json has every shape.";

@@ -95,6 +95,35 @@ impl Registry<'_> {
         ask.page(&rows, read, |provider| provider.provider.to_string())
     }
 
+    /// Lists every provider that the tenant may use: its own, then the catalogue's by name. A cursor is the id of
+    /// one of its own or, once those are all shown, a name of the catalogue.
+    pub async fn listed_providers(&self, ask: &PageAsk) -> Result<Page<ListedProvider>, Stop> {
+        let catalog = self.access.catalog();
+        let behind = ask.cursor.as_deref().filter(|cursor| catalog.vendor(cursor).is_some());
+        let own = match behind {
+            Some(_) => {
+                self.demand(Scope::ConnectionsRead)?;
+                Page { items: Vec::new(), next: None }
+            }
+            None => self.providers(ask).await?,
+        };
+        let (room, shown) = (ask.limit()?.saturating_sub(own.items.len()), own.items.last());
+        let last_own = shown.map(|last| last.provider.to_string());
+        let mut items: Vec<ListedProvider> = own.items.into_iter().map(ListedProvider::Own).collect();
+        if own.next.is_some() {
+            return Ok(Page { items, next: own.next });
+        }
+        let of_catalog = catalog.vendors().map(|vendor| &vendor.spec);
+        let mut rest = of_catalog.filter(|spec| behind.is_none_or(|behind| spec.name.as_str() > behind)).peekable();
+        let mut next = last_own;
+        for spec in rest.by_ref().take(room) {
+            next = Some(spec.name.as_str().to_owned());
+            items.push(ListedProvider::Catalog { spec: ProviderSpec::clone(spec) });
+        }
+        let next = rest.peek().and(next);
+        Ok(Page { items, next })
+    }
+
     /// Shows a provider: the tenant's own by id or name, or the catalogue's by name.
     pub async fn provider(&self, id_or_name: &str) -> Result<ListedProvider, Stop> {
         self.demand(Scope::ConnectionsRead)?;

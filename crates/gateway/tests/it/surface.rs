@@ -41,6 +41,101 @@ async fn nothing_guarded_is_served_without_a_credential() {
 }
 
 #[tokio::test]
+async fn no_administrative_write_is_done_where_a_dry_run_or_a_repetition_is_asked_for() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let body = json!({ "name": "other", "kind": "service", "scopes": [] }).to_string();
+    let send = async |method: &str, path: &str, field: &str, body: &str| {
+        let mut client = Client::connect(world.admin).await;
+        client
+            .send(format!(
+                "{method} {path} HTTP/1.1\r\nHost: gate\r\nX-Api-Key: {}\r\n{field}Content-Type: application/json\r\n\
+                 Content-Length: {}\r\n\r\n{body}",
+                acme.operator,
+                body.len()
+            ))
+            .await;
+        client.answer().await.expect("an answer")
+    };
+    for (field, name) in [
+        ("X-DryRun: true\r\n", "X-DryRun"),
+        ("X-DryRun: yes\r\n", "X-DryRun"),
+        ("X-DryRun:\r\n", "X-DryRun"),
+        ("Idempotency-Key: k-1\r\n", "Idempotency-Key"),
+    ] {
+        let refused = send("POST", "/v1/principals", field, &body).await;
+        assert_eq!((refused.status, refused.code().as_str()), (400, "admin.header.unsupported"), "{field}");
+        assert_eq!(refused.json()["violations"][0]["pointer"], name);
+        let path = format!("/v1/principals/{}", acme.principal);
+        let refused = send("PATCH", &path, field, "{\"active\":false}").await;
+        assert_eq!(refused.code(), "admin.header.unsupported", "{field}");
+    }
+    assert_eq!(send("GET", "/v1/principals", "X-DryRun: true\r\n", "").await.code(), "admin.header.unsupported");
+    let listed = world.ask(&acme.operator, "GET", "/v1/principals", None).await.json();
+    assert_eq!(listed["items"].as_array().expect("items").len(), 2, "nobody was made: {listed}");
+    assert_eq!(send("GET", "/v1/principals", "Idempotency-Key: k-1\r\n", "").await.status, 200);
+    assert_eq!(send("POST", "/v1/principals", "X-DryRun: false\r\n", &body).await.status, 201);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_body_is_told_with_its_place() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let principal = json!({ "name": "x", "kind": "service", "scopes": [] });
+    let with = |name: &str, value: serde_json::Value| {
+        let mut body = principal.clone();
+        body[name] = value;
+        body
+    };
+    let mut without = principal.clone();
+    without.as_object_mut().expect("an object").remove("kind");
+    for (path, body, pointer) in [
+        ("/v1/principals", with("kind", json!("robot")), "/kind"),
+        ("/v1/principals", without, "/kind"),
+        ("/v1/principals", with("addresses", json!(["10.0.0.0/8", "nowhere"])), "/addresses/1"),
+        ("/v1/principals", with("a/b~", json!(1)), "/a~1b~0"),
+        ("/v1/connections", json!({ "name": "c", "provider": "stripe", "spec": { "foo": 1 } }), "/spec/foo"),
+        ("/v1/connections", json!({ "name": "c", "provider": 7 }), "/provider"),
+    ] {
+        let refused = world.ask(&acme.operator, "POST", path, Some(body)).await;
+        assert_eq!((refused.status, refused.code().as_str()), (422, "admin.input.invalid"), "{}", refused.text());
+        assert_eq!(refused.json()["violations"][0]["pointer"], pointer, "{}", refused.text());
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn providers_are_listed_with_the_catalogues_page_by_page() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    world.connection(&acme, "pay").await;
+    world.connection(&acme, "ship").await;
+    let whole = world.ask(&acme.operator, "GET", "/v1/providers?limit=1000", None).await.json();
+    let names = |page: &serde_json::Value| -> Vec<String> {
+        let items = page["items"].as_array().expect("items").iter();
+        items.map(|item| format!("{} {}", item["origin"], item["spec"]["name"])).collect()
+    };
+    let all = names(&whole);
+    assert!(all.len() > 20 && all[0] == "\"own\" \"vendor-pay\"", "{all:?}");
+    assert!(all.contains(&"\"catalog\" \"stripe\"".to_owned()), "{all:?}");
+    for limit in [1, 2, 3, all.len()] {
+        let (mut seen, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let path = format!("/v1/providers?limit={limit}{cursor}");
+            let page = world.ask(&acme.operator, "GET", &path, None).await.json();
+            seen.extend(names(&page));
+            let Some(next) = page["next"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        assert_eq!(seen, all, "limit {limit}");
+    }
+    let other = world.ask(&acme.operator, "GET", "/v1/providers?cursor=nobody", None).await;
+    assert_eq!(other.status, 400, "{}", other.text());
+    world.end().await;
+}
+
+#[tokio::test]
 async fn nothing_of_the_operators_side_is_served_without_a_credential() {
     let world = World::start().await;
     let (rows, before) = (served(), world.entries());
