@@ -27,7 +27,7 @@ pub use console::Console;
 
 /// One guarded door between an organisation and every system that it does not own.
 #[derive(Debug, Parser)]
-#[command(name = "lockgate", version, propagate_version = true, disable_help_subcommand = true)]
+#[command(name = "lockgate", version, propagate_version = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -63,6 +63,8 @@ enum Command {
 pub enum Failure {
     /// It was refused, or a check failed: exit code 1.
     Refused(String),
+    /// It was refused in these words of the gateway, which are told as they are: exit code 1.
+    Told(serde_json::Value),
     /// The command line or the configuration makes no sense: exit code 2.
     Usage(String),
     /// Our own fault: exit code 70.
@@ -82,7 +84,7 @@ impl Failure {
 
     fn code(&self) -> u8 {
         match self {
-            Self::Refused(_) => 1,
+            Self::Refused(_) | Self::Told(_) => 1,
             Self::Usage(_) => 2,
             Self::Internal(_) => 70,
         }
@@ -92,6 +94,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Told(value) => value.fmt(f),
             Self::Refused(what) | Self::Usage(what) | Self::Internal(what) => f.write_str(what),
         }
     }
@@ -149,17 +152,23 @@ pub fn run<A: Into<std::ffi::OsString> + Clone>(
     arguments: impl IntoIterator<Item = A>,
     console: &mut Console,
 ) -> ExitCode {
+    let arguments: Vec<std::ffi::OsString> = arguments.into_iter().map(Into::into).collect();
+    // Whoever asked for JSON gets it even where the rest of the line cannot be read.
+    let json = arguments.iter().any(|argument| argument == "--json");
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
+        Err(error) if json && error.use_stderr() => {
+            return end(&Failure::Usage(error.render().to_string().trim_end().to_owned()), json, console);
+        }
         Err(error) => return ExitCode::from(tell(&error, console)),
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return end(&Failure::Internal(format!("starting: {error}")), console),
+        Err(error) => return end(&Failure::Internal(format!("starting: {error}")), json, console),
     };
     match runtime.block_on(dispatch(cli, console)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => end(&failure, console),
+        Err(failure) => end(&failure, json, console),
     }
 }
 
@@ -167,6 +176,7 @@ async fn dispatch(cli: Cli, console: &mut Console) -> Result<(), Failure> {
     let json = cli.json;
     match cli.command {
         Command::Init(args) => init::run(args, json, &Seams::system(), console).await,
+        Command::Bootstrap(args) => bootstrap::run(args, json, &Seams::system(), console).await,
         Command::Serve(args) => serve::run(args).await,
         Command::Explain(explain) => explain::run(explain, console).await,
         Command::Audit(audit) => audit::run(audit, json, console).await,
@@ -176,7 +186,6 @@ async fn dispatch(cli: Cli, console: &mut Console) -> Result<(), Failure> {
 }
 
 /// What clap has to say: help goes to stdout and is no failure, all else is a usage error.
-        Command::Bootstrap(args) => bootstrap::run(args, json, &Seams::system(), console).await,
 fn tell(error: &clap::Error, console: &mut Console) -> u8 {
     let text = error.render().to_string();
     let told = if error.use_stderr() { console.note(text.trim_end()) } else { console.say(text.trim_end()) };
@@ -184,9 +193,14 @@ fn tell(error: &clap::Error, console: &mut Console) -> u8 {
     if error.use_stderr() { 2 } else { 0 }
 }
 
-fn end(failure: &Failure, console: &mut Console) -> ExitCode {
+fn end(failure: &Failure, json: bool, console: &mut Console) -> ExitCode {
+    let text = match failure {
+        Failure::Told(value) => value.to_string(),
+        other if json => serde_json::json!({ "error": other.to_string(), "exit_code": other.code() }).to_string(),
+        other => format!("lockgate: {other}"),
+    };
     // Where stderr is gone too, the exit code alone tells.
-    drop(console.note(&format!("lockgate: {failure}")));
+    drop(console.note(&text));
     ExitCode::from(failure.code())
 }
 

@@ -16,6 +16,12 @@ const ROOMS: &[(&str, &[RefusalInfo])] = &[
     ("vault: credentials", lockgate_vault::VaultRefusal::ALL),
 ];
 
+/// What helps against the refusal with this code.
+pub fn cure(code: &str) -> Option<&'static str> {
+    let mut lines = ROOMS.iter().flat_map(|(_, lines)| lines.iter());
+    lines.find(|line| line.code == code).map(|line| line.cure)
+}
+
 /// `docs/generated/refusals.md`.
 pub fn refusals() -> String {
     let mut out = String::from(

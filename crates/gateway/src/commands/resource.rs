@@ -12,7 +12,7 @@ use bytes::Bytes;
 use clap::{Args, Subcommand};
 use http::Method;
 use lockgate_egress::{OperatorAnswer, OperatorClient};
-use lockgate_vocabulary::{Secret, SystemClock, read_owned_file};
+use lockgate_vocabulary::{Clock, Secret, SystemClock, read_owned_file};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
@@ -107,7 +107,11 @@ pub async fn run(resource: &Resource, connect: &Connect, json: bool, console: &m
     let client = client(connect)?;
     let body = order.body.map(Bytes::from_owner);
     let answer = client.send(order.method, &order.path, body).await.map_err(|failure| {
-        Usage(format!("{failure}; is `lockgate serve` running, and is --admin ({}) its admin listener?", connect.admin))
+        Usage(format!(
+            "--admin {}: {failure}. Is `lockgate serve` running, and is this its admin listener? {}",
+            connect.admin,
+            scheme_cure(&connect.admin)
+        ))
     })?;
     print(&answer, json, console)
 }
@@ -152,14 +156,25 @@ fn client(connect: &Connect) -> Result<OperatorClient, Usage> {
     Ok(OperatorClient::new(&connect.admin, key, authority, Arc::new(SystemClock::new())))
 }
 
+/// A listener that speaks TLS and one that does not look alike from afar, so both ways out are named.
+fn scheme_cure(admin: &str) -> &'static str {
+    if admin.starts_with("https://") {
+        "If its certificate comes from an authority of your own, name that one's file with --authority; if it \
+         listens without a certificate, write http:// in --admin."
+    } else {
+        "If it listens with a certificate, write https:// in --admin, and name the authority's file with \
+         --authority where it is your own."
+    }
+}
+
 fn print(answer: &OperatorAnswer, json: bool, console: &mut Console) -> Result<(), Failure> {
     let value: Value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
-    let shown = |text: fn(&Value) -> String| if json { value.to_string() } else { text(&value) };
     if answer.status.is_success() {
-        let text = shown(print::shown);
+        let text = if json { value.to_string() } else { print::shown(&value, SystemClock::new().now()) };
         return if answer.body.is_empty() { Ok(()) } else { console.say(text.trim_end()) };
     }
-    Err(Failure::Refused(if json { value.to_string() } else { print::refused(answer.status.as_u16(), &value) }))
+    let text = print::refused(answer.status.as_u16(), &value);
+    Err(if json && value.is_object() { Failure::Told(value) } else { Failure::Refused(text) })
 }
 
 impl Order {

@@ -51,6 +51,8 @@ impl Ended {
 fn help_is_no_failure_and_a_wrong_flag_is_one() {
     let help = lockgate(&["--help"], "");
     assert!(help.is(0) && help.out.contains("serve") && help.err.is_empty());
+    let same = lockgate(&["help"], "");
+    assert!(same.is(0) && same.out == help.out, "{}", same.out);
     let wrong = lockgate(&["serve", "--surprise"], "");
     assert!(wrong.is(2) && wrong.err.contains("--surprise"), "{}", wrong.err);
     assert!(lockgate(&[], "").is(2));
@@ -81,6 +83,29 @@ fn json_is_asked_for_in_one_way_everywhere() {
         assert!(!parsed(std::iter::once("lockgate").chain(words()).collect()).json, "{line}");
         assert!(parsed(std::iter::once("lockgate").chain(words()).chain(["--json"]).collect()).json, "{line}");
         assert!(parsed(["lockgate", "--json"].into_iter().chain(words()).collect()).json, "{line}");
+    }
+}
+
+#[test]
+fn whoever_asks_for_json_gets_failures_in_it() {
+    for line in [
+        &["serve", "--config", "/nowhere/lockgate.toml", "--json"][..],
+        &["tenant", "list", "--admin", "http://127.0.0.1:1", "--api-key", "lgk_1", "--json"],
+        &["audit", "verify", "--dir", "/nowhere", "--key", "nonsense", "--json"],
+        &["serve", "--surprise", "--json"],
+    ] {
+        let ended = lockgate(line, "");
+        let told: serde_json::Value = serde_json::from_str(&ended.err).unwrap_or_else(|_| panic!("{}", ended.err));
+        assert!(ended.is(2) && told["exit_code"] == 2 && told["error"].is_string(), "{told}");
+    }
+}
+
+#[test]
+fn an_admin_listener_that_does_not_answer_is_told_with_scheme_and_authority() {
+    for (admin, other) in [("http://127.0.0.1:1", "https://"), ("https://127.0.0.1:1", "http://")] {
+        let ended = lockgate(&["tenant", "list", "--admin", admin, "--api-key", "lgk_1"], "");
+        let named = [admin, other, "--authority", "lockgate serve"].iter().all(|part| ended.err.contains(part));
+        assert!(ended.is(2) && named, "{}", ended.err);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use clap::Parser;
 use http::Method;
+use lockgate_vocabulary::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Connect, Order, Resource, api_key, order, print, segment};
@@ -129,18 +130,42 @@ fn a_refusal_reads_as_code_reason_and_place() {
     let failure = print(&answer, false, &mut console).expect_err("it was refused");
     let text = failure.to_string();
     assert!(matches!(failure, crate::commands::Failure::Refused(_)));
-    assert!(
-        text.contains("access.input.invalid") && text.contains("/name: too long") && text.contains("00ff"),
-        "{text}"
-    );
+    for part in [
+        "access.input.invalid",
+        "/name: too long",
+        "00ff",
+        crate::manual::cure("access.input.invalid").expect("a cure"),
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let failure = print(&answer, true, &mut console).expect_err("it was refused");
+    let told: Value = serde_json::from_str(&failure.to_string()).expect("JSON");
+    assert_eq!(told["code"], "access.input.invalid");
 }
 
 #[test]
 fn a_list_reads_as_lines_and_says_how_to_go_on() {
     let list = json!({ "items": [{ "id": "conn_1", "name": "stripe", "status": "active", "spec": {} }], "next": "c2" });
-    assert_eq!(super::print::shown(&list), "conn_1  stripe  active\n(more: --cursor c2)\n");
-    assert_eq!(super::print::shown(&json!({ "items": [], "next": null })), "(none)\n");
-    assert_eq!(super::print::shown(&json!({ "id": "x", "spec": { "a": 1 }, "gone": null })), "id: x\nspec:\n  a: 1\n");
+    let shown = |value: &Value| super::print::shown(value, Timestamp::from_secs(1_795_320_000));
+    assert_eq!(shown(&list), "ID      NAME    STATUS\nconn_1  stripe  active\n(more: --cursor c2)\n");
+    assert_eq!(shown(&json!({ "items": [], "next": null })), "(none)\n");
+    assert_eq!(shown(&json!({ "id": "x", "spec": { "a": 1 }, "gone": null })), "id: x\nspec:\n  a: 1\n");
+    let later = "2027-01-01T00:00:00.000000Z";
+    let key = |name: &str, end: &str, revoked: Value| json!({ "key": name, "expires_at": end, "revoked_at": revoked });
+    let keys = [
+        key("a", later, json!(null)),
+        key("b", "2026-01-01T00:00:00.000000Z", json!(null)),
+        key("c", later, json!(later)),
+    ];
+    let text = shown(&json!({ "items": keys }));
+    let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
+    let stati: Vec<&str> = lines.iter().map(|line| line[1]).collect();
+    assert_eq!(
+        (lines[0].as_slice(), stati),
+        (&["KEY", "STATUS", "EXPIRES_AT"][..], vec!["STATUS", "live", "expired", "revoked"])
+    );
+    let vendors = json!({ "items": [{ "origin": "catalog", "spec": { "name": "stripe" } }] });
+    assert_eq!(shown(&vendors), "NAME    ORIGIN\nstripe  catalog\n");
 }
 
 #[test]
