@@ -16,7 +16,7 @@ use lockgate_gateway::config::Config;
 use lockgate_gateway::keys;
 use lockgate_gateway::running::Running;
 use lockgate_testkit::{ManualClock, SeededEntropy, Vendor};
-use lockgate_vocabulary::BoxFuture;
+use lockgate_vocabulary::{BoxFuture, Clock};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -275,13 +275,23 @@ impl World {
     /// Lets time go by until the task is over.
     pub async fn outlast<T>(&self, task: tokio::task::JoinHandle<T>) -> T {
         while !task.is_finished() {
-            self.clock.advance(Duration::from_millis(500));
-            // Whoever is nobody is refused once that is on the disk, and with it what was to be recorded
-            // before: a write to the trail is given up by the clock, which must not outrun the disk.
-            self.read("nobody", "/call/none/x").await;
+            // No further than to whoever sleeps least: nobody's time is up before they were asked to act.
+            let next = self.clock.wakes().first().copied().unwrap_or_default();
+            let most = Duration::from_millis(500);
+            self.clock.advance(next.saturating_sub(self.clock.elapsed()).clamp(Duration::from_millis(1), most));
+            self.settled().await;
         }
         self.pass(Duration::ZERO).await;
         task.await.expect("no panic")
+    }
+
+    /// Waits until what woke has had its turn at sockets and at the disk. A refusal alone does not tell, since
+    /// equal ones are counted and not written; a checkpoint is signed once everything before it is on the disk,
+    /// and the answer that waits for that goes out with the second exchange.
+    async fn settled(&self) {
+        self.read("nobody", "/healthz").await;
+        self.running.rooms.audit.checkpoint().await.expect("a checkpoint");
+        self.read("nobody", "/healthz").await;
     }
 
     /// The last run of the tenant, once it has ended: its outcome and its code.
@@ -293,7 +303,7 @@ impl World {
     pub async fn last_run_while(&self, tenant: &Tenant, step: Duration) -> (Value, Value) {
         loop {
             self.pass(step).await;
-            self.read("nobody", "/call/none/x").await;
+            self.settled().await;
             let runs = self.ask(&tenant.operator, "GET", "/v1/runs?limit=1", None).await;
             assert_eq!(runs.status, 200, "{}", runs.text());
             let run = runs.json()["items"][0].clone();
