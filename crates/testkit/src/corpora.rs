@@ -6,11 +6,10 @@ use std::path::PathBuf;
 
 /// One file of the test sets, such as `api/http1_raw.jsonl`: below `LOCKGATE_CORPORA`, or below
 /// `../shared/corpora` beside the checkout. Says so visibly where it is not there.
-#[expect(clippy::disallowed_methods, reason = "tests are told by the environment where the sets are")]
 #[expect(clippy::print_stderr, reason = "a test that is skipped must say so")]
 pub fn corpus(name: &str) -> Option<String> {
     let checkout = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpora");
-    let folder = std::env::var("LOCKGATE_CORPORA").map_or(checkout, PathBuf::from);
+    let folder = named().unwrap_or(checkout);
     match std::fs::read_to_string(folder.join(name)) {
         Ok(text) => Some(text),
         Err(_) => {
@@ -19,3 +18,12 @@ pub fn corpus(name: &str) -> Option<String> {
         }
     }
 }
+
+/// The folder that the environment names.
+#[expect(clippy::disallowed_methods, reason = "tests are told by the environment where the sets are")]
+fn named() -> Option<PathBuf> {
+    std::env::var("LOCKGATE_CORPORA").ok().map(PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests;
