@@ -128,3 +128,41 @@ fn traces_go_nowhere_unless_an_endpoint_is_named() {
         assert!(parse(&format!("[telemetry.otlp]\nsample_ratio = {ratio}")).is_err(), "{ratio}");
     }
 }
+
+/// Where the sections of the file are declared, below `crates/`.
+const SECTIONS: &[(&str, &[&str])] = &[
+    ("gateway/src/config/raw.rs", &["Raw"]),
+    ("gateway/src/config/listen.rs", &["RawListen"]),
+    ("gateway/src/config.rs", &["Telemetry"]),
+    ("gateway/src/config/otlp.rs", &["Otlp"]),
+    ("store/src/config.rs", &["Config", "SqliteConfig", "PostgresConfig", "RolesConfig", "RedisConfig"]),
+    ("audit/src/config.rs", &["Config"]),
+    ("access/src/config.rs", &["Config", "Quotas", "TokenConfig"]),
+    ("access/src/issuer/spec.rs", &["IssuerSpec"]),
+    ("vault/src/config.rs", &["Config"]),
+    ("traffic/src/config.rs", &["Config"]),
+    ("egress/src/config.rs", &["Config"]),
+    ("egress/src/destination.rs", &["Config"]),
+];
+
+#[test]
+fn every_key_is_in_the_reference() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let reference = std::fs::read_to_string(crates.join("../docs/configuration.md")).expect("there");
+    let mut keys = 0;
+    for (file, structs) in SECTIONS {
+        let source = std::fs::read_to_string(crates.join(file)).expect("there");
+        for name in *structs {
+            let (_, behind) =
+                source.split_once(&format!("struct {name} {{")).unwrap_or_else(|| panic!("{name} in {file}"));
+            let body = behind.split("\n}").next().expect("a body");
+            for line in body.lines().map(str::trim).filter(|line| !line.starts_with(['/', '#'])) {
+                let Some((key, _)) = line.trim_start_matches("pub ").split_once(": ") else { continue };
+                let named = [format!("`{key}`"), format!("[{key}"), format!(".{key}")];
+                assert!(named.iter().any(|named| reference.contains(named)), "{file}: {key} is not in the reference");
+                keys += 1;
+            }
+        }
+    }
+    assert!(keys > 100, "{keys}");
+}
