@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::input;
 use crate::access::tests::world::{World, answer, code, pointers, shown};
-use crate::registry::{ChangeTenant, NewTenant, PageAsk, bootstrap};
+use crate::registry::{ChangeTenant, NewTenant, PageAsk, bootstrap, is_founded};
 
 fn new(name: &str) -> NewTenant {
     input(json!({"name": name}))
@@ -15,7 +15,8 @@ fn new(name: &str) -> NewTenant {
 async fn the_house_is_founded_once() {
     let world = World::new().await;
     let again = bootstrap(&world.store, &world.audit, "second", &world.clock, &SystemEntropy).await;
-    assert_eq!(code(again), "access.name.taken");
+    assert_eq!(code(again), "access.house.founded");
+    assert!(is_founded(&world.store).await.unwrap());
     let bad = bootstrap(&world.store, &world.audit, "", &world.clock, &SystemEntropy).await;
     assert_eq!(pointers(bad), ["/name"]);
     let root = world.caller(&world.house).await;
