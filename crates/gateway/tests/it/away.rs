@@ -143,3 +143,20 @@ async fn a_node_whose_shared_counters_are_away_is_not_ready() {
     assert_eq!(world.read(&acme.service, "/call/pay/v1/things/1").await.status, 200);
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_may_count_for_itself_is_ready_without_shared_counters() {
+    let Some(url) = server("LOCKGATE_TEST_REDIS") else { return };
+    let redis = authority(&url);
+    let wall = Wall::before(redis.clone()).await;
+    wall.open.send_replace(false);
+    let url = url.replacen(&redis, &wall.address.to_string(), 1);
+    let fails_open = "[traffic]\ndanger_fail_open_to_local = true";
+    let world = World::with(&format!("[store.redis]\nurl = \"{url}\"\n{fails_open}")).await;
+    let acme = world.tenant("acme").await;
+    world.connection(&acme, "pay").await;
+    world.vendor.answers("GET /v1/things/1", Canned::json(200, "{}"));
+    assert_eq!(world.read(&acme.service, "/call/pay/v1/things/1").await.status, 200);
+    assert_eq!(world.read(&acme.service, "/readyz").await.status, 200);
+    world.end().await;
+}
