@@ -11,7 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use clap::{Args, Subcommand};
 use http::Method;
-use lockgate_egress::{OperatorAnswer, OperatorClient};
+use lockgate_egress::{OperatorAnswer, OperatorClient, OperatorFailure};
 use lockgate_vocabulary::{Clock, Secret, SystemClock, read_owned_file};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
@@ -108,8 +108,9 @@ pub async fn run(resource: &Resource, connect: &Connect, json: bool, console: &m
     let body = order.body.map(Bytes::from_owner);
     let answer = client.send(order.method, &order.path, body).await.map_err(|failure| {
         Usage(format!(
-            "--admin {}: {failure}. Is `lockgate serve` running, and is this its admin listener? {}",
+            "--admin {}: {}. Is `lockgate serve` running, and is this its admin listener? {}",
             connect.admin,
+            unanswered(&failure),
             scheme_cure(&connect.admin)
         ))
     })?;
@@ -154,6 +155,11 @@ fn client(connect: &Connect) -> Result<OperatorClient, Usage> {
         None => None,
     };
     Ok(OperatorClient::new(&connect.admin, key, authority, Arc::new(SystemClock::new())))
+}
+
+/// Why there is no answer. The way out speaks of vendors, and here the far side is our own gateway.
+fn unanswered(failure: &OperatorFailure) -> String {
+    failure.to_string().trim_end_matches('.').replace("the vendor's ", "its ")
 }
 
 /// A listener that speaks TLS and one that does not look alike from afar, so both ways out are named.
