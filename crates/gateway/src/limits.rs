@@ -74,8 +74,8 @@ impl Counters for Limits {
         })
     }
 
-    fn take_both(&self, wanted: [Wanted<'_>; 2]) -> BoxFuture<Result<[Taken; 2], Fault>> {
-        let (this, taking) = (self.clone(), self.counters.take_both(wanted));
+    fn take_all(&self, wanted: &[Wanted<'_>]) -> BoxFuture<Result<Vec<Taken>, Fault>> {
+        let (this, taking) = (self.clone(), self.counters.take_all(wanted));
         Box::pin(async move {
             let told = taking.await;
             this.note(&told);
