@@ -137,7 +137,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
     ("gateway/src/config/otlp.rs", &["Otlp"]),
     ("store/src/config.rs", &["Config", "SqliteConfig", "PostgresConfig", "RolesConfig", "RedisConfig"]),
     ("audit/src/config.rs", &["Config"]),
-    ("access/src/config.rs", &["Config", "Quotas", "TokenConfig"]),
+    ("access/src/config.rs", &["Config", "Quotas", "Retention", "TokenConfig"]),
     ("access/src/issuer/spec.rs", &["IssuerSpec"]),
     ("vault/src/config.rs", &["Config"]),
     ("traffic/src/config.rs", &["Config"]),
