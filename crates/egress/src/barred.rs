@@ -3,6 +3,7 @@
 //!
 //! Such a call is a run like any other: its record is open before anything is told, and before it waits.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,7 +34,7 @@ pub(crate) async fn before(
         return Err(stop);
     }
     let opening = inner.parts.audit.open_run(inner.facts(&granted.grant, &granted.order));
-    let opened = within(&mut alarm, granted.end, opening).await?;
+    let opened = within(&mut alarm, granted.end, pin!(opening)).await?;
     let run = Run::begin(Arc::clone(inner), granted, opened, alarm);
     Ok(held_back(run, permit, stop).await)
 }

@@ -7,6 +7,7 @@
 //! record. What ends before the record is open is an error, which the door records; what ends after it is
 //! a reply, which the run has recorded.
 
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,7 +50,7 @@ impl Egress {
         let end = alarm.now().saturating_add(call_time(&grant));
         let permit = parts.traffic.admit_asked(&grant, asked).await?;
         let (order, schema) = order::gather(inner, &grant, order, &mut alarm, end).await?;
-        let claim = match within(&mut alarm, end, idempotency::claim(inner, &grant, &order)).await? {
+        let claim = match within(&mut alarm, end, pin!(idempotency::claim(inner, &grant, &order))).await? {
             Claimed::Kept(run, kept) => {
                 return Box::pin(replay::reply(inner, &grant, &order, permit, (run, kept))).await;
             }
@@ -63,7 +64,7 @@ impl Egress {
                 return Box::pin(barred::before(inner, granted, permit, alarm, stop)).await;
             }
         };
-        let opened = within(&mut alarm, end, parts.audit.open_run(inner.facts(&grant, &order))).await?;
+        let opened = within(&mut alarm, end, pin!(parts.audit.open_run(inner.facts(&grant, &order)))).await?;
 
         let proofs = Proofs { permit, passage, target };
         let run = Run::begin(Arc::clone(inner), Granted { grant, order, schema, claim, end }, opened, alarm);
@@ -131,7 +132,7 @@ async fn leave(
     until: Duration,
 ) -> Result<(Passage, PinnedTarget), Stop> {
     let passage = inner.parts.traffic.enter(grant)?;
-    let target = within(alarm, until, inner.parts.destination.vet(grant)).await?;
+    let target = within(alarm, until, pin!(inner.parts.destination.vet(grant))).await?;
     Ok((passage, target))
 }
 
@@ -139,17 +140,17 @@ async fn leave(
 pub(crate) async fn readmit(run: &mut Run) -> Result<Proofs, Stop> {
     let (inner, until) = (Arc::clone(&run.inner), run.next_until());
     let (grant, alarm) = (&run.grant, &mut run.alarm);
-    let permit = within(alarm, until, inner.parts.traffic.admit(grant)).await?;
+    let permit = within(alarm, until, pin!(inner.parts.traffic.admit(grant))).await?;
     let (passage, target) = leave(&inner, grant, alarm, until).await?;
     Ok(Proofs { permit, passage, target })
 }
 
 /// One stage within the bound of the whole call: whoever waits for an answer does not wait longer for a store,
-/// a disk or a name server than for a vendor.
+/// a disk or a name server than for a vendor. It stays where it is pinned: moving it would be copying it.
 pub(crate) async fn within<T>(
     alarm: &mut Alarm,
     end: Duration,
-    stage: impl Future<Output = Result<T, Stop>>,
+    stage: Pin<&mut (impl Future<Output = Result<T, Stop>> + ?Sized)>,
 ) -> Result<T, Stop> {
     alarm.race(end, stage).await.map_err(|_| EgressRefusal::CallTimeout)?
 }
@@ -184,7 +185,7 @@ async fn attempt(run: &mut Run, proofs: &Proofs) -> Result<Exchange, Setback> {
         let Some(hop) = trace.follow(run, &exchange, peer)? else { return Ok(exchange) };
         answer::discard(run, exchange).await;
         let vetting = inner.parts.destination.vet_hop(connection.tenant, &hop, &connection.settings);
-        let target = within(&mut run.alarm, end, vetting).await?;
+        let target = within(&mut run.alarm, end, pin!(vetting)).await?;
         leg = leg.next(hop, target);
     }
 }

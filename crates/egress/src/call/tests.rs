@@ -7,8 +7,8 @@ async fn no_stage_lasts_longer_than_the_call() {
     let clock = lockgate_testkit::ManualClock::new();
     let mut alarm = Alarm::new(Arc::new(clock.clone()));
     let end = alarm.now() + CALL_TIME;
-    assert_eq!(within(&mut alarm, end, std::future::ready(Ok(7))).await.expect("in time"), 7);
-    let waiting = tokio::spawn(async move { within::<()>(&mut alarm, end, std::future::pending()).await });
+    assert_eq!(within(&mut alarm, end, pin!(std::future::ready(Ok(7)))).await.expect("in time"), 7);
+    let waiting = tokio::spawn(async move { within::<()>(&mut alarm, end, pin!(std::future::pending())).await });
     while clock.sleepers() == 0 {
         tokio::task::yield_now().await;
     }
