@@ -294,6 +294,35 @@ async fn a_write_that_nobody_answered_is_unknown_and_is_told() {
 }
 
 #[tokio::test]
+async fn a_write_that_a_redirect_answered_is_not_done_twice() {
+    let world = World::with(PATIENT).await;
+    let acme = world.tenant("acme").await;
+    let redirects = json!({ "follow": true, "hosts": ["files.vendor.test"] });
+    world.connection_with(&acme, "pay", json!({ "redirects": redirects })).await;
+    // Nobody listens any more where it leads.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    drop(listener);
+    let location = format!("https://files.vendor.test:{port}/x");
+    world.vendor.answers(WRITE, Canned::bytes(303, "").header("location", &location));
+    let send = async |more: &str| {
+        let answer = world.call(&acme.service, "POST", "/call/pay/v1/things", more, "{}").await;
+        assert_eq!((answer.status, answer.code().as_str()), (502, "egress.vendor.unreachable"), "{}", answer.text());
+        answer.header("x-lockgate-run").expect("a run").to_owned()
+    };
+    let typed = "Content-Type: application/json\r\n";
+    let run = send(typed).await;
+    let told = world.ended(&acme, &run).await;
+    assert_eq!(told["outcome"], "failed", "the vendor took it, so it was not refused: {told}");
+    assert_eq!(world.vendor.count(WRITE), 1);
+    for _ in 0..2 {
+        send(&format!("{typed}Idempotency-Key: key-1\r\n")).await;
+    }
+    assert_eq!(world.vendor.count(WRITE), 2, "the key stands for what it came to");
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_wait_of_years_is_told_and_not_held() {
     let (world, acme) = world().await;
     world.vendor.answers(READ, Canned::json(429, "{}").header("retry-after", "99999999"));

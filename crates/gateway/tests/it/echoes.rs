@@ -3,7 +3,7 @@
 use lockgate_testkit::Canned;
 use serde_json::json;
 
-use crate::world::{VENDOR_HOST, World};
+use crate::world::{VENDOR_HOST, VENDOR_SECRET, World};
 
 /// A credential of which each spelling differs from the others.
 const ODD: &str = "sk_live/abc+def/..==";
@@ -48,5 +48,28 @@ async fn no_spelling_of_a_credential_reaches_a_caller() {
         assert_eq!((answer.status, answer.json()["code"].as_str()), (502, Some("egress.answer.encoding")), "{name}");
         world.vendor.forget("*");
     }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn no_caller_chooses_a_charset_in_which_a_credential_hides() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    world.connection_with(&acme, "pay", json!({ "retries": 0, "breaker": { "least_calls": 10_000 } })).await;
+    let wide = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let ask = async || {
+        world.call(&acme.service, "GET", "/call/pay/v1/things/1", "Accept: text/plain; charset=utf-16le\r\n", "").await
+    };
+    // A vendor that does what it is asked for is not asked, and one that does so all the same is refused.
+    let echo = wide(&format!("Bearer {VENDOR_SECRET}"));
+    let told = Canned::bytes(200, echo.clone()).header("content-type", "text/plain; charset=utf-16le");
+    world.vendor.answers("GET /v1/things/1", told);
+    let refused = ask().await;
+    assert_eq!((refused.status, refused.code().as_str()), (502, "egress.answer.charset"), "{}", refused.text());
+    assert_eq!(world.vendor.seen()[0].header("accept"), Some("text/plain"));
+    world.vendor.forget("GET /v1/things/1");
+    world.vendor.answers("GET /v1/things/1", Canned::bytes(200, echo).header("content-type", "text/plain"));
+    let masked = ask().await;
+    assert!(!masked.body.windows(8).any(|window| window == &wide(VENDOR_SECRET)[..8]), "{:?}", masked.body);
     world.end().await;
 }

@@ -463,3 +463,21 @@ async fn a_request_behind_a_refused_call_is_judged_by_its_own() {
     }
     world.end().await;
 }
+
+#[tokio::test]
+async fn a_form_names_no_other_method() {
+    let (world, acme) = world().await;
+    let padded = format!("a={}&_method=DELETE", "x".repeat(100_000));
+    let part = "--b\r\nContent-Disposition: form-data; name=\"_method\"\r\n\r\nDELETE\r\n--b--\r\n";
+    for (kind, body) in [
+        ("application/x-www-form-urlencoded", "a=1&_method=DELETE"),
+        ("application/x-www-form-urlencoded", padded.as_str()),
+        ("multipart/form-data; boundary=b", part),
+    ] {
+        let typed = format!("Content-Type: {kind}\r\n");
+        let answer = world.call(&acme.service, "POST", "/call/any/v1/things", &typed, body).await;
+        assert_eq!((answer.status, answer.code().as_str()), (400, "egress.body.override"), "{kind}");
+    }
+    assert!(world.vendor.seen().is_empty());
+    world.end().await;
+}
