@@ -4,11 +4,11 @@
 
 use std::sync::Arc;
 
-use lockgate_vocabulary::{Actor, KeyId, TenantId};
+use lockgate_vocabulary::{Actor, ConnectionId, KeyId, TenantId};
 
 use crate::authn::seen::Seen;
-use crate::directory::{Key, Principal, TenantView};
-use crate::scope::ScopeSet;
+use crate::directory::{Key, Principal, TenantView, Use};
+use crate::scope::{ScopeSet, Subject};
 
 /// Somebody who was identified: a principal of a tenant, by a key or a token of theirs.
 #[derive(Debug, Clone)]
@@ -63,6 +63,19 @@ impl Caller {
     /// The key or client by which the caller was identified, where it is one of ours.
     pub fn key(&self) -> Option<KeyId> {
         self.key.as_ref().map(|key| key.id)
+    }
+
+    /// Whether the caller may have to do with a connection at all: by its scopes, and by what its principal and
+    /// its key declare that they use.
+    pub fn may_reach(&self, name: &str, id: ConnectionId) -> bool {
+        let speaks = |declared: &[Use]| {
+            declared.iter().any(|each| match &each.connection {
+                Subject::Id(known) => *known == id,
+                Subject::Name(known) => known.as_str() == name,
+            })
+        };
+        let declared = [self.principal.uses.as_deref(), self.key.as_ref().and_then(|key| key.uses.as_deref())];
+        self.scopes.may_reach(name, id) && declared.into_iter().flatten().all(speaks)
     }
 
     /// The caller's tenant as it was when the caller was identified.

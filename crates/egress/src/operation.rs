@@ -335,6 +335,14 @@ pub(crate) async fn status(inner: &Inner, caller: &Caller, operation: OperationI
     let values = values![operation, caller.actor().principal];
     let rows = parts.store.read(caller.tenant(), &rows::OPERATION_FIND, values).await?;
     let row = rows.first().ok_or(EgressRefusal::OperationUnknown)?;
+    // A key that is narrowed to other connections does not learn of its principal's calls over this one.
+    match Sketch::unseal(inner, caller.tenant(), operation, row.bytes(6)?) {
+        Ok(sketch) if caller.may_reach(&sketch.name, sketch.connection) => {}
+        Ok(_) => return Err(EgressRefusal::OperationUnknown.into()),
+        // Of what cannot be read any more only its end is told.
+        Err(fault) if fault.is_unavailable() || row.text(1)? == "done" => return Err(fault.into()),
+        Err(_) => {}
+    }
     let state = match row.text(1)? {
         "waiting" | "sending" => {
             let retry_after = row.moment(3)?.since(parts.clock.now()).max(Duration::from_secs(1));

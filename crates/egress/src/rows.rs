@@ -95,7 +95,7 @@ pub(crate) static OPERATION_INSERT: Statement = Statement::tenant(
 /// One operation of a principal's.
 pub(crate) static OPERATION_FIND: Statement = Statement::tenant(
     "egress.operation_find",
-    "SELECT run, state, answer, due_at, created_at, expires_at FROM operations \
+    "SELECT run, state, answer, due_at, created_at, expires_at, request FROM operations \
      WHERE tenant = $1 AND operation = $2 AND principal = $3",
 );
 

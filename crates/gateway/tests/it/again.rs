@@ -224,7 +224,12 @@ async fn an_operation_ends_in_the_vendors_answer_and_is_its_callers_alone() {
     assert_eq!((accepted.status, seconds(&accepted)), (202, 60), "{}", accepted.text());
     let location = accepted.header("location").expect("where to ask").to_owned();
     let (_, other) = world.service(&acme.operator, "other", json!(["integration.connections.call"])).await;
-    for key in [&globex.service, &other] {
+    // Another key of the same principal's, for another connection.
+    let declared = json!([{ "connection": "elsewhere", "method": "*", "path": "/{path...}" }]);
+    let body = json!({ "principal": acme.principal, "kind": "api-key", "endpoints": declared });
+    let made = world.make(&acme.operator, "/v1/api-keys", body).await;
+    let narrow = made["secret"].as_str().expect("a secret").to_owned();
+    for key in [&globex.service, &other, &narrow] {
         let theirs = operation(&world, key, &location).await;
         let never = operation(&world, key, "/operations/op_01hzzzzzzzzzzzzzzzzzzzzzzz").await;
         assert_eq!((theirs.status, theirs.code()), (403, never.code()), "{}", theirs.text());
