@@ -8,7 +8,7 @@ use lockgate_vocabulary::{Actor, ConnectionId, KeyId, TenantId};
 
 use crate::authn::seen::Seen;
 use crate::directory::{Key, Principal, TenantView, Use};
-use crate::scope::{ScopeSet, Subject};
+use crate::scope::ScopeSet;
 
 /// Somebody who was identified: a principal of a tenant, by a key or a token of theirs.
 #[derive(Debug, Clone)]
@@ -68,12 +68,7 @@ impl Caller {
     /// Whether the caller may have to do with a connection at all: by its scopes, and by what its principal and
     /// its key declare that they use.
     pub fn may_reach(&self, name: &str, id: ConnectionId) -> bool {
-        let speaks = |declared: &[Use]| {
-            declared.iter().any(|each| match &each.connection {
-                Subject::Id(known) => *known == id,
-                Subject::Name(known) => known.as_str() == name,
-            })
-        };
+        let speaks = |declared: &[Use]| declared.iter().any(|each| each.concerns(name, id));
         let declared = [self.principal.uses.as_deref(), self.key.as_ref().and_then(|key| key.uses.as_deref())];
         self.scopes.may_reach(name, id) && declared.into_iter().flatten().all(speaks)
     }

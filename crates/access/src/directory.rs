@@ -214,12 +214,17 @@ pub struct Use {
 }
 
 impl Use {
+    /// Whether it speaks of this connection.
+    pub fn concerns(&self, name: &str, id: ConnectionId) -> bool {
+        match &self.connection {
+            Subject::Id(known) => *known == id,
+            Subject::Name(known) => known.as_str() == name,
+        }
+    }
+
     /// Whether a call is within it.
     pub fn covers(&self, connection: &Connection, method: &http::Method, path: &str) -> bool {
-        let same = match &self.connection {
-            Subject::Id(id) => *id == connection.id,
-            Subject::Name(name) => *name == connection.name,
-        };
+        let same = self.concerns(connection.name.as_str(), connection.id);
         same && self.method.as_ref().is_none_or(|wanted| wanted == method) && self.path.matches(path)
     }
 }

@@ -143,11 +143,11 @@ async fn accepted(run: &mut Run, exchange: Exchange) -> Result<Content, Setback>
     if has_body && let Err(refusal) = head::check_media(&head, &run.grant.endpoint().answer) {
         return invalid(run, refusal);
     }
-    let flow = Flow::new(body, line, most, run);
+    let mut flow = Flow::new(body, line, most, run);
     run.carried_out();
     let schema = run.schema.clone().filter(|_| has_body);
     let kept = run.claim.is_some() || run.operation.is_some();
-    let headers = fields::passed(&head, run);
+    let headers = fields::passed(&head, &mut flow, run);
     let up_to = match (&schema, kept) {
         (Some(_), _) => usize::try_from(most).unwrap_or(usize::MAX),
         (None, true) => run.inner.kept_answer_bytes,
@@ -169,8 +169,8 @@ async fn accepted(run: &mut Run, exchange: Exchange) -> Result<Content, Setback>
 /// An answer that says no: its words go on where they are safe.
 async fn declined(run: &mut Run, exchange: Exchange) -> Content {
     let Exchange { head, body, line } = exchange;
-    let mut headers = fields::passed(&head, run);
-    let flow = Flow::new(body, line, most_bytes(run), run);
+    let mut flow = Flow::new(body, line, most_bytes(run), run);
+    let mut headers = fields::passed(&head, &mut flow, run);
     // What broke off is reduced like what is too long.
     let (text, whole) = match read(flow, ERROR_BYTES, run).await {
         Ok((text, None)) => (text, true),
@@ -222,10 +222,12 @@ async fn read(mut flow: Flow, up_to: usize, run: &mut Run) -> Result<(Bytes, Opt
             more.extend_from_slice(&piece);
         }
         let read = first.len().max(more.len());
-        if !hold(run, read) {
+        let has_room = hold(run, read);
+        if !has_room && run.schema.is_some() {
             return Err(EgressRefusal::AnswerNoRoom);
         }
-        if read > up_to {
+        // What would only be kept goes on without that where there is no room for it.
+        if read > up_to || !has_room {
             let read = if more.is_empty() { first } else { more.freeze() };
             return Ok((read, Some(flow)));
         }
@@ -243,7 +245,8 @@ fn unfit(stop: Stop) -> Setback {
     }
 }
 
-/// Holds the tenant's share of memory for what was read of an answer. What one frame brings needs none.
+/// Holds the tenant's share of memory, and of everybody's, for what was read of an answer; whether there is
+/// one. What most answers have needs none.
 fn hold(run: &mut Run, bytes: usize) -> bool {
     let wanted = (bytes as u64).saturating_sub(UNCOUNTED);
     if wanted == 0 {

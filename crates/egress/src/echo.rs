@@ -30,6 +30,11 @@ impl Echo {
         Self { search, held: BytesMut::new(), gone: 0 }
     }
 
+    /// Whether a field repeats it, of which the body has not begun.
+    pub(crate) fn is_in(&mut self, field: &[u8]) -> bool {
+        self.search.as_mut().is_some_and(|search| search.is_in(field))
+    }
+
     /// How many bytes it holds back.
     pub(crate) fn held(&self) -> usize {
         self.held.len()

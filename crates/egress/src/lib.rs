@@ -6,9 +6,11 @@
 //! to the vendor), `request` and `leg` (what is sent, and where its answer leads on to), `answer` (whether
 //! what came back may go on; `echo` masks the credential in it), `retry` (whether it is tried again),
 //! `ending` and `reply` (how it ends, and its way to the caller). Beside it: `dry_run` (all but the deed),
-//! `barred` (calls that may not leave now), `fallback` (what stands in for a vendor that is down), `operation` (calls answered later), `escalation` (outcomes that nobody knows), `turns` (work that no
-//! call waits behind), `share` (what one tenant may hold), `errand` (the house's own), [`span`] (what took
-//! how long), `operator_client` (the command line's way in), [`explain`] (what would be decided).
+//! `barred` (calls that may not leave now), `fallback` (what stands in for a vendor that is down), `operation`
+//! (calls answered later), `background` (what goes on without its caller), `lost` (what a node left behind),
+//! `escalation` (outcomes that nobody knows), `turns` (work that no call waits behind), `share` (what one
+//! tenant may hold), `errand` (the house's own), [`span`] (what took how long), `operator_client` (the command
+//! line's way in), [`explain`] (what would be decided).
 //!
 //! Not here: who may call (`access`), how much (`traffic`), the credential itself (`vault`), reading the
 //! caller's request (`gateway`).

@@ -41,7 +41,7 @@ impl Lost {
 
     /// The change that ends it, where its lease is over at that moment.
     fn end(&self, inner: &Inner, now: Timestamp) -> Change {
-        let in_doubt = self.sending && self.sketch.as_ref().is_none_or(|sketch| sketch.write) || self.sketch.is_none();
+        let in_doubt = self.sketch.as_ref().is_none_or(|sketch| self.sending && sketch.write);
         let state = if in_doubt { "unknown" } else { "interrupted" };
         let ended =
             Change::of(self.tenant).step(&rows::OPERATION_ABANDON, values![self.operation, state, now]).expecting(1);
@@ -92,7 +92,7 @@ pub(crate) async fn recover(inner: &Arc<Inner>, run: &UnfinishedRun) -> Result<(
     let parts = &inner.parts;
     let found = parts.store.read(run.tenant, &rows::OPERATION_OF_RUN, values![run.run]).await?;
     if let Some(row) = found.first() {
-        // Whatever its lease says: its node is this one.
+        // Whatever its lease says: its node is this one. Where another ended it already, it has ended.
         return end(inner, &Lost::read(inner, row)?, Timestamp::from_micros(i64::MAX)).await;
     }
     let doubt = Doubt {

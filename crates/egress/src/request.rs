@@ -186,7 +186,8 @@ impl Passing {
     }
 }
 
-fn names_charset(value: &[u8]) -> bool {
+/// Whether a field speaks of a charset in whatever way.
+pub(crate) fn names_charset(value: &[u8]) -> bool {
     value.windows(b"charset".len()).any(|window| window.eq_ignore_ascii_case(b"charset"))
 }
 

@@ -99,11 +99,10 @@ pub(crate) static OPERATION_FIND: Statement = Statement::tenant(
      WHERE tenant = $1 AND operation = $2 AND principal = $3",
 );
 
-/// The operation behind which a run went on, where it is not over.
+/// The operation behind which a run went on, over or not.
 pub(crate) static OPERATION_OF_RUN: Statement = Statement::tenant(
     "egress.operation_of_run",
-    "SELECT tenant, operation, run, state, request FROM operations \
-     WHERE tenant = $1 AND run = $2 AND state IN ('waiting', 'sending')",
+    "SELECT tenant, operation, run, state, request FROM operations WHERE tenant = $1 AND run = $2",
 );
 
 /// Says where an operation is, and holds it for longer.

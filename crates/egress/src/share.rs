@@ -71,9 +71,7 @@ impl Share {
         }
         grown
     }
-}
 
-impl Share {
     /// Holds so much in all, where the tenant has so much left.
     pub(crate) fn grow_to(&mut self, amount: u64) -> bool {
         let more = amount.saturating_sub(self.amount);

@@ -172,9 +172,9 @@ impl Registry<'_> {
     }
 
     /// Says what was found out about a run. Saying the same again changes nothing; saying something else than
-    /// what was said already is refused.
+    /// what was said already is refused. Who may only read what ran does not end what others have to look at.
     pub async fn resolve_escalation(&self, run: RunId, resolve: ResolveEscalation) -> Result<EscalationRecord, Stop> {
-        self.demand(Scope::RunsRead)?;
+        self.demand(Scope::ConnectionsWrite)?;
         let ResolveEscalation { reason, note } = resolve;
         check_note(note.as_deref())?;
         let found = self.escalation(&self.one(&rows::ONE, values![run]).await?)?;

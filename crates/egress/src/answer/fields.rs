@@ -6,28 +6,26 @@
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
-use lockgate_vault::Spellings;
 
 use super::Head;
+use crate::reply::Flow;
 use crate::run::Run;
 
 /// Fields in which a vendor may repeat the address that it was called at, credential included.
 const ADDRESSES: &[HeaderName] = &[header::CONTENT_LOCATION, header::LINK, header::LOCATION];
 
-/// The fields that go on.
-pub(super) fn passed(head: &Head, run: &Run) -> HeaderMap {
+/// The fields that go on. What looks for the credential in the body behind them looks through them first.
+pub(super) fn passed(head: &Head, flow: &mut Flow, run: &Run) -> HeaderMap {
     let keeps_length = run.order.ask.method == Method::HEAD || head.status == StatusCode::NOT_MODIFIED;
     let mut headers = HeaderMap::with_capacity(head.headers.len());
     let listed = Listed::of(&head.headers);
-    let mut search = run.lent.as_ref().map(Spellings::search);
     for (name, value) in &head.headers {
         let length = *name == header::CONTENT_LENGTH;
         if (length && !keeps_length) || is_dropped(name.as_str()) || listed.has(name) {
             continue;
         }
         let value = if ADDRESSES.contains(name) { scrubbed(run, value) } else { Some(value.clone()) };
-        let mut repeats = |value: &HeaderValue| search.as_mut().is_some_and(|search| search.is_in(value.as_bytes()));
-        if let Some(value) = value.filter(|value| !repeats(value)) {
+        if let Some(value) = value.filter(|value| !flow.repeats(value.as_bytes())) {
             headers.append(name.clone(), value);
         }
     }

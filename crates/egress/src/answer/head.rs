@@ -1,6 +1,6 @@
 //! What the head of an answer alone tells against it. Pure.
 
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, TRANSFER_ENCODING};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use http::{StatusCode, response};
 use lockgate_access::spec::AnswerSpec;
 use lockgate_inspect::media_type::MediaType;
@@ -8,6 +8,7 @@ use lockgate_vocabulary::Refusal;
 use lockgate_vocabulary::limit::HEADER_COUNT;
 
 use crate::refusal::EgressRefusal;
+use crate::request::names_charset;
 
 /// Framing and encoding. `asked` says that the caller asked for an encoding itself.
 pub(super) fn check(head: &response::Parts, asked: bool) -> Result<(), EgressRefusal> {
@@ -63,18 +64,19 @@ const PLAIN_CHARSETS: &[&str] = &[
     "windows-874",
 ];
 
-/// The charset of an answer in which a credential has to be found.
+/// The charset of an answer in which a credential has to be found. Where its media type cannot be read, any
+/// mention of one is too much.
 pub(super) fn check_charset(headers: &HeaderMap) -> Result<(), Refusal> {
-    for value in headers.get_all(CONTENT_TYPE) {
-        let lower = value.as_bytes().to_ascii_lowercase();
-        let Some(at) = lower.windows(8).position(|window| window == b"charset=") else { continue };
-        let told = lower.get(at + 8..).unwrap_or_default().trim_ascii_start();
-        let told = told.strip_prefix(b"\"").or(told.strip_prefix(b"'")).unwrap_or(told);
-        if !PLAIN_CHARSETS.iter().any(|plain| told.starts_with(plain.as_bytes())) {
-            return Err(EgressRefusal::AnswerCharset.refuse());
-        }
-    }
-    Ok(())
+    let is_plain = |charset: &str| {
+        let charset = charset.to_ascii_lowercase();
+        PLAIN_CHARSETS.iter().any(|plain| charset.starts_with(plain))
+    };
+    let fits = |value: &HeaderValue| match MediaType::parse(value.as_bytes()) {
+        Ok(media) => media.parameter("charset*").is_none() && media.parameter("charset").is_none_or(is_plain),
+        Err(_) => !names_charset(value.as_bytes()),
+    };
+    let all_fit = headers.get_all(CONTENT_TYPE).iter().all(fits);
+    if all_fit { Ok(()) } else { Err(EgressRefusal::AnswerCharset.refuse()) }
 }
 
 /// The media type of an answer that says yes and has a body.

@@ -412,6 +412,31 @@ async fn a_tenant_whose_names_nobody_answers_for_keeps_nobody_else_waiting() {
 }
 
 #[tokio::test]
+async fn a_tenant_without_a_turn_costs_nobody_who_asks_for_the_same_name() {
+    let server = Server::waiting(&["93.184.216.34"]);
+    let (guard, time) = guard(&server);
+    let _silent: Vec<_> = (0..SYSTEM_EACH).map(|number| ask(&guard, 1, number)).collect();
+    stand(&server, SYSTEM_EACH).await;
+    let shared = |tenant: u128| {
+        let guard = guard.clone();
+        tokio::spawn(async move {
+            let (tenant, base) = (TenantId::from_u128(tenant), base("shared.example.com"));
+            code(guard.vet_base_for(tenant, &base, &settings(&[])).await)
+        })
+    };
+    let first = shared(1);
+    settle().await;
+    let second = shared(2);
+    settle().await;
+    assert_eq!(server.asked(), SYSTEM_EACH, "both wait for the first one's turn");
+    time.0.advance(LOOKUP_TIME);
+    assert_eq!(first.await.unwrap(), "egress.name.busy");
+    stand(&server, SYSTEM_EACH + 1).await;
+    server.0.go.add_permits(1_000);
+    assert_eq!(second.await.unwrap(), "passed");
+}
+
+#[tokio::test]
 async fn what_was_judged_last_holds_while_name_servers_are_silent() {
     let server = Server::waiting(&["93.184.216.34"]);
     let (guard, time) = guard(&server);

@@ -71,6 +71,11 @@ impl Flow {
         Self { body, line, left, echo, unread, yields: false, stall, waiting_since: None, ended: false }
     }
 
+    /// Whether a field of its head repeats what was lent. Asked before the body is read.
+    pub(crate) fn repeats(&mut self, field: &[u8]) -> bool {
+        self.echo.is_in(field)
+    }
+
     /// The same with less patience: for what is not passed on.
     pub(crate) fn within(self, stall: Duration) -> Self {
         Self { stall, ..self }

@@ -265,3 +265,21 @@ async fn answers_that_break_off_open_the_breaker() {
     }
     assert_eq!(code(world.call("GET /v1/things/1").await), "traffic.breaker.open");
 }
+
+#[tokio::test]
+async fn what_would_only_be_kept_goes_on_unkept_where_there_is_no_room() {
+    let vendor = Vendor::start("vendor.test").await;
+    let (port, pem) = (vendor.address.port(), vendor.authority_pem.clone());
+    let world = World::bare(vendor, Config { answer_bytes: 1024, ..Config::default() }).await;
+    world.connect("crm", port, &pem, |_, _| ()).await;
+    let line = "POST /base/v1/things";
+    world.vendor.answers(line, Canned::json(201, &format!("[\"{}\"]", "x".repeat(150_000))));
+    let keyed = || {
+        let mut order = world.order("POST /v1/things");
+        order.idempotency_key = Some("key-1".into());
+        order
+    };
+    assert_eq!(world.send(keyed()).await.expect("an answer").body.len(), 150_004);
+    assert_eq!(code(world.send(keyed()).await), "egress.idempotency.not_kept");
+    assert_eq!(world.vendor.count(line), 1);
+}

@@ -256,7 +256,17 @@ async fn nobody_chooses_a_charset_in_which_the_credential_would_not_be_found() {
         world.send(order).await.expect("an answer");
         assert_eq!(world.vendor.seen().pop().expect("seen").header("accept"), Some(told), "{asked}");
     }
-    for charset in ["utf-16", "UTF-32LE", "\"utf-16be\"", "ibm037", "cp037", "utf-7", "x-unknown"] {
+    for charset in [
+        "utf-8 ;charset=utf-16",
+        "utf-8; charset = utf-16",
+        "utf-16",
+        "UTF-32LE",
+        "\"utf-16be\"",
+        "ibm037",
+        "cp037",
+        "utf-7",
+        "x-unknown",
+    ] {
         world.vendor.forget("GET /base/v1/things/1");
         let kind = format!("text/plain; charset={charset}");
         world.vendor.answers("GET /base/v1/things/1", Canned::bytes(200, "x").header("content-type", &kind));

@@ -4,10 +4,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use lockgate_access::Caller;
 use lockgate_audit::Deed;
 use lockgate_egress::{Answer, EgressRefusal, OperationState, OperationStatus};
@@ -20,9 +19,6 @@ use super::answer;
 use super::outbound::presented;
 use super::refuse::Refused;
 use super::{Door, DoorBody, Visit, headers};
-
-/// Bytes of a kept answer that are shown; egress keeps no more.
-const ANSWER_BYTES: usize = 10_000_000;
 
 /// Bytes of one that is read where it stands: some ten microseconds.
 const SHORT_BYTES: usize = 16 * 1024;
@@ -123,8 +119,8 @@ impl Told {
     async fn ended_in(mut self, answer: Answer) -> Result<String, Stop> {
         let media_type = answer.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let status = answer.status.as_u16();
-        let body = Limited::new(answer.body, ANSWER_BYTES).collect().await;
-        let bytes: Bytes = body.map_err(|error| Fault::broken("read a kept answer", error))?.to_bytes();
+        // It is whole already, and no larger than what is kept.
+        let bytes = answer.body.collect().await.map_err(|error| Fault::broken("read a kept answer", error))?.to_bytes();
         let long = bytes.len() > SHORT_BYTES;
         let write = move || {
             self.state = "succeeded";

@@ -93,6 +93,10 @@ async fn what_is_not_ones_own_or_was_never_in_doubt_is_not_there() {
     assert!(list(&world, &globex.operator, "").await.is_empty());
     let unscoped = resolve(&world, &acme.service, &run, found()).await;
     assert_eq!((unscoped.status, unscoped.code().as_str()), (403, "access.scope.missing"), "{}", unscoped.text());
+    let (_, auditor) = world.service(&acme.operator, "auditor", json!(["integration.runs.read"])).await;
+    assert_eq!(list(&world, &auditor, "?state=open").await.len(), 1, "who may read what ran sees it");
+    let reading = resolve(&world, &auditor, &run, found()).await;
+    assert_eq!((reading.status, reading.code().as_str()), (403, "access.scope.missing"), "and does not end it");
     for body in
         [json!({}), json!({ "reason": "maybe" }), json!({ "reason": "done", "more": 1 }), json!({ "note": "x" })]
     {

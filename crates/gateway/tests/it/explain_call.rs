@@ -118,6 +118,7 @@ async fn it_says_what_the_running_gate_says_and_leaves_nothing_behind() {
         line(7, "POST", "shut", "/v1/things"),
         line(8, "POST", "bare", "/v1/things"),
         line(9, "TRACE", "pay", "/v1/things"),
+        line(10, "POST", "pay", "/v1/things?_method=DELETE"),
     ];
     for (name, key) in [("billing", &service), ("reader", &reader)] {
         // While the gate runs, on the same database.
@@ -147,6 +148,7 @@ async fn it_says_what_the_running_gate_says_and_leaves_nothing_behind() {
         json!("vet"),
         json!("authorize"),
         json!("read"),
+        json!("gather"),
     ];
     assert_eq!(stages, expected);
     // What the running gate would resolve is judged by its text, and nobody is asked.
