@@ -103,9 +103,12 @@ pub(super) fn resolve(text: &str, folder: &Path) -> Result<Config, ConfigProblem
 /// A rate of nought would refuse every call.
 fn traffic(table: Table) -> Result<lockgate_traffic::Config, ConfigProblem> {
     let traffic: lockgate_traffic::Config = section("traffic", table)?;
-    for (key, value) in
-        [("traffic.caller_per_minute", traffic.caller_per_minute), ("traffic.caller_burst", traffic.caller_burst)]
-    {
+    for (key, value) in [
+        ("traffic.caller_per_minute", traffic.caller_per_minute),
+        ("traffic.caller_burst", traffic.caller_burst),
+        ("traffic.tenant_per_minute", traffic.tenant_per_minute),
+        ("traffic.tenant_burst", traffic.tenant_burst),
+    ] {
         if value == 0 {
             return Err(ConfigProblem::new(key, "it is 0", "Write at least 1, or leave it out"));
         }

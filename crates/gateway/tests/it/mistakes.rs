@@ -26,6 +26,9 @@ fn a_mistaken_setting_is_named_with_its_cure() {
     let rate = "caller_per_minute = 1000000";
     says(&said(&gate, rate, "caller_per_minute = 0"), &["traffic.caller_per_minute: it is 0", "at least 1"]);
     says(&said(&gate, "caller_burst = 100000", "caller_burst = 0"), &["traffic.caller_burst: it is 0"]);
+    says(&said(&gate, "tenant_burst = 100000", "tenant_burst = 0"), &["traffic.tenant_burst: it is 0"]);
+    let tenant = "tenant_per_minute = 1000000";
+    says(&said(&gate, tenant, "tenant_per_minute = 0"), &["traffic.tenant_per_minute: it is 0"]);
     let access = "[access]\n";
     let issuer = "[access.tokens]\nissuer = \"gateway.example\"\n[access]\n";
     says(&said(&gate, access, issuer), &["access.tokens.issuer", "https URL", "Correct or remove"]);
