@@ -16,9 +16,16 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     ("traffic", &["vocabulary", "store", "audit", "access"]),
     ("inspect", &["vocabulary"]),
     ("egress", &["vocabulary", "store", "audit", "access", "vault", "traffic", "inspect"]),
-    ("admin", &["vocabulary", "store", "audit", "access", "vault", "traffic", "inspect", "egress"]),
-    ("gateway", &["vocabulary", "store", "audit", "access", "vault", "traffic", "inspect", "egress", "admin"]),
-    ("testkit", &["vocabulary", "store", "audit", "access", "vault", "traffic", "inspect", "egress", "admin"]),
+    ("webhooks", &["vocabulary", "store", "audit", "access", "vault", "traffic", "inspect", "egress"]),
+    ("admin", &["vocabulary", "store", "audit", "access", "vault", "traffic", "inspect", "egress", "webhooks"]),
+    (
+        "gateway",
+        &["vocabulary", "store", "audit", "access", "vault", "traffic", "inspect", "egress", "webhooks", "admin"],
+    ),
+    (
+        "testkit",
+        &["vocabulary", "store", "audit", "access", "vault", "traffic", "inspect", "egress", "webhooks", "admin"],
+    ),
 ];
 
 /// Heavy crates and the rooms that own them. One heavy dependency, one owner.

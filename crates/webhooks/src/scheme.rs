@@ -1,0 +1,1 @@
+//! Schemes: how each provider signs what it sends. One file each.
