@@ -22,6 +22,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { number: 2, name: "checkpoints", script: include_str!("../migrations/0002_checkpoints.sql") },
     Migration { number: 3, name: "outbox-mac", script: include_str!("../migrations/0003_outbox_mac.sql") },
     Migration { number: 4, name: "escalations", script: include_str!("../migrations/0004_escalations.sql") },
+    Migration { number: 5, name: "webhooks", script: include_str!("../migrations/0005_webhooks.sql") },
 ];
 
 /// Where a database keeps what it has had.

@@ -41,7 +41,7 @@ fn migrations_are_numbered_in_order() {
 #[test]
 fn tables_of_tenants_are_told_from_the_houses() {
     let tables = tenant_tables();
-    assert_eq!(tables.len(), 15);
+    assert_eq!(tables.len(), 23);
     for table in ["tenants", "principals", "keys", "connections", "credential_versions", "outbox", "escalations"] {
         assert!(tables.contains(&table), "{table}");
     }
