@@ -3,7 +3,8 @@
 //! In reading order: [`Config`] says where the root key is; [`root_key`] reads it and wraps tenants'
 //! keys; `seal` is the envelope, pure; `keyring` is what the hot path has in memory; [`Vault`] seals,
 //! opens, digests and lends; `equip` is where a credential enters a request, and [`Spellings`] finds it in
-//! what comes back; [`Custodian`] takes credentials in, rotates and revokes them.
+//! what comes back; [`Custodian`] takes credentials in, rotates and revokes them; [`webhook`] checks and makes
+//! webhooks' signatures.
 //!
 //! Not here: any way to read a credential. What uses one can neither read nor change it, and what
 //! changes one can neither read nor use it; no function of this room returns one in the clear.
@@ -21,6 +22,7 @@ mod seal;
 mod secret;
 mod spelling;
 mod vault;
+pub mod webhook;
 
 pub use config::Config;
 pub use equip::Equipped;
