@@ -28,6 +28,7 @@ use crate::retry::{self, Trouble};
 use crate::run::Run;
 use crate::wire::Exchange;
 
+pub(crate) use head::framing_is_plain;
 pub(crate) use schemas::Schemas;
 
 /// Bytes that are read of an answer that is not passed on, so that its line can be used again.

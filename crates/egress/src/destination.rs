@@ -91,12 +91,22 @@ impl Destination {
     /// Vets where a redirect of a tenant's call leads. [`redirect::Trail`] has found that it may be followed.
     pub async fn vet_hop(&self, tenant: TenantId, hop: &Hop, settings: &Settings) -> Result<PinnedTarget, Stop> {
         let policy = Policy { danger_private_networks: settings.danger_private_networks.clone(), ..Policy::default() };
-        self.vet_strict(tenant, hop.url.clone(), &policy).await.map(|(_, target)| target)
+        Ok(self.vet_declared(tenant, hop.url.clone(), &policy).await?)
     }
 
     /// Vets a URL of the house's own, such as an issuer's key set, under a policy.
     pub async fn vet_url(&self, url: &str, policy: &Policy) -> Result<(StrictUrl, PinnedTarget), Stop> {
-        self.vet_strict(HOUSE, StrictUrl::parse(url)?, policy).await
+        Ok(self.vet_strict(HOUSE, StrictUrl::parse(url)?, policy).await?)
+    }
+
+    /// Vets a URL that a tenant declared. It was judged as a text when it was declared, and is again here.
+    pub(crate) async fn vet_declared(
+        &self,
+        tenant: TenantId,
+        url: StrictUrl,
+        policy: &Policy,
+    ) -> Result<PinnedTarget, EgressRefusal> {
+        self.vet_strict(tenant, url, policy).await.map(|(_, target)| target)
     }
 
     async fn vet_strict(
@@ -104,9 +114,9 @@ impl Destination {
         tenant: TenantId,
         url: StrictUrl,
         policy: &Policy,
-    ) -> Result<(StrictUrl, PinnedTarget), Stop> {
+    ) -> Result<(StrictUrl, PinnedTarget), EgressRefusal> {
         let url = match judge_url(url, policy) {
-            Verdict::Blocked(refusal, _) => return Err(refusal.into()),
+            Verdict::Blocked(refusal, _) => return Err(refusal),
             Verdict::Allowed(url, _) | Verdict::Resolve(url) => url,
         };
         let host: Arc<str> = match url.host() {

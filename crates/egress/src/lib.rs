@@ -9,7 +9,8 @@
 //! `barred` (calls that may not leave now), `fallback` (what stands in for a vendor that is down), `operation`
 //! (calls answered later), `background` (what goes on without its caller), `lost` (what a node left behind),
 //! `escalation` (outcomes that nobody knows), `turns` (work that no call waits behind), `share` (what one
-//! tenant may hold), `errand` (the house's own), [`span`] (what took how long), `operator_client` (the command
+//! tenant may hold), `dispatch` (messages to
+//! endpoints that tenants declared), `errand` (the house's own), [`span`] (what took how long), `operator_client` (the command
 //! line's way in), [`explain`] (what would be decided).
 //!
 //! Not here: who may call (`access`), how much (`traffic`), the credential itself (`vault`), reading the
@@ -23,6 +24,7 @@ mod call;
 mod clearance;
 mod config;
 pub mod destination;
+mod dispatch;
 mod dry_run;
 mod echo;
 mod egress;
@@ -52,6 +54,7 @@ mod turns;
 mod wire;
 
 pub use config::Config;
+pub use dispatch::{Dispatch, DispatchFailure, Dispatched, Endpoint, EndpointParts};
 pub use egress::{Egress, Parts, target_digest};
 pub use errand::Errands;
 pub use operation::{OperationState, OperationStatus};

@@ -76,6 +76,7 @@ lockgate_vocabulary::refusals! {
         TargetMalformed = 400, "egress.target.malformed", "The path and query are not a well-formed target.", "Percent-encode what RFC 3986 does not allow, and keep both below 8 KiB.";
         UrlAmbiguous = 400, "egress.url.ambiguous", "The URL can be read in more than one way.", "Write a slash after the host, and percent-encode '@' behind it.";
         UrlCharacter = 400, "egress.url.character", "The URL contains a space, a control character or a backslash.", "Percent-encode it.";
+        UrlFragment = 400, "egress.url.fragment", "The URL has a fragment.", "Leave out '#' and what follows it; it would never be sent.";
         UrlMalformed = 400, "egress.url.malformed", "The URL is not absolute or not well formed.", "Write https://host/path.";
         UrlPort = 400, "egress.url.port", "The URL's port is malformed or belongs to another protocol.", "Leave the port out, or write the one of the vendor's HTTPS service.";
         UrlScheme = 400, "egress.url.scheme", "The URL's scheme is not allowed.", "Use https.";

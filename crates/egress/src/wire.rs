@@ -18,19 +18,21 @@ mod tls;
 
 use std::sync::Arc;
 
-use lockgate_access::directory::{Connection, Settings};
-use lockgate_vocabulary::Clock;
+use lockgate_access::directory::Settings;
+use lockgate_vocabulary::{Clock, TenantId};
 
 use crate::alarm::Alarm;
 use crate::clearance::Clearance;
 use crate::config::{Config, Times};
 use crate::destination::PinnedTarget;
+use crate::dispatch::Endpoint;
 
 pub(crate) use failure::WireFailure;
 pub(crate) use line::{Exchange, Line, Lost};
 pub(crate) use once::{Once, OnceFailure, Whole};
 pub(crate) use outgoing::Outgoing;
-pub(crate) use tls::Trust;
+pub(crate) use pool::{Far, Kin};
+pub(crate) use tls::{Trust, are_authorities};
 
 use pool::{Place, Pool};
 
@@ -59,7 +61,30 @@ impl Wire {
         end: std::time::Duration,
     ) -> Result<Line, WireFailure> {
         let (connection, target) = (clearance.connection(), clearance.target());
-        let place = self.place(connection, target)?;
+        self.line(Kin::of(connection), target, fresh, alarm, end).await
+    }
+
+    /// A line to an endpoint that a tenant declared, whose destination was vetted.
+    pub(crate) async fn reach_endpoint(
+        &self,
+        (tenant, endpoint): (TenantId, &Endpoint),
+        target: &PinnedTarget,
+        fresh: bool,
+        alarm: &mut Alarm,
+        end: std::time::Duration,
+    ) -> Result<Line, WireFailure> {
+        self.line(endpoint.kin(tenant), target, fresh, alarm, end).await
+    }
+
+    async fn line(
+        &self,
+        kin: Kin<'_>,
+        target: &PinnedTarget,
+        fresh: bool,
+        alarm: &mut Alarm,
+        end: std::time::Duration,
+    ) -> Result<Line, WireFailure> {
+        let place = self.place(kin, target)?;
         let until = alarm.now().saturating_add(self.times.connect).min(end);
         if !fresh && let Some(line) = self.pool.take(&place, target, alarm, until).await {
             return Ok(line);
@@ -72,10 +97,10 @@ impl Wire {
         .await
     }
 
-    /// Where lines of this connection to this origin are kept.
-    fn place(&self, connection: &Connection, target: &PinnedTarget) -> Result<Arc<Place>, WireFailure> {
+    /// Where such lines to this origin are kept.
+    fn place(&self, kin: Kin<'_>, target: &PinnedTarget) -> Result<Arc<Place>, WireFailure> {
         let trust = |settings: &Settings| self.trust.of(settings);
-        self.pool.place(connection, target, trust)
+        self.pool.place(kin, target, trust)
     }
 
     /// Closes lines that waited too long.

@@ -28,7 +28,7 @@ pub use enter::Passage;
 pub use lane::Pressure;
 pub use refusal::TrafficRefusal;
 pub use traffic::{Census, Traffic};
-pub use vendor::{RateNames, VendorLimits};
+pub use vendor::{RateNames, VendorLimits, retry_after};
 
 #[cfg(test)]
 mod tests;

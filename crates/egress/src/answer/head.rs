@@ -30,7 +30,7 @@ pub(super) fn check(head: &response::Parts, asked: bool) -> Result<(), EgressRef
 
 /// One length or one coding, and the coding `chunked`: what two readers could end at different bytes may
 /// not leave a second answer on the line.
-fn framing_is_plain(headers: &HeaderMap) -> bool {
+pub(crate) fn framing_is_plain(headers: &HeaderMap) -> bool {
     let Some(coding) = headers.get(TRANSFER_ENCODING) else { return true };
     let one = headers.get_all(TRANSFER_ENCODING).iter().nth(1).is_none();
     one && coding.as_bytes().eq_ignore_ascii_case(b"chunked") && !headers.contains_key(CONTENT_LENGTH)

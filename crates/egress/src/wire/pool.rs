@@ -1,8 +1,8 @@
 //! Lines that wait for their next call.
 //!
-//! They are kept for each tenant, connection and origin, and never handed from one to another: a line
-//! holds what a vendor knows of whoever opened it. The newest is used first, so that as few as possible
-//! are kept warm. Nothing waits here while it holds a lock.
+//! They are kept for each tenant, far side (a connection, or an endpoint that the tenant declared) and
+//! origin, and never handed from one to another: a line holds what a vendor knows of whoever opened it. The
+//! newest is used first, so that as few as possible are kept warm. Nothing waits here while it holds a lock.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,20 +26,44 @@ const SHARDS: usize = 16;
 /// Origins of one connection: its base, and hosts that it may be redirected to.
 const ORIGINS: usize = 40;
 
+/// What a tenant reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Far {
+    /// A vendor, through a connection.
+    Connection(ConnectionId),
+    /// An endpoint, by a digest of its URL and of whom it trusts.
+    Endpoint(u128),
+}
+
+/// Whose lines they are, and whom they trust.
+#[derive(Clone, Copy)]
+pub(crate) struct Kin<'a> {
+    pub(crate) tenant: TenantId,
+    pub(crate) far: Far,
+    pub(crate) settings: &'a Arc<Settings>,
+}
+
+impl<'a> Kin<'a> {
+    /// Those of a connection.
+    pub(super) fn of(connection: &'a Connection) -> Self {
+        Self { tenant: connection.tenant, far: Far::Connection(connection.id), settings: &connection.settings }
+    }
+}
+
 /// Places where lines wait.
 pub(super) struct Pool {
-    shards: [Mutex<HashMap<(TenantId, ConnectionId), Lane>>; SHARDS],
+    shards: [Mutex<HashMap<(TenantId, Far), Lane>>; SHARDS],
     most_idle: usize,
     times: Times,
 }
 
-/// The places of one connection.
+/// The places of one far side.
 struct Lane {
     settings: Arc<Settings>,
     places: Vec<Arc<Place>>,
 }
 
-/// Where lines of one connection to one origin wait.
+/// Where lines of one far side to one origin wait.
 pub(super) struct Place {
     scheme: Scheme,
     port: u16,
@@ -64,27 +88,27 @@ impl Pool {
         Self { shards: std::array::from_fn(|_| Mutex::default()), most_idle, times }
     }
 
-    /// The place for this connection and origin. Where whom to trust has changed, what is there goes, and a
+    /// The place for these lines and this origin. Where whom to trust has changed, what is there goes, and a
     /// place that was made under settings which have been replaced meanwhile is its call's alone.
     pub(super) fn place(
         &self,
-        connection: &Connection,
+        kin: Kin<'_>,
         target: &PinnedTarget,
         trust: impl FnOnce(&Settings) -> Result<Arc<ClientConfig>, WireFailure>,
     ) -> Result<Arc<Place>, WireFailure> {
-        if let Some(place) = self.find(connection, target) {
+        if let Some(place) = self.find(kin, target) {
             return Ok(place);
         }
         let tls = match target.scheme() {
-            Scheme::Https => Some(trust(&connection.settings)?),
+            Scheme::Https => Some(trust(kin.settings)?),
             Scheme::Http => None,
         };
         let place = Arc::new(Place::new(target, tls, self.most_idle)?);
-        let mut shard = self.shard(connection);
+        let mut shard = self.shard(kin.far);
         let lane = shard
-            .entry((connection.tenant, connection.id))
-            .or_insert_with(|| Lane { settings: Arc::clone(&connection.settings), places: Vec::with_capacity(1) });
-        if !lane.trusts_like(&connection.settings) {
+            .entry((kin.tenant, kin.far))
+            .or_insert_with(|| Lane { settings: Arc::clone(kin.settings), places: Vec::with_capacity(1) });
+        if !lane.trusts_like(kin.settings) {
             return Ok(place);
         }
         if let Some(first) = lane.at(target) {
@@ -96,22 +120,26 @@ impl Pool {
         Ok(place)
     }
 
-    fn find(&self, connection: &Connection, target: &PinnedTarget) -> Option<Arc<Place>> {
-        let mut shard = self.shard(connection);
-        let lane = shard.get_mut(&(connection.tenant, connection.id))?;
-        if !lane.trusts_like(&connection.settings) {
+    fn find(&self, kin: Kin<'_>, target: &PinnedTarget) -> Option<Arc<Place>> {
+        let mut shard = self.shard(kin.far);
+        let lane = shard.get_mut(&(kin.tenant, kin.far))?;
+        if !lane.trusts_like(kin.settings) {
             lane.places.clear();
         }
-        if !Arc::ptr_eq(&lane.settings, &connection.settings) {
-            lane.settings = Arc::clone(&connection.settings);
+        if !Arc::ptr_eq(&lane.settings, kin.settings) {
+            lane.settings = Arc::clone(kin.settings);
         }
         lane.at(target)
     }
 
-    fn shard(&self, connection: &Connection) -> MutexGuard<'_, HashMap<(TenantId, ConnectionId), Lane>> {
-        // The low bits of an identifier are chance.
+    fn shard(&self, far: Far) -> MutexGuard<'_, HashMap<(TenantId, Far), Lane>> {
+        // The low bits of an identifier are chance, and those of a digest too.
+        let low = match far {
+            Far::Connection(connection) => connection.as_u128(),
+            Far::Endpoint(digest) => digest,
+        };
         let [first, rest @ ..] = &self.shards;
-        let number = (connection.id.as_u128() as usize) % SHARDS;
+        let number = (low as usize) % SHARDS;
         let shard = number.checked_sub(1).and_then(|number| rest.get(number)).unwrap_or(first);
         shard.lock().unwrap_or_else(PoisonError::into_inner)
     }

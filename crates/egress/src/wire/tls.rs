@@ -94,6 +94,11 @@ impl TimeProvider for ClockTime {
     }
 }
 
+/// Whether a text is certificates that can be trusted, each of them readable.
+pub(crate) fn are_authorities(pem: &str) -> bool {
+    own_authorities(pem).is_ok()
+}
+
 /// Every certificate must be readable: one that is skipped would be missed at the worst moment.
 fn own_authorities(pem: &str) -> Result<RootCertStore, WireFailure> {
     let mut roots = RootCertStore::empty();
