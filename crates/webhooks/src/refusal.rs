@@ -3,12 +3,30 @@
 lockgate_vocabulary::refusals! {
     /// Why a delivery, a subscription or an act upon one was refused.
     pub enum WebhookRefusal {
+        AddressRefused = 403, "webhooks.address.refused",
+            "Deliveries to this subscription do not come from this address.",
+            "Add the provider's network to the subscription's addresses, if it is one.";
         AlgorithmUnfit = 400, "webhooks.algorithm.unfit",
             "The delivery names another algorithm than its subscription's scheme has.",
             "Check that the subscription has the provider's own scheme; an older or weaker algorithm is not taken.";
+        ApprovalOver = 409, "webhooks.approval.over",
+            "It was decided already, or nobody decided it in time.",
+            "Look at the approval; ask again where it is still wanted.";
+        ApprovalOwn = 403, "webhooks.approval.own",
+            "Whoever asked for something does not decide about it.",
+            "Let another operator decide.";
+        BodyBroken = 400, "webhooks.body.broken",
+            "The body broke off.",
+            "Send the delivery again, whole.";
         BodyMalformed = 400, "webhooks.body.malformed",
             "The body, which the scheme must read to check the signature, cannot be read in one way only.",
             "Check that the subscription has the provider's own scheme, and that nothing on the way changes the body.";
+        BodyStalled = 408, "webhooks.body.stalled",
+            "The body did not come in time.",
+            "Send the delivery again, within 10 s.";
+        BodyTooLarge = 413, "webhooks.body.too_large",
+            "The body is larger than the subscription takes.",
+            "Raise body_bytes of the subscription, if the provider sends as much.";
         CandidatesExceeded = 400, "webhooks.signature.candidates",
             "The delivery carries more signatures than one sender needs.",
             "Send one signature for each live secret, 16 at the most.";
@@ -18,6 +36,27 @@ lockgate_vocabulary::refusals! {
         ChallengeMalformed = 400, "webhooks.challenge.malformed",
             "The challenge is not a plain token.",
             "Let the provider ask again; a token has letters, digits, `_` and `-` alone, 128 at the most.";
+        DeliveryConflict = 409, "webhooks.delivery.conflict",
+            "Something else was delivered before under the same identifier.",
+            "Look into the dead letters: both are kept, and the second is in quarantine.";
+        DeliveryUnderWay = 409, "webhooks.delivery.under_way",
+            "The delivery is being handed on still.",
+            "Wait until it was delivered or given up.";
+        EndpointGone = 502, "webhooks.endpoint.gone",
+            "The endpoint says that it is gone for good.",
+            "Correct the subscription's URL, then make it active again.";
+        EndpointStatus = 502, "webhooks.endpoint.status",
+            "The endpoint answered with a status that is not 2xx.",
+            "Look at the status of the attempt; an endpoint answers 2xx once it has taken the delivery.";
+        EndpointUnverified = 409, "webhooks.endpoint.unverified",
+            "The endpoint has not answered its challenge.",
+            "Let it answer the challenge that docs/webhooks.md describes, then verify the subscription again.";
+        EnvelopeUnreadable = 500, "webhooks.envelope.unreadable",
+            "The kept delivery cannot be opened.",
+            "Operators find the reason in the log.";
+        EventKeyReused = 422, "webhooks.event.key_reused",
+            "The key was used for another event.",
+            "Give each event a key of its own.";
         HeaderDuplicated = 400, "webhooks.header.duplicated",
             "A header that the scheme relies on stands there more than once.",
             "Check that nothing on the way adds to the provider's headers.";
@@ -27,6 +66,9 @@ lockgate_vocabulary::refusals! {
         MediaTypeUnfit = 415, "webhooks.media-type.unfit",
             "The scheme does not sign bodies of this media type.",
             "Send the media type that the provider documents for the scheme.";
+        SecretLast = 409, "webhooks.secret.last",
+            "It is the last secret that vouches.",
+            "Add a new one first, or retire the subscription.";
         SignatureMalformed = 400, "webhooks.signature.malformed",
             "The signature is not written as its scheme writes one.",
             "Send it exactly as documented: lower-case hex or padded standard base64, without blanks.";
@@ -36,6 +78,15 @@ lockgate_vocabulary::refusals! {
         SignatureMissing = 401, "webhooks.signature.missing",
             "The delivery carries no signature of its subscription's scheme.",
             "Check that the subscription has the provider's own scheme, and that the provider signs.";
+        SigningUnavailable = 503, "webhooks.signing.unavailable",
+            "The delivery cannot be signed.",
+            "Give the subscription a signing secret; operators find the reason in the log.";
+        SubscriptionRetired = 409, "webhooks.subscription.retired",
+            "The subscription was retired.",
+            "Nothing more is passed on for it; make another subscription.";
+        SubscriptionUnknown = 403, "webhooks.subscription.unknown",
+            "There is no such subscription that takes deliveries.",
+            "Check the URL that the provider was given: it ends in the subscription's id.";
         TimestampFuture = 401, "webhooks.timestamp.future",
             "The delivery was signed for a moment that lies too far ahead.",
             "Set the sender's clock.";

@@ -1,0 +1,36 @@
+//! Deliveries whose subscription is gone: they end, instead of waiting for ever.
+
+use lockgate_audit::Deed;
+use lockgate_store::{ApplyFailure, Change, values};
+use lockgate_vocabulary::{DeliveryId, Fault, SubscriptionId, TenantId};
+
+use crate::courier::Inner;
+use crate::deliver::rows;
+use crate::judge::Cause;
+use crate::refusal::WebhookRefusal;
+
+/// How many are ended at once.
+const MANY: i64 = 100;
+
+/// Ends deliveries of a subscription that was retired or is not there, each with its record. The store is
+/// asked whether that is so: what this node knows of subscriptions may be older than a delivery.
+pub(crate) async fn bury(inner: &Inner, tenant: TenantId, subscription: SubscriptionId) -> Result<(), Fault> {
+    for row in inner.store.read(tenant, &rows::RETIRED, values![subscription, MANY]).await? {
+        let (delivery, code) = (row.parsed::<DeliveryId>(0)?, WebhookRefusal::SubscriptionRetired.info().code);
+        let cause = Cause::Pipeline.as_str();
+        let deed = Deed::by_house(Some(tenant), "delivery.dead", delivery)
+            .with("subscription", subscription.to_string())
+            .with("cause", cause)
+            .with("code", code);
+        let (record, recording) = inner.audit.step(&deed);
+        let change = Change::of(tenant)
+            .step(&rows::BURY, values![delivery, inner.clock.now(), cause, code])
+            .expecting(1)
+            .step(record, recording);
+        match inner.store.apply(change).await {
+            Ok(_) | Err(ApplyFailure::Unmet { .. }) => {}
+            Err(failure) => return Err(failure.into_fault("ending a delivery without a subscription")),
+        }
+    }
+    Ok(())
+}

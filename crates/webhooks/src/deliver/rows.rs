@@ -1,0 +1,117 @@
+//! Every statement by which deliveries are passed on.
+
+use lockgate_store::Statement;
+
+/// All of them, for the test that prepares each on both engines.
+pub const STATEMENTS: &[&Statement] = &[
+    &ATTEMPT_INSERT,
+    &DUE,
+    &ENDPOINT_ILL,
+    &ENDPOINT_WELL,
+    &LEASE,
+    &LEASE_IN_ORDER,
+    &LEASES_OVER,
+    &LEASES_RETURN,
+    &PAUSE,
+    &RETIRED,
+    &BURY,
+    &SETTLE,
+];
+
+/// Subscriptions of every tenant with a delivery that is due, one row each. It leaps over the index from one
+/// subscription to the next, so that it costs what there are subscriptions and not what there are deliveries.
+pub(crate) static DUE: Statement = Statement::house(
+    "webhooks.due",
+    "WITH RECURSIVE s(subscription) AS (\
+     SELECT MIN(subscription) FROM deliveries WHERE state = 'waiting' \
+     UNION ALL SELECT (SELECT MIN(d.subscription) FROM deliveries d \
+     WHERE d.state = 'waiting' AND d.subscription > s.subscription) FROM s WHERE s.subscription IS NOT NULL) \
+     SELECT due.subscription, due.tenant FROM (SELECT s.subscription, (SELECT d.tenant FROM deliveries d \
+     WHERE d.subscription = s.subscription AND d.state = 'waiting' AND d.due_at <= $1 ORDER BY d.due_at LIMIT 1) AS tenant \
+     FROM s WHERE s.subscription IS NOT NULL) AS due WHERE due.tenant IS NOT NULL ORDER BY due.subscription",
+);
+
+/// Leases what is due, the longest due first. One statement, so that no two nodes get the same.
+pub(crate) static LEASE: Statement = Statement::tenant(
+    "webhooks.lease",
+    "UPDATE deliveries SET state = 'leased', lease_until = $5, tries = tries + 1 \
+     WHERE tenant = $1 AND state = 'waiting' AND delivery IN (SELECT d.delivery FROM deliveries d \
+     WHERE d.tenant = $1 AND d.subscription = $2 AND d.state = 'waiting' AND d.due_at <= $3 \
+     ORDER BY d.due_at, d.delivery LIMIT $4) RETURNING delivery, event_type, sealed, tries",
+);
+
+/// The same of those before which none of the same key is waiting or under way.
+pub(crate) static LEASE_IN_ORDER: Statement = Statement::tenant(
+    "webhooks.lease_in_order",
+    "UPDATE deliveries SET state = 'leased', lease_until = $5, tries = tries + 1 \
+     WHERE tenant = $1 AND state = 'waiting' AND delivery IN (SELECT d.delivery FROM deliveries d \
+     WHERE d.tenant = $1 AND d.subscription = $2 AND d.state = 'waiting' AND d.due_at <= $3 \
+     AND NOT EXISTS (SELECT 1 FROM deliveries earlier WHERE earlier.tenant = $1 AND earlier.subscription = $2 \
+     AND earlier.order_key IS NOT NULL AND earlier.order_key = d.order_key \
+     AND earlier.state IN ('waiting', 'leased') AND earlier.delivery < d.delivery) \
+     ORDER BY d.due_at, d.delivery LIMIT $4) RETURNING delivery, event_type, sealed, tries",
+);
+
+/// Whether a lease of any tenant's is over.
+pub(crate) static LEASES_OVER: Statement = Statement::house(
+    "webhooks.leases_over",
+    "SELECT delivery FROM deliveries WHERE state = 'leased' AND lease_until <= $1 LIMIT 1",
+);
+
+/// Gives back what a node that is gone had leased.
+pub(crate) static LEASES_RETURN: Statement = Statement::house(
+    "webhooks.leases_return",
+    "UPDATE deliveries SET state = 'waiting', lease_until = NULL WHERE state = 'leased' AND lease_until <= $1",
+);
+
+/// Says what became of a delivery, where the lease is still the one under which it was tried.
+pub(crate) static SETTLE: Statement = Statement::tenant(
+    "webhooks.settle",
+    "UPDATE deliveries SET state = $4, due_at = $5, ended_at = $6, cause = $7, code = $8, lease_until = NULL \
+     WHERE tenant = $1 AND delivery = $2 AND state = 'leased' AND lease_until = $3",
+);
+
+/// Keeps a try.
+pub(crate) static ATTEMPT_INSERT: Statement = Statement::tenant(
+    "webhooks.attempt_insert",
+    "INSERT INTO attempts (tenant, delivery, number, outcome, status, code, took, at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (tenant, delivery, number) DO NOTHING",
+);
+
+/// Counts a failure of an endpoint's; how many there were, and since when.
+pub(crate) static ENDPOINT_ILL: Statement = Statement::tenant(
+    "webhooks.endpoint_ill",
+    "INSERT INTO endpoints (tenant, subscription, failures, failing_since) VALUES ($1, $2, 1, $3) \
+     ON CONFLICT (tenant, subscription) DO UPDATE SET failures = endpoints.failures + 1 \
+     RETURNING failures, failing_since",
+);
+
+/// Forgets an endpoint's failures.
+pub(crate) static ENDPOINT_WELL: Statement =
+    Statement::tenant("webhooks.endpoint_well", "DELETE FROM endpoints WHERE tenant = $1 AND subscription = $2");
+
+/// Pauses a subscription that is active.
+pub(crate) static PAUSE: Statement = Statement::tenant(
+    "webhooks.pause",
+    "UPDATE subscriptions SET status = 'paused', reason = $3, \
+     changed = (SELECT value FROM house WHERE name = 'epoch') \
+     WHERE tenant = $1 AND subscription = $2 AND status = 'active'",
+);
+
+/// Deliveries that wait for a subscription which is not there, or not any more.
+pub(crate) static RETIRED: Statement = Statement::tenant(
+    "webhooks.retired",
+    "SELECT d.delivery FROM deliveries d WHERE d.tenant = $1 AND d.subscription = $2 AND d.state = 'waiting' \
+     AND NOT EXISTS (SELECT 1 FROM subscriptions s WHERE s.tenant = $1 AND s.subscription = $2 \
+     AND s.status <> 'retired') ORDER BY d.delivery LIMIT $3",
+);
+
+/// Ends one of them.
+pub(crate) static BURY: Statement = Statement::tenant(
+    "webhooks.bury",
+    "UPDATE deliveries SET state = 'dead', due_at = NULL, ended_at = $3, cause = $4, code = $5 \
+     WHERE tenant = $1 AND delivery = $2 AND state = 'waiting'",
+);
+
+#[cfg(test)]
+mod tests;
