@@ -42,7 +42,7 @@ pub const OWNERS: &[(&str, &[&str])] = &[
     ("rusqlite", &["store"]),
     ("tokio-postgres", &["store"]),
     ("tokio-postgres-rustls", &["store"]),
-    ("utoipa", &["access", "admin"]),
+    ("utoipa", &["access", "webhooks", "admin"]),
     ("utoipa-axum", &["admin"]),
 ];
 

@@ -11,11 +11,14 @@ pub const MAY_EXPOSE: &[&str] = &["vocabulary", "vault", "access", "audit", "sto
 /// Single files elsewhere that may, each with what it does: none of them ever holds a vendor's credential.
 pub const SHOWN_ONCE: &[(&str, &str)] = &[
     ("crates/admin/src/api/api_keys.rs", "shows a new key in the answer to its making"),
+    ("crates/admin/src/api/subscriptions.rs", "shows a new signing secret in the answer to its making"),
     ("crates/egress/src/idempotency.rs", "opens an answer that was kept sealed for the caller's own repetition"),
     ("crates/egress/src/operation.rs", "opens a request and an answer that were kept sealed"),
     ("crates/egress/src/operator_client.rs", "sends the operator's own key to the operator's own gateway"),
     ("crates/gateway/src/commands/bootstrap.rs", "shows the first operator's key"),
     ("crates/gateway/src/commands/init.rs", "shows the first operator's key"),
+    ("crates/webhooks/src/approval.rs", "opens a request that was kept sealed"),
+    ("crates/webhooks/src/envelope.rs", "opens a delivery that was kept sealed"),
 ];
 
 /// Files beside the way out that dial, each with what it dials. What drivers of the store dial stands in the

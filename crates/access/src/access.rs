@@ -211,7 +211,8 @@ impl Access {
         &*self.entropy
     }
 
-    pub(crate) fn danger_networks(&self) -> &[IpNet] {
+    /// Private networks that the configuration opens to what tenants declare.
+    pub fn danger_networks(&self) -> &[IpNet] {
         &self.danger_networks
     }
 

@@ -30,3 +30,4 @@ pub use refusal::AccessRefusal;
 pub use registry::{FirstOperator, Registry, bootstrap, is_founded};
 pub use rows::STATEMENTS;
 pub use tokens::{SealKeys, Tokens};
+pub use violations::Violations;

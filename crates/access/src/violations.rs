@@ -11,25 +11,25 @@ const MOST: usize = 50;
 
 /// What is wrong with an input.
 #[derive(Debug, Default)]
-pub(crate) struct Violations {
+pub struct Violations {
     all: Vec<Violation>,
     below: &'static str,
 }
 
 impl Violations {
     /// For a part of an input: every pointer starts with this one.
-    pub(crate) const fn below(pointer: &'static str) -> Self {
+    pub const fn below(pointer: &'static str) -> Self {
         Self { all: Vec::new(), below: pointer }
     }
 
     /// Takes over what is wrong with a part.
-    pub(crate) fn join(&mut self, part: Self) {
+    pub fn join(&mut self, part: Self) {
         let room = MOST.saturating_sub(self.all.len());
         self.all.extend(part.all.into_iter().take(room));
     }
 
     /// Notes that something is wrong at this JSON Pointer.
-    pub(crate) fn add(&mut self, pointer: impl Into<String>, reason: impl Display) {
+    pub fn add(&mut self, pointer: impl Into<String>, reason: impl Display) {
         if self.all.len() < MOST {
             let pointer = pointer.into();
             let pointer = if self.below.is_empty() { pointer } else { [self.below, &pointer].concat() };
@@ -38,30 +38,30 @@ impl Violations {
     }
 
     /// Notes it unless what must hold does.
-    pub(crate) fn check(&mut self, holds: bool, pointer: impl Into<String>, reason: &'static str) {
+    pub fn check(&mut self, holds: bool, pointer: impl Into<String>, reason: &'static str) {
         if !holds {
             self.add(pointer, reason);
         }
     }
 
     /// Notes what went wrong and goes on without the value.
-    pub(crate) fn take<T, E: Display>(&mut self, result: Result<T, E>, pointer: impl Into<String>) -> Option<T> {
+    pub fn take<T, E: Display>(&mut self, result: Result<T, E>, pointer: impl Into<String>) -> Option<T> {
         result.map_err(|error| self.add(pointer, error)).ok()
     }
 
     /// Whether nothing is wrong.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
     /// The refusal that names it all.
-    pub(crate) fn refuse(self) -> Refusal {
+    pub fn refuse(self) -> Refusal {
         let fold = |refusal: Refusal, each: Violation| refusal.violation(each.pointer, each.reason);
         self.all.into_iter().fold(AccessRefusal::InputInvalid.refuse(), fold)
     }
 
     /// Nothing, or the refusal that names what is wrong.
-    pub(crate) fn done(self) -> Result<(), Refusal> {
+    pub fn done(self) -> Result<(), Refusal> {
         if self.is_empty() { Ok(()) } else { Err(self.refuse()) }
     }
 }

@@ -13,27 +13,28 @@ use std::time::Duration;
 use lockgate_vocabulary::{BoxFuture, Clock};
 
 /// A timer that is used again and again.
-pub(crate) struct Alarm {
+pub struct Alarm {
     clock: Arc<dyn Clock>,
     armed: Option<(Duration, BoxFuture<()>)>,
 }
 
 /// The deadline went by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Rang;
+pub struct Rang;
 
 impl Alarm {
-    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+    /// A timer by this clock.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, armed: None }
     }
 
     /// The clock's time, by which deadlines are told.
-    pub(crate) fn now(&self) -> Duration {
+    pub fn now(&self) -> Duration {
         self.clock.elapsed()
     }
 
     /// Ready once the deadline went by.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, deadline: Duration) -> Poll<()> {
+    pub fn poll(&mut self, cx: &mut Context<'_>, deadline: Duration) -> Poll<()> {
         loop {
             if let Some((_, sleep)) = self.armed.as_mut().filter(|(until, _)| *until <= deadline) {
                 ready!(sleep.as_mut().poll(cx));
@@ -48,7 +49,7 @@ impl Alarm {
     }
 
     /// What the future gives, unless the deadline goes by before. The future is asked first.
-    pub(crate) async fn race<F: Future>(&mut self, deadline: Duration, future: F) -> Result<F::Output, Rang> {
+    pub async fn race<F: Future>(&mut self, deadline: Duration, future: F) -> Result<F::Output, Rang> {
         let mut future = pin!(future);
         std::future::poll_fn(|cx| {
             if let Poll::Ready(output) = future.as_mut().poll(cx) {

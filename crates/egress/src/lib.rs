@@ -53,6 +53,7 @@ pub mod span;
 mod turns;
 mod wire;
 
+pub use alarm::{Alarm, Rang};
 pub use config::Config;
 pub use dispatch::{Dispatch, DispatchFailure, Dispatched, Endpoint, EndpointParts};
 pub use egress::{Egress, Parts, target_digest};

@@ -33,7 +33,7 @@ CREATE TABLE subscription_secrets (
 CREATE INDEX subscription_secrets_changed ON subscription_secrets (changed);
 
 -- What was heard or is to be told, with its way on: 'waiting' until it is due, 'leased' to a node, then
--- 'delivered', 'dead' or 'discarded'; 'quarantined' is heard and never passed on. What is pulled waits
+-- 'delivered', 'dead' or, played again, 'replayed'; 'quarantined' is heard and never passed on. What is pulled waits
 -- without being due. `sealed` is the envelope: headers and raw bytes under the tenant's key. `digest` is
 -- keyed, over the body. `key` says which secret vouched for it.
 CREATE TABLE deliveries (
@@ -56,6 +56,7 @@ CREATE TABLE deliveries (
     code TEXT,
     received_at BIGINT NOT NULL,
     ended_at BIGINT,
+    forget_at BIGINT,
     PRIMARY KEY (tenant, delivery)
 );
 CREATE INDEX deliveries_of_subscription ON deliveries (tenant, subscription, delivery);
@@ -64,7 +65,8 @@ CREATE INDEX deliveries_leased ON deliveries (lease_until) WHERE state = 'leased
 CREATE INDEX deliveries_ordered ON deliveries (tenant, subscription, order_key, delivery)
     WHERE order_key IS NOT NULL AND state IN ('waiting', 'leased');
 CREATE INDEX deliveries_dead ON deliveries (tenant, delivery) WHERE state IN ('dead', 'quarantined');
-CREATE INDEX deliveries_ended ON deliveries (ended_at) WHERE ended_at IS NOT NULL;
+CREATE INDEX deliveries_pulled ON deliveries (tenant, delivery) WHERE state = 'waiting' AND due_at IS NULL;
+CREATE INDEX deliveries_forget ON deliveries (forget_at) WHERE forget_at IS NOT NULL;
 
 -- Every try of handing a delivery on.
 CREATE TABLE attempts (

@@ -63,12 +63,12 @@ pub struct Asked {
 pub(crate) struct CallerLane(Mutex<Bucket>);
 
 impl CallerLane {
-    fn new(rate: Rate) -> Self {
+    pub(crate) fn new(rate: Rate) -> Self {
         Self(Mutex::new(Bucket::new(rate)))
     }
 
     /// Takes one call where it fits and `and_fits` holds, under one lock.
-    fn take(&self, now: Duration, and_fits: bool) -> Result<Taken, Fault> {
+    pub(crate) fn take(&self, now: Duration, and_fits: bool) -> Result<Taken, Fault> {
         let mut bucket = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let look = bucket.look(now)?;
         if look.taken.allowed && and_fits {
@@ -86,16 +86,18 @@ impl Rest for CallerLane {
 
 /// Whose rate it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Whose {
+pub(crate) enum Whose {
     Caller,
     Connection,
     Tenant,
     /// The connection's quota of this day.
     Day,
+    /// A subscription's, for deliveries.
+    Subscription,
 }
 
 impl Whose {
-    /// In the order in which shared counters are asked.
+    /// In the order in which shared counters are asked for a call.
     const ALL: [Self; 4] = [Self::Caller, Self::Connection, Self::Tenant, Self::Day];
 
     fn refusal(self) -> Refusal {
@@ -106,6 +108,7 @@ impl Whose {
             Self::Connection => TrafficRefusal::RateExceeded.refuse().detail("The rate of the connection is used up."),
             Self::Tenant => TrafficRefusal::TenantExceeded.into(),
             Self::Day => TrafficRefusal::QuotaExceeded.into(),
+            Self::Subscription => TrafficRefusal::SubscriptionExceeded.into(),
         }
     }
 }
@@ -259,7 +262,7 @@ impl Traffic {
     }
 
     /// What the shared counters told; nothing where they are away and this node counts for itself.
-    fn told<T>(&self, answer: Result<T, Fault>) -> Result<Option<T>, Stop> {
+    pub(crate) fn told<T>(&self, answer: Result<T, Fault>) -> Result<Option<T>, Stop> {
         match answer {
             Ok(told) => Ok(Some(told)),
             Err(fault) if !fault.is_unavailable() => Err(fault.into()),
@@ -271,7 +274,7 @@ impl Traffic {
         }
     }
 
-    fn fits(&self, taken: Taken, whose: Whose) -> Result<Taken, Stop> {
+    pub(crate) fn fits(&self, taken: Taken, whose: Whose) -> Result<Taken, Stop> {
         if taken.allowed {
             return Ok(taken);
         }

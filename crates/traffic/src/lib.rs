@@ -5,7 +5,8 @@
 //! and return a [`Permit`];
 //! [`enter`](Traffic::enter) lets it out by breaker, concurrency and what its vendor has left, and returns
 //! a [`Passage`];
-//! [`heed`](Traffic::heed) takes in what a vendor says about its limits. The arithmetic is pure and
+//! [`heed`](Traffic::heed) takes in what a vendor says about its limits;
+//! [`knock`](Traffic::knock) and [`admit_delivery`](Traffic::admit_delivery) are for what comes in. The arithmetic is pure and
 //! stands in `bucket`, `day`, `breaker` and `vendor`. Not here: who may call (`access`), waiting and retrying
 //! (`egress`).
 
@@ -14,6 +15,7 @@ mod breaker;
 mod bucket;
 mod config;
 mod day;
+mod deliver;
 mod enter;
 mod lane;
 mod lanes;

@@ -13,6 +13,7 @@ use crate::admit::CallerLane;
 use crate::breaker::Standing;
 use crate::bucket::Rate;
 use crate::config::Config;
+use crate::deliver::DeliveryKey;
 use crate::lane::{Lane, Pressure};
 use crate::lanes::Lanes;
 use crate::refusal::TrafficRefusal;
@@ -30,6 +31,7 @@ pub(crate) struct Room {
     pub(crate) callers: Lanes<CallerKey, CallerLane>,
     pub(crate) tenant_rate: Rate,
     pub(crate) tenants: Lanes<TenantId, CallerLane>,
+    pub(crate) deliveries: Lanes<DeliveryKey, CallerLane>,
     pub(crate) connections: Lanes<(TenantId, ConnectionId), Lane>,
     pub(crate) unchecked: AtomicU64,
 }
@@ -71,6 +73,7 @@ impl Traffic {
             callers: Lanes::new(config.most_counted),
             tenant_rate: config.tenant_rate()?,
             tenants: Lanes::new(config.most_counted),
+            deliveries: Lanes::new(config.most_counted),
             connections: Lanes::new(config.most_counted),
             unchecked: AtomicU64::new(0),
         })))

@@ -1,7 +1,15 @@
 //! A parcel: a delivery as it came, before anybody has looked into it.
 
-use bytes::Bytes;
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
+use http_body::Body;
+use lockgate_egress::{Alarm, Rang};
+use lockgate_vocabulary::Refusal;
+
+use crate::refusal::WebhookRefusal;
 
 /// The headers and the raw bytes of the body, whole and within the cap.
 #[derive(Debug, Clone)]
@@ -11,3 +19,54 @@ pub struct Parcel {
     /// The bytes of the body as they came.
     pub body: Bytes,
 }
+
+impl Parcel {
+    /// Reads a body whole. What is announced only makes a refusal come sooner; bytes are counted as they come.
+    pub(crate) async fn read<B>(
+        headers: HeaderMap,
+        body: B,
+        most: usize,
+        alarm: &mut Alarm,
+        until: Duration,
+    ) -> Result<Self, Refusal>
+    where
+        B: Body<Data = Bytes>,
+    {
+        if body.size_hint().lower() > most as u64 {
+            return Err(WebhookRefusal::BodyTooLarge.into());
+        }
+        match alarm.race(until, whole(body, most)).await {
+            Ok(read) => Ok(Self { headers, body: read? }),
+            Err(Rang) => Err(WebhookRefusal::BodyStalled.into()),
+        }
+    }
+}
+
+async fn whole<B: Body<Data = Bytes>>(body: B, most: usize) -> Result<Bytes, Refusal> {
+    let mut body = pin!(body);
+    let mut first = None;
+    let mut all = BytesMut::new();
+    let mut read = 0usize;
+    while let Some(frame) = std::future::poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
+        // Why it broke off is of no use to whoever did not send it whole.
+        let Ok(frame) = frame else { return Err(WebhookRefusal::BodyBroken.into()) };
+        let Ok(data) = frame.into_data() else { continue };
+        read = read.saturating_add(data.len());
+        if read > most {
+            return Err(WebhookRefusal::BodyTooLarge.into());
+        }
+        // Most bodies are one piece, which is then not copied.
+        match first.take() {
+            None if all.is_empty() => first = Some(data),
+            None => all.extend_from_slice(&data),
+            Some(before) => {
+                all.extend_from_slice(&before);
+                all.extend_from_slice(&data);
+            }
+        }
+    }
+    Ok(first.unwrap_or_else(|| all.freeze()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -67,9 +67,10 @@ fn change(
         Judged::Dead { .. } | Judged::Gone { at: None } => ("dead", None, Some("delivery.dead")),
     };
     let ended_at = action.map(|_| now);
+    let forget_at = action.map(|_| now.after(subscription.onward.keep));
     let took = i64::try_from(tried.took.as_micros()).unwrap_or(i64::MAX);
     let change = Change::of(leased.tenant)
-        .step(&rows::SETTLE, values![leased.delivery, leased.until, state, due_at, ended_at, cause, code])
+        .step(&rows::SETTLE, values![leased.delivery, leased.until, state, due_at, ended_at, cause, code, forget_at])
         .expecting(1)
         .step(
             &rows::ATTEMPT_INSERT,

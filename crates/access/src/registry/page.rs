@@ -37,7 +37,7 @@ pub struct Page<T> {
 
 impl PageAsk {
     /// How many rows.
-    pub(super) fn limit(&self) -> Result<usize, Refusal> {
+    pub fn limit(&self) -> Result<usize, Refusal> {
         let limit = self.limit.unwrap_or(PAGE_DEFAULT);
         if (1..=PAGE_MOST).contains(&limit) {
             Ok(usize::try_from(limit).unwrap_or(usize::MAX))
@@ -47,19 +47,19 @@ impl PageAsk {
     }
 
     /// The text behind which the page starts: that of an identifier of the wanted kind, or none.
-    pub(super) fn behind<K: FromStr + Display>(&self) -> Result<String, Refusal> {
+    pub fn behind<K: FromStr + Display>(&self) -> Result<String, Refusal> {
         let Some(cursor) = &self.cursor else { return Ok(String::new()) };
         let parsed = cursor.parse::<K>().ok().filter(|_| cursor.len() <= CURSOR_BYTES);
         parsed.map(|key| key.to_string()).ok_or_else(|| AccessRefusal::CursorMalformed.into())
     }
 
     /// How many rows are read: one more than shown, which tells whether there is a next page.
-    pub(super) fn rows(&self) -> Result<Value, Refusal> {
+    pub fn rows(&self) -> Result<Value, Refusal> {
         Ok(Value::from(i64::try_from(self.limit()?).unwrap_or(i64::MAX).saturating_add(1)))
     }
 
     /// Makes the page of what was read.
-    pub(super) fn page<T>(
+    pub fn page<T>(
         &self,
         rows: &[Row],
         read: impl Fn(&Row) -> Result<T, Fault>,

@@ -67,7 +67,7 @@ pub(crate) static LEASES_RETURN: Statement = Statement::house(
 /// Says what became of a delivery, where the lease is still the one under which it was tried.
 pub(crate) static SETTLE: Statement = Statement::tenant(
     "webhooks.settle",
-    "UPDATE deliveries SET state = $4, due_at = $5, ended_at = $6, cause = $7, code = $8, lease_until = NULL \
+    "UPDATE deliveries SET state = $4, due_at = $5, ended_at = $6, cause = $7, code = $8, forget_at = $9, lease_until = NULL \
      WHERE tenant = $1 AND delivery = $2 AND state = 'leased' AND lease_until = $3",
 );
 
@@ -109,7 +109,7 @@ pub(crate) static RETIRED: Statement = Statement::tenant(
 /// Ends one of them.
 pub(crate) static BURY: Statement = Statement::tenant(
     "webhooks.bury",
-    "UPDATE deliveries SET state = 'dead', due_at = NULL, ended_at = $3, cause = $4, code = $5 \
+    "UPDATE deliveries SET state = 'dead', due_at = NULL, ended_at = $3, cause = $4, code = $5, forget_at = $6 \
      WHERE tenant = $1 AND delivery = $2 AND state = 'waiting'",
 );
 

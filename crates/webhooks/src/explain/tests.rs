@@ -40,7 +40,11 @@ fn every_vector_is_judged_as_expected() {
         }
         let told = explained(&vector);
         let count = counts.entry(vector["provider"].as_str().expect("a name").to_owned()).or_default();
-        if valid { count.0 += 1 } else { count.1 += 1 }
+        if valid {
+            count.0 += 1
+        } else {
+            count.1 += 1
+        }
         assert_eq!(told["id"], vector["id"]);
         // What is not signed may be changed by anybody, and the vector still names the genuine identifier.
         let forged = vector["mutation"] == "unsigned_id_changed";
@@ -89,7 +93,9 @@ fn what_is_invalid_has_a_code_that_says_why() {
 
 #[test]
 fn a_line_that_is_no_delivery_is_invalid() {
-    for line in ["", "{}", "[]", "{\"id\":\"x\"}", "{\"id\":\"x\",\"provider\":\"nobody\",\"headers\":[],\"body_b64\":\"\"}"] {
+    for line in
+        ["", "{}", "[]", "{\"id\":\"x\"}", "{\"id\":\"x\",\"provider\":\"nobody\",\"headers\":[],\"body_b64\":\"\"}"]
+    {
         let told: Value = serde_json::from_str(&explainer().explain_line(line)).expect("JSON");
         assert_eq!((&told["verdict"], &told["code"]), (&json!("invalid"), &json!("webhooks.explain.line")), "{line}");
         assert_eq!(told["id"], if line.contains('x') { json!("x") } else { Value::Null });

@@ -1,0 +1,51 @@
+//! What an operator may set about webhooks.
+
+use std::time::Duration;
+
+use lockgate_vocabulary::Fault;
+use serde::Deserialize;
+
+use crate::courier::CourierConfig;
+
+/// The settings of this room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Deliveries that are passed on at the same time, over all subscriptions; 64 by default, 1 to 4,096.
+    pub workers: u32,
+    /// Subscriptions of one tenant, those that were retired among them; 1,000 by default.
+    pub subscriptions_per_tenant: u32,
+    /// Hours after which an endpoint that only failed is paused; 24 by default, 1 to 720.
+    pub pause_after_hours: u32,
+    /// Failures without any success before an endpoint is paused; 10 by default.
+    pub pause_after_failures: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { workers: 64, subscriptions_per_tenant: 1_000, pause_after_hours: 24, pause_after_failures: 10 }
+    }
+}
+
+impl Config {
+    /// What of it is the courier's.
+    pub(crate) fn courier(self) -> CourierConfig {
+        CourierConfig {
+            workers: self.workers,
+            pause_after: Duration::from_secs(u64::from(self.pause_after_hours) * 3_600),
+            pause_failures: self.pause_after_failures,
+        }
+    }
+
+    /// Refuses settings that make no sense.
+    pub fn checked(self) -> Result<Self, Fault> {
+        let wrong = |what: &'static str| Err(Fault::broken("reading the settings of webhooks", what));
+        if !(1..=4_096).contains(&self.workers) {
+            return wrong("webhooks.workers is not between 1 and 4,096");
+        }
+        if !(1..=720).contains(&self.pause_after_hours) {
+            return wrong("webhooks.pause_after_hours is not between 1 and 720");
+        }
+        Ok(self)
+    }
+}
