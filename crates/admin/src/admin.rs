@@ -13,6 +13,7 @@ use lockgate_audit::{Audit, RefusedFacts};
 use lockgate_store::Store;
 use lockgate_traffic::Traffic;
 use lockgate_vault::Custodian;
+use lockgate_webhooks::Webhooks;
 use lockgate_vocabulary::{Arrival, Clock, Entropy, Refusal, Stop};
 use tower_service::Service;
 
@@ -31,6 +32,8 @@ pub struct Parts {
     pub access: Arc<Access>,
     /// Credentials, without any way to their values.
     pub custodian: Custodian,
+    /// Subscriptions and deliveries.
+    pub webhooks: Arc<Webhooks>,
     /// The trail.
     pub audit: Audit,
     /// How much each operator may ask.

@@ -12,21 +12,28 @@ use crate::admin::Parts;
 use crate::answer::{nowhere, wrong_method};
 
 pub(crate) mod api_keys;
+mod approvals;
 mod audit;
 mod connections;
 pub(crate) mod credentials;
+mod dead_letters;
+mod deliveries;
 mod escalations;
 mod events;
 mod issuers;
 mod principals;
 mod providers;
 mod runs;
+mod subscriptions;
 mod tenants;
 
 fn table() -> OpenApiRouter<Arc<Parts>> {
     OpenApiRouter::new()
         .routes(routes!(api_keys::list::list, api_keys::create::create))
         .routes(routes!(api_keys::show::show, api_keys::revoke::revoke))
+        .routes(routes!(approvals::list::list))
+        .routes(routes!(approvals::show::show))
+        .routes(routes!(approvals::decide::decide))
         .routes(routes!(audit::list::list))
         .routes(routes!(connections::list::list, connections::create::create))
         .routes(routes!(connections::show::show, connections::change::change))
@@ -34,6 +41,10 @@ fn table() -> OpenApiRouter<Arc<Parts>> {
         .routes(routes!(credentials::show::show))
         .routes(routes!(credentials::rotate::rotate))
         .routes(routes!(credentials::revoke::revoke))
+        .routes(routes!(dead_letters::list::list))
+        .routes(routes!(deliveries::list::list))
+        .routes(routes!(deliveries::replay::replay))
+        .routes(routes!(deliveries::show::show))
         .routes(routes!(escalations::list::list))
         .routes(routes!(escalations::resolve::resolve))
         .routes(routes!(events::list::list))
@@ -45,6 +56,11 @@ fn table() -> OpenApiRouter<Arc<Parts>> {
         .routes(routes!(providers::show::show, providers::change::change, providers::retire::retire))
         .routes(routes!(runs::list::list))
         .routes(routes!(runs::show::show))
+        .routes(routes!(subscriptions::list::list, subscriptions::create::create))
+        .routes(routes!(subscriptions::show::show, subscriptions::change::change))
+        .routes(routes!(subscriptions::rotate::rotate))
+        .routes(routes!(subscriptions::withdraw::withdraw))
+        .routes(routes!(subscriptions::verify::verify))
         .routes(routes!(tenants::list::list, tenants::create::create))
         .routes(routes!(tenants::show::show, tenants::change::change))
 }

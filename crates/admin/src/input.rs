@@ -25,7 +25,7 @@ use crate::refusal::AdminRefusal;
 
 mod secret;
 
-pub(crate) use secret::secret;
+pub(crate) use secret::{OneSecret, secret};
 
 /// Bytes of a request body at the most.
 const BODY_BYTES: usize = 1024 * 1024;

@@ -16,6 +16,7 @@ use lockgate_store::{Counters, EngineConfig, Store};
 use lockgate_traffic::Traffic;
 use lockgate_vault::{Custodian, HOUSE, RootKeyProblem, Vault};
 use lockgate_vocabulary::{Clock, Entropy, Fault, Stop, SystemClock};
+use lockgate_webhooks::{Courier, Webhooks};
 
 use crate::chance::PooledEntropy;
 use crate::config::{Config, ConfigProblem};
@@ -130,6 +131,10 @@ pub struct Rooms {
     pub vault: Vault,
     /// The way out.
     pub egress: Egress,
+    /// Subscriptions and deliveries.
+    pub webhooks: Arc<Webhooks>,
+    /// Passes deliveries on.
+    pub courier: Courier,
     /// Appends acts that were recorded inside changes of the store.
     pub relay: Arc<Relay>,
     /// The callers' door.
@@ -288,9 +293,24 @@ pub async fn assemble(config: &Config, seams: &Seams) -> Result<Rooms, StartFail
     let egress = Egress::new(&config.egress, parts);
     egress.recover(&recovered.unfinished).await?;
 
+    let parts = lockgate_webhooks::Parts {
+        access: access.clone(),
+        traffic: traffic.clone(),
+        audit: audit.clone(),
+        vault: vault.clone(),
+        store: store.clone(),
+        egress: egress.clone(),
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+    };
+    let settings = config.webhooks.checked();
+    let settings = settings.map_err(|fault| ConfigProblem::new("webhooks", fault, "Correct or remove the key"))?;
+    let webhooks = Arc::new(Webhooks::open(&settings, parts).await?);
+
     let door = Door {
         access: access.clone(),
         egress: egress.clone(),
+        webhooks: webhooks.clone(),
         audit: audit.clone(),
         vault: vault.clone(),
         traffic: traffic.clone(),
@@ -305,6 +325,7 @@ pub async fn assemble(config: &Config, seams: &Seams) -> Result<Rooms, StartFail
     };
     let admin = Admin::new(lockgate_admin::Parts {
         access: access.clone(),
+        webhooks: webhooks.clone(),
         custodian: Custodian::new(vault.clone(), access.clone(), audit.clone()),
         audit: audit.clone(),
         traffic,
@@ -313,7 +334,8 @@ pub async fn assemble(config: &Config, seams: &Seams) -> Result<Rooms, StartFail
         entropy,
     });
     let relay = Arc::new(Relay::new(audit.clone(), store.clone()));
-    Ok(Rooms { store, audit, access, vault, egress, relay, door: Arc::new(door), admin, metrics, exporter })
+    let (courier, door) = (webhooks.courier(), Arc::new(door));
+    Ok(Rooms { store, audit, access, vault, egress, webhooks, courier, relay, door, admin, metrics, exporter })
 }
 
 /// Our own signing keys are sealed under the house's key.

@@ -99,6 +99,8 @@ pub struct Config {
     pub traffic: lockgate_traffic::Config,
     /// The way out.
     pub egress: lockgate_egress::Config,
+    /// Subscriptions and deliveries.
+    pub webhooks: lockgate_webhooks::Config,
     /// Every key that is set and weakens something.
     pub dangers: Vec<String>,
 }

@@ -7,10 +7,13 @@
 mod answer;
 mod form;
 mod headers;
+mod events;
 mod health;
 pub mod http1;
+mod inbound;
 mod operations;
 mod outbound;
+mod pulled;
 mod refuse;
 mod tokens;
 
@@ -28,6 +31,7 @@ use lockgate_egress::span::Spans;
 use lockgate_store::Store;
 use lockgate_traffic::Traffic;
 use lockgate_vault::Vault;
+use lockgate_webhooks::Webhooks;
 use lockgate_vocabulary::{Arrival, Clock, Entropy, Listener, TraceContext};
 
 use crate::limits::Limits;
@@ -45,6 +49,8 @@ pub struct Door {
     pub access: Arc<Access>,
     /// The way out.
     pub egress: Egress,
+    /// Subscriptions and deliveries.
+    pub webhooks: Arc<Webhooks>,
     /// The trail.
     pub audit: Audit,
     /// For keyed digests in records.
@@ -118,13 +124,20 @@ impl Door {
         match found {
             Found::Call { connection, path } => self.call(connection, path, visit).await,
             Found::Operation(operation) => Box::pin(self.operation(operation, &visit)).await,
+            Found::Hook(subscription) => Box::pin(self.hook(subscription, visit)).await,
+            Found::Acknowledge(delivery) => Box::pin(self.acknowledge(delivery, &visit)).await,
+            Found::Fixed(Serves::Deliveries) => Box::pin(self.deliveries(&visit)).await,
+            Found::Fixed(Serves::Event) => Box::pin(self.event(visit)).await,
             Found::Fixed(Serves::Token | Serves::Revoke | Serves::Introspect) => {
                 Box::pin(self.tokens(found.serves(), visit)).await
             }
             Found::Fixed(Serves::Metadata) => self.metadata(),
             Found::Fixed(Serves::Keys) => self.keys(),
             Found::Fixed(Serves::Ready) => self.ready().await,
-            Found::Fixed(Serves::Health | Serves::Call | Serves::Operation) => self.healthy(),
+            // What has a part that varies was found above.
+            Found::Fixed(Serves::Health | Serves::Call | Serves::Operation | Serves::Hook | Serves::Acknowledge) => {
+                self.healthy()
+            }
         }
     }
 

@@ -11,6 +11,7 @@ const ROOMS: &[(&str, &[RefusalInfo])] = &[
     ("admin: the operator's side", lockgate_admin::AdminRefusal::ALL),
     ("audit: the record", lockgate_audit::AuditRefusal::ALL),
     ("egress: the way out", lockgate_egress::EgressRefusal::ALL),
+    ("webhooks: heard once, verified, kept, passed on", lockgate_webhooks::WebhookRefusal::ALL),
     ("gateway: the door itself", crate::refusal::GatewayRefusal::ALL),
     ("traffic: how much, how fast", lockgate_traffic::TrafficRefusal::ALL),
     ("vault: credentials", lockgate_vault::VaultRefusal::ALL),

@@ -34,6 +34,14 @@ pub enum Serves {
     Keys,
     /// Work that is polled.
     Operation,
+    /// A provider's delivery.
+    Hook,
+    /// Deliveries that wait to be fetched.
+    Deliveries,
+    /// The acknowledgement of one.
+    Acknowledge,
+    /// A tenant's event.
+    Event,
     /// Whether the process lives.
     Health,
     /// Whether it can serve.
@@ -45,7 +53,7 @@ const GET: &str = "GET, HEAD";
 const POST: &str = "POST";
 
 /// Everything that is served. The order is that of [`Serves`].
-pub const ROUTES: [Row; 9] = [
+pub const ROUTES: [Row; 13] = [
     Row { path: "/call/{connection}/{path...}", methods: ANY, serves: Serves::Call, guarded: true },
     Row { path: "/oauth/token", methods: POST, serves: Serves::Token, guarded: true },
     Row { path: "/oauth/revoke", methods: POST, serves: Serves::Revoke, guarded: true },
@@ -53,6 +61,10 @@ pub const ROUTES: [Row; 9] = [
     Row { path: "/.well-known/oauth-authorization-server", methods: GET, serves: Serves::Metadata, guarded: false },
     Row { path: "/.well-known/jwks.json", methods: GET, serves: Serves::Keys, guarded: false },
     Row { path: "/operations/{operation}", methods: GET, serves: Serves::Operation, guarded: true },
+    Row { path: "/hooks/{subscription}", methods: POST, serves: Serves::Hook, guarded: true },
+    Row { path: "/deliveries", methods: GET, serves: Serves::Deliveries, guarded: true },
+    Row { path: "/deliveries/{delivery}/ack", methods: POST, serves: Serves::Acknowledge, guarded: true },
+    Row { path: "/events", methods: POST, serves: Serves::Event, guarded: true },
     Row { path: "/healthz", methods: GET, serves: Serves::Health, guarded: false },
     Row { path: "/readyz", methods: GET, serves: Serves::Ready, guarded: false },
 ];
@@ -69,6 +81,10 @@ pub enum Found<'a> {
     },
     /// To an operation.
     Operation(&'a str),
+    /// To a subscription.
+    Hook(&'a str),
+    /// To the acknowledgement of a delivery.
+    Acknowledge(&'a str),
     /// To what has no part in its path that varies.
     Fixed(Serves),
 }
@@ -79,6 +95,8 @@ impl Found<'_> {
         match self {
             Self::Call { .. } => Serves::Call,
             Self::Operation(_) => Serves::Operation,
+            Self::Hook(_) => Serves::Hook,
+            Self::Acknowledge(_) => Serves::Acknowledge,
             Self::Fixed(serves) => serves,
         }
     }
@@ -107,10 +125,20 @@ fn locate(path: &str) -> Option<Found<'_>> {
         return (!connection.is_empty()).then_some(Found::Call { connection, path });
     }
     if let Some(operation) = path.strip_prefix("/operations/") {
-        let whole = !operation.is_empty() && !operation.contains('/');
-        return whole.then_some(Found::Operation(operation));
+        return is_segment(operation).then_some(Found::Operation(operation));
+    }
+    if let Some(subscription) = path.strip_prefix("/hooks/") {
+        return is_segment(subscription).then_some(Found::Hook(subscription));
+    }
+    if let Some(rest) = path.strip_prefix("/deliveries/") {
+        let delivery = rest.strip_suffix("/ack").filter(|delivery| is_segment(delivery));
+        return delivery.map(Found::Acknowledge);
     }
     ROUTES.iter().find(|row| row.path == path).map(|row| Found::Fixed(row.serves))
+}
+
+fn is_segment(text: &str) -> bool {
+    !text.is_empty() && !text.contains('/')
 }
 
 /// The methods with which this is served.

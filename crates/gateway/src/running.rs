@@ -86,7 +86,9 @@ impl Running {
             // A socket's task does not panic, and nobody aborts it.
             drop(socket.await);
         }
-        self.rooms.egress.close(until.saturating_sub(self.rooms.door.clock.elapsed())).await;
+        let left = || until.saturating_sub(self.rooms.door.clock.elapsed());
+        self.rooms.courier.close(left()).await;
+        self.rooms.egress.close(left()).await;
         for chore in &self.chores {
             chore.abort();
         }
@@ -131,6 +133,8 @@ fn chores(config: &Config, rooms: &Rooms, seams: &Seams) -> Vec<JoinHandle<()>> 
     }
     rooms.egress.start();
     if config.has(Role::Worker) {
+        rooms.webhooks.start();
+        rooms.courier.start();
         let (access, clock) = (rooms.access.clone(), seams.clock.clone());
         chores.push(tokio::spawn(async move {
             loop {

@@ -16,6 +16,23 @@ pub(crate) fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secre
     Ok(Secret::new(bytes))
 }
 
+/// A secret among others: an element of an array.
+#[derive(Debug)]
+pub(crate) struct OneSecret(Secret);
+
+impl OneSecret {
+    /// The secret.
+    pub(crate) fn into_inner(self) -> Secret {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for OneSecret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        secret(deserializer).map(Self)
+    }
+}
+
 /// The string without its quotes and escapes; nothing where it is no string.
 fn undone(text: &str) -> Option<Vec<u8>> {
     let text = text.strip_prefix('"')?.strip_suffix('"')?;

@@ -35,6 +35,7 @@ struct Raw {
     vault: Table,
     traffic: Table,
     egress: Table,
+    webhooks: Table,
 }
 
 /// Reads, fills in, checks.
@@ -95,6 +96,7 @@ pub(super) fn resolve(text: &str, folder: &Path) -> Result<Config, ConfigProblem
         vault: section("vault", vault)?,
         traffic: traffic(raw.traffic)?,
         egress: section("egress", raw.egress)?,
+        webhooks: section("webhooks", raw.webhooks)?,
         data_dir,
         dangers,
     })

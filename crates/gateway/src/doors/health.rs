@@ -21,7 +21,7 @@ impl Door {
         };
         [
             ("audit", self.audit.is_sound()),
-            ("store", self.store.epoch().is_confirmed() && self.access.is_fresh()),
+            ("store", self.store.epoch().is_confirmed() && self.access.is_fresh() && self.webhooks.is_fresh()),
             ("limits", limits),
             ("running", !self.draining.load(Ordering::Acquire)),
         ]

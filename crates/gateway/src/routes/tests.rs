@@ -7,6 +7,7 @@ fn every_row_is_found_with_its_methods_and_no_other() {
     for (place, row) in ROUTES.iter().enumerate() {
         assert_eq!(row.serves as usize, place, "{} stands where `Serves` has it", row.path);
         let path = row.path.replace("{connection}", "pay").replace("{path...}", "v1/x").replace("{operation}", "op_1");
+        let path = path.replace("{subscription}", "sub_1").replace("{delivery}", "dlv_1");
         for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
             let method: Method = method.parse().expect("a method");
             let wanted = row.methods.split(", ").any(|known| known == method.as_str());
@@ -39,6 +40,12 @@ fn a_path_has_one_spelling() {
         "/oauth/token/",
         "/operations/",
         "/operations/a/b",
+        "/hooks/",
+        "/hooks/a/b",
+        "/deliveries/",
+        "/deliveries/a",
+        "/deliveries//ack",
+        "/deliveries/a/b/ack",
         "/oauth/%74oken",
     ] {
         assert_eq!(find(&Method::GET, bad), Err(Nowhere::Path), "{bad:?}");

@@ -35,6 +35,11 @@ struct ByCode {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByOutcome {
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByReason {
     why: &'static str,
 }
@@ -69,6 +74,7 @@ pub struct Metrics {
     unrouted: Counter,
     refusals: Family<ByCode, Counter>,
     fallbacks: Counter,
+    heard: Family<ByOutcome, Counter>,
     faults: Counter,
     violations: Family<ByCode, Counter>,
     /// Entries of the trail that wait for the disk, and whether the gateway can serve; set when asked for.
@@ -88,7 +94,7 @@ impl Default for Metrics {
         let requests: Family<ByRoute, Counter> = Family::default();
         let seconds: Family<Timed, Histogram> = Family::new_with_constructor(|| Histogram::new(SECONDS));
         let (unrouted, fallbacks, faults) = (Counter::default(), Counter::default(), Counter::default());
-        let (refusals, violations) = (Family::default(), Family::default());
+        let (refusals, violations, heard) = (Family::default(), Family::default(), Family::default());
         let (open, turned_away) = (Family::default(), Family::default());
         let (waiting, rows_aside, ready) = (Gauge::default(), Gauge::default(), Gauge::default());
         let outward = Outward::registered(&mut registry);
@@ -109,6 +115,7 @@ impl Default for Metrics {
         registry.register("unrouted_requests", "Requests for what is not served", unrouted.clone());
         registry.register("refusals", "Requests refused at the door, by code", Family::clone(&refusals));
         registry.register("fallbacks", "Calls answered in the place of a vendor that is down", fallbacks.clone());
+        registry.register("deliveries_heard", "Deliveries at the door, by what became of them", Family::clone(&heard));
         registry.register("faults", "Requests that failed through our fault", faults.clone());
         registry.register("http_violations", "Messages that broke the rules of HTTP", Family::clone(&violations));
         registry.register("connections", "Connections open", Family::clone(&open));
@@ -122,6 +129,7 @@ impl Default for Metrics {
             unrouted,
             refusals,
             fallbacks,
+            heard,
             faults,
             violations,
             waiting,
@@ -145,6 +153,11 @@ impl PerRoute {
 }
 
 impl Metrics {
+    /// A delivery came: it was `kept`, a `duplicate`, `refused`, or `failed` through our fault.
+    pub fn heard(&self, outcome: &'static str) {
+        self.heard.get_or_create(&ByOutcome { outcome }).inc();
+    }
+
     /// A request was answered.
     pub fn answered(&self, serves: Option<Serves>, status: u16, took: Duration) {
         let Some(route) = serves.and_then(|serves| self.routes.get(serves as usize)) else {

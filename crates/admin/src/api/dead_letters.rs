@@ -1,0 +1,3 @@
+//! Dead letters: deliveries that were given up, and those in quarantine.
+
+pub(crate) mod list;

@@ -1,0 +1,105 @@
+//! `POST /hooks/{subscription}`: a provider's delivery to a parcel, what became of it to an answer.
+//!
+//! Nobody presents a credential of ours here: the signature over the raw bytes is what counts. Whatever is ours
+//! that fails is 503 with `Retry-After`, because a provider may never come again after a 4xx.
+
+use std::time::Duration;
+
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::{Response, StatusCode};
+use lockgate_audit::RefusedFacts;
+use lockgate_vocabulary::{Arrival, Fault, Stop, TenantId};
+use lockgate_webhooks::{Knock, Received};
+use serde_json::json;
+
+use super::refuse::naming;
+use super::{Door, DoorBody, Visit, answer, headers};
+use crate::refusal::GatewayRefusal;
+
+const NO_STORE: &str = "no-store";
+
+impl Door {
+    /// Takes a delivery in.
+    pub(super) async fn hook(&self, subscription: &str, visit: Visit) -> Response<DoorBody> {
+        let Visit { parts, body, arrival } = visit;
+        let (peer, trace) = (arrival.peer.ip(), arrival.trace.trace);
+        let knock = Knock { subscription, headers: parts.headers, peer, trace };
+        let mut response = match self.webhooks.receive(knock, body).await {
+            Ok(received) => self.received(subscription, received),
+            Err(stop) => self.unheard(subscription, stop, &arrival).await,
+        };
+        headers::mark(response.headers_mut(), None, &arrival);
+        response
+    }
+
+    /// The answer to what was taken in. Some providers want another one than ours.
+    fn received(&self, subscription: &str, received: Received) -> Response<DoorBody> {
+        let (delivery, duplicate) = match received {
+            Received::Asked(challenge) => {
+                let mut response = answer::json(StatusCode::OK, challenge.body, NO_STORE);
+                let media_type = HeaderValue::from_static(challenge.media_type);
+                response.headers_mut().insert(CONTENT_TYPE, media_type);
+                return response;
+            }
+            Received::Kept(delivery) => (delivery, false),
+            Received::Before(delivery) => (delivery, true),
+        };
+        self.metrics.heard(if duplicate { "duplicate" } else { "kept" });
+        if let Some((media_type, body)) = self.webhooks.answer_of(subscription) {
+            let mut response = Response::new(DoorBody::Whole(body.into()));
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(NO_STORE));
+            return response;
+        }
+        let body = json!({ "delivery": delivery, "duplicate": duplicate }).to_string();
+        answer::json(StatusCode::OK, body, NO_STORE)
+    }
+
+    /// Records, counts and shows why a delivery was not taken in.
+    async fn unheard(&self, subscription: &str, stop: Stop, arrival: &Arrival) -> Response<DoorBody> {
+        self.metrics.heard(if matches!(stop, Stop::Refused(_)) { "refused" } else { "failed" });
+        let tenant = self.webhooks.tenant_of(subscription).map(|(tenant, _)| tenant);
+        let stop = self.record_unheard(tenant, stop, arrival).await;
+        let stop = match stop {
+            // INVARIANT: what is our fault is never a 4xx or a bare 500, which some providers take for the end.
+            Stop::Fault(fault) if !fault.is_unavailable() => {
+                let trace = arrival.trace.trace;
+                tracing::error!(trace_id = %trace, %fault, "a delivery was not taken in");
+                Fault::unavailable("taking a delivery in", fault.doing()).into()
+            }
+            stop => stop,
+        };
+        self.show(&stop, arrival)
+    }
+
+    async fn record_unheard(&self, tenant: Option<TenantId>, stop: Stop, arrival: &Arrival) -> Stop {
+        let (code, status) = match &stop {
+            Stop::Refused(refusal) => (refusal.code(), refusal.status()),
+            Stop::Fault(fault) => naming(fault),
+        };
+        let facts = RefusedFacts {
+            tenant,
+            actor: None,
+            key: None,
+            run: None,
+            trace: arrival.trace.trace,
+            peer: arrival.peer.ip(),
+            door: "hook",
+            code,
+            status,
+            method: Some("POST"),
+            connection: None,
+            connection_name: None,
+            endpoint: None,
+            target_digest: None,
+        };
+        let wait: Option<Duration> = match self.audit.refused(facts).await {
+            Ok(noted) => noted.wait(),
+            Err(unrecorded) => return unrecorded,
+        };
+        match (wait, stop) {
+            (Some(wait), Stop::Refused(_)) => GatewayRefusal::StrangerThrottled.refuse().retry_after(wait).into(),
+            (_, stop) => stop,
+        }
+    }
+}
