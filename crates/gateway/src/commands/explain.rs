@@ -4,6 +4,7 @@
 //! gate; here are only its flags.
 
 mod call;
+mod webhook;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,6 +22,9 @@ use super::{Console, Failure};
 /// Bytes of a line at the most.
 const LINE_BYTES: usize = 1024 * 1024;
 
+/// Bytes of a line with a delivery: a whole body in base64, and its headers.
+const WEBHOOK_LINE_BYTES: usize = 16 * 1024 * 1024;
+
 /// What is to be explained.
 #[derive(Debug, Subcommand)]
 pub enum Explain {
@@ -30,6 +34,9 @@ pub enum Explain {
     Call(call::CallArgs),
     /// Would this access token be accepted? Reads lines `{"id","token","jwks"?}`.
     Token(TokenArgs),
+    /// Would this delivery be taken in? Reads lines
+    /// `{"id","provider","url"?,"webhook_id"?,"secrets"?,"public_key"?,"headers","body_b64"}`.
+    Webhook(webhook::WebhookArgs),
 }
 
 /// Flags of `explain url`.
@@ -95,6 +102,12 @@ pub async fn run(explain: Explain, console: &mut Console) -> Result<(), Failure>
             let policy = token_policy(args)?;
             while let Some(line) = console.read_line(LINE_BYTES)? {
                 console.say(&policy.explain_line(&line))?;
+            }
+        }
+        Explain::Webhook(args) => {
+            let explainer = webhook::explainer(args);
+            while let Some(line) = console.read_line(WEBHOOK_LINE_BYTES)? {
+                console.say(&explainer.explain_line(&line))?;
             }
         }
     }
