@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use http::HeaderMap;
-use lockgate_vault::webhook::{Hash, KeyForm, PublicKeyForm, WebhookSecrets};
+use lockgate_vault::webhook::{Hash, KeyForm, PublicKey, PublicKeyForm, WebhookSecrets};
 
 use super::members::Members;
 use super::{Need, Profile, Scheme, Window, strict};
@@ -106,12 +106,8 @@ impl Listed {
     }
 
     fn attesting(&self, setting: &Setting, signed: &[&[u8]]) -> Option<u32> {
-        let verifies = |key: &_| self.attestations.iter().any(|signature| verified(key, signed, signature));
+        let verifies = |key: &PublicKey| self.attestations.iter().any(|signature| key.verifies(signed, signature));
         let index = setting.public_keys.iter().position(verifies)?;
         u32::try_from(index + 1).ok()
     }
-}
-
-fn verified(key: &lockgate_vault::webhook::PublicKey, signed: &[&[u8]], signature: &[u8]) -> bool {
-    key.verifies(signed, signature)
 }

@@ -6,6 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
+use lockgate_inspect::media_type::MediaType;
 use lockgate_vocabulary::Timestamp;
 
 use crate::refusal::WebhookRefusal;
@@ -111,9 +112,9 @@ pub fn demand_few(candidates: usize) -> Result<(), WebhookRefusal> {
 
 /// The media type without its parameters, in lower case; none where the header is not there.
 pub fn media_type(headers: &HeaderMap) -> Result<Option<String>, WebhookRefusal> {
-    let text = optional(headers, "content-type")?;
-    let essence = |text: &str| text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    Ok(text.map(essence))
+    let Some(text) = optional(headers, "content-type")? else { return Ok(None) };
+    let read = MediaType::parse(text.as_bytes()).map_err(|_| WebhookRefusal::MediaTypeUnfit)?;
+    Ok(Some(read.essence().to_owned()))
 }
 
 #[cfg(test)]

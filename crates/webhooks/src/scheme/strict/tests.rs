@@ -101,6 +101,7 @@ fn a_media_type_is_read_without_its_parameters() {
     let read = |value: &'static [u8]| media_type(&headers(&[("content-type", value)])).expect("one");
     assert_eq!(read(b"Application/JSON; charset=utf-8").as_deref(), Some("application/json"));
     assert_eq!(media_type(&headers(&[])), Ok(None));
+    assert_eq!(media_type(&headers(&[("content-type", b"a/b, c/d")])), Err(R::MediaTypeUnfit));
     assert_eq!(media_type(&headers(&[("content-type", b"a/b"), ("content-type", b"a/b")])), Err(R::HeaderDuplicated));
 }
 
