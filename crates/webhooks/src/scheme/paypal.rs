@@ -4,7 +4,8 @@
 //! so whoever takes a second body under one that is known is deceived; [`Verified::body`] tells them apart.
 //! The certificate is the setting's. The one that the delivery names is never fetched, but must be PayPal's.
 //!
-//! It is sent again for three days under the moment of the first time, so the past may be that long.
+//! It is sent again for three days, and nobody says whether that has a moment of its own; so the past may be
+//! that long.
 
 mod moment;
 
