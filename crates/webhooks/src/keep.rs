@@ -182,12 +182,17 @@ impl Webhooks {
         if row.bytes(1)? == digest.as_slice() {
             return Ok(Received::Before(row.parsed(0)?));
         }
-        self.quarantine(&admitted, taken, digest).await?;
+        let id = self.quarantine(&admitted, taken, digest).await?;
+        let profile = admitted.inbound.scheme.profile();
+        // Where identifier and body are both signed, it is the provider who sent both and who would go on sending.
+        if profile.signs_id && profile.signs_body {
+            return Ok(Received::Quarantined(id));
+        }
         Err(WebhookRefusal::DeliveryConflict.into())
     }
 
     /// Keeps what conflicts with something kept, once, where nobody hands it on, and raises an alert.
-    async fn quarantine(&self, admitted: &Admitted<'_>, taken: &Claim, digest: [u8; 32]) -> Result<(), Stop> {
+    async fn quarantine(&self, admitted: &Admitted<'_>, taken: &Claim, digest: [u8; 32]) -> Result<DeliveryId, Stop> {
         let (subscription, verified) = (admitted.subscription, admitted.fresh.verified());
         let (id, now) = (DeliveryId::generate(&*self.clock, &*self.entropy), self.clock.now());
         let conflict = self.vault.digest(subscription.tenant, "webhook.conflict", &[taken.0, digest].concat());
@@ -220,8 +225,13 @@ impl Webhooks {
             .step(&rows::INSERT, row.values());
         let change = self.recorded(change, admitted, event, ("delivery.quarantine", id));
         match self.store.apply(change).await {
+            Ok(_) => Ok(id),
             // The same conflict again is in quarantine already.
-            Ok(_) | Err(ApplyFailure::Unmet { step: 0 }) => Ok(()),
+            Err(ApplyFailure::Unmet { step: 0 }) => {
+                let rows = self.store.read(subscription.tenant, &rows::CLAIMED, values![conflict]).await?;
+                let row = rows.first().ok_or(Fault::unavailable(KEEPING, "a claim was given back at this moment"))?;
+                Ok(row.parsed(0)?)
+            }
             Err(failure) => Err(failure.into_fault(KEEPING).into()),
         }
     }

@@ -50,6 +50,8 @@ pub enum Received {
     Kept(DeliveryId),
     /// It was kept before, under this id.
     Before(DeliveryId),
+    /// Something else was kept before under the same identifier, so this one is in quarantine, under this id.
+    Quarantined(DeliveryId),
     /// It was a question, whose answer the provider waits for.
     Asked(Challenge),
 }

@@ -43,6 +43,11 @@ impl Door {
             }
             Received::Kept(delivery) => (delivery, false),
             Received::Before(delivery) => (delivery, true),
+            Received::Quarantined(delivery) => {
+                self.metrics.heard("quarantined");
+                let body = json!({ "delivery": delivery, "quarantined": true }).to_string();
+                return answer::json(StatusCode::OK, body, NO_STORE);
+            }
         };
         self.metrics.heard(if duplicate { "duplicate" } else { "kept" });
         if let Some((media_type, body)) = self.webhooks.answer_of(subscription) {

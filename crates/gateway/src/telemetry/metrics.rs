@@ -153,7 +153,7 @@ impl PerRoute {
 }
 
 impl Metrics {
-    /// A delivery came: it was `kept`, a `duplicate`, `refused`, or `failed` through our fault.
+    /// A delivery came: it was `kept`, a `duplicate`, `quarantined`, `refused`, or `failed` through our fault.
     pub fn heard(&self, outcome: &'static str) {
         self.heard.get_or_create(&ByOutcome { outcome }).inc();
     }

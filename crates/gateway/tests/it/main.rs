@@ -22,6 +22,7 @@ mod explain;
 mod explain_call;
 mod fallback;
 mod founding;
+mod hooks;
 mod http1;
 mod issuer;
 mod killed;
