@@ -88,7 +88,11 @@ impl Paces {
         let free = self.workers.saturating_sub(state.under_way);
         let of_tenant = state.tenants.get(&tenant).copied().unwrap_or_default();
         let pace = state.each.entry(id).or_default();
-        pace.rate = onward.per_minute.and_then(|amount| Rate::per_minute(amount, (amount / 10).max(1)));
+        let rate = onward.per_minute.and_then(|amount| Rate::per_minute(amount, (amount / 10).max(1)));
+        if rate != pace.rate {
+            // A rate that was changed is counted anew: its units are others.
+            (pace.rate, pace.level) = (rate, Level::default());
+        }
         let share = (self.workers / 4).max(1).min(onward.concurrent.max(1));
         let most = most
             .min(free)

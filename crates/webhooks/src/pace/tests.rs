@@ -109,6 +109,8 @@ fn a_rate_counts_what_was_begun() {
     assert_eq!(paces.reserve(&subscription, 99).len(), 2);
     paces.sweep();
     assert_eq!(paces.state().each.len(), 1, "forgetting it would forgive it");
+    let faster = self::subscription(1, 1, 16, Some(120));
+    assert_eq!(paces.reserve(&faster, 99).len(), 12, "a rate that was changed is counted anew");
     clock.advance(Duration::from_secs(60));
     paces.sweep();
     assert_eq!(paces.state().each.len(), 0);
