@@ -23,6 +23,7 @@ pub(crate) struct Leased {
     pub(crate) tries: u32,
     /// Until when, which is also by what the lease is known.
     pub(crate) until: Timestamp,
+    _made_here: (),
 }
 
 /// Leases as many of a subscription's deliveries as there are slots. What is due longest comes first.
@@ -66,6 +67,7 @@ impl Leased {
             sealed: row.bytes(2)?.to_vec(),
             tries: u32::try_from(row.int(3)?).map_err(|_| Fault::violated("tries are a small number"))?,
             until,
+            _made_here: (),
         })
     }
 }
