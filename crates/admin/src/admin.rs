@@ -13,8 +13,8 @@ use lockgate_audit::{Audit, RefusedFacts};
 use lockgate_store::Store;
 use lockgate_traffic::Traffic;
 use lockgate_vault::Custodian;
-use lockgate_webhooks::Webhooks;
 use lockgate_vocabulary::{Arrival, Clock, Entropy, Refusal, Stop};
+use lockgate_webhooks::Webhooks;
 use tower_service::Service;
 
 use crate::answer::Stopped;

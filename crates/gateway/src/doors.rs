@@ -5,9 +5,9 @@
 //! comes back to [`refuse`], the one place that writes it into the trail and shows it.
 
 mod answer;
+mod events;
 mod form;
 mod headers;
-mod events;
 mod health;
 pub mod http1;
 mod inbound;
@@ -31,8 +31,8 @@ use lockgate_egress::span::Spans;
 use lockgate_store::Store;
 use lockgate_traffic::Traffic;
 use lockgate_vault::Vault;
-use lockgate_webhooks::Webhooks;
 use lockgate_vocabulary::{Arrival, Clock, Entropy, Listener, TraceContext};
+use lockgate_webhooks::Webhooks;
 
 use crate::limits::Limits;
 use crate::refusal::GatewayRefusal;

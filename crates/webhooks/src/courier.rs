@@ -163,7 +163,10 @@ async fn go_round(room: Weak<Inner>, clock: Arc<dyn Clock>, wake: Arc<Notify>, m
             () = wake.notified() => true,
         };
         if called {
-            clock.sleep(BETWEEN).await;
+            tokio::select! {
+                () = closed(&mut closing) => return,
+                () = clock.sleep(BETWEEN) => {}
+            }
         }
     }
 }

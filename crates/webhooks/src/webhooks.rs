@@ -15,7 +15,7 @@ use tokio::sync::{Notify, watch};
 use crate::book::Book;
 use crate::config::Config;
 use crate::courier::{Courier, CourierParts};
-use crate::subscription::{SecretPurpose, Subscription};
+use crate::subscription::{SecretPurpose, Status, Subscription};
 
 /// What the room is made of.
 #[derive(Clone)]
@@ -87,8 +87,16 @@ impl Webhooks {
 
     /// Who passes on what is kept. It does nothing until it is started.
     pub fn courier(self: &Arc<Self>) -> Courier {
-        let (book, signer) = (Arc::clone(&self.book), Arc::clone(self));
-        let find = move |id| Ok(book.page()?.find(id).cloned());
+        let (book, access, signer) = (Arc::clone(&self.book), Arc::clone(&self.access), Arc::clone(self));
+        // A tenant that may do nothing is told nothing either: its deliveries wait.
+        let find = move |id| {
+            let directory = access.directory()?;
+            let found = book.page()?.find(id).cloned();
+            Ok(found.map(|found| match directory.tenants.get(&found.tenant) {
+                Some(tenant) if tenant.active => found,
+                _ => Arc::new(Subscription { status: Status::Paused, ..Subscription::clone(&found) }),
+            }))
+        };
         let sign = move |subscription: &Subscription, id: &str, at: i64, body: &[u8]| {
             let secrets = signer.secrets(subscription, SecretPurpose::Sign)?;
             secrets.sign_standard(id, at, body).ok_or(Fault::broken("signing a delivery", "no secret signs"))

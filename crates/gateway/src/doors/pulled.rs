@@ -45,15 +45,8 @@ impl Door {
         door: &'static str,
         act: impl AsyncFnOnce(&Caller) -> Result<Response<DoorBody>, Stop>,
     ) -> Response<DoorBody> {
-        let mut refused = Refused {
-            door,
-            arrival,
-            method: &parts.method,
-            caller: None,
-            run: None,
-            connection: None,
-            target: None,
-        };
+        let mut refused =
+            Refused { door, arrival, method: &parts.method, caller: None, run: None, connection: None, target: None };
         let caller = match self.access.identify(presented(&parts.headers), arrival).await {
             Ok(caller) => caller,
             Err(stop) => return self.refuse(refused, stop).await,

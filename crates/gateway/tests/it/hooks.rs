@@ -66,7 +66,11 @@ fn body(vector: &Value) -> Vec<u8> {
 async fn delivered(world: &World, path: &str, vector: &Value) -> Answer {
     let (mut head, body) = (format!("POST {path} HTTP/1.1\r\nHost: gate\r\n"), body(vector));
     for header in vector["headers"].as_array().expect("headers") {
-        head.push_str(&format!("{}: {}\r\n", header[0].as_str().expect("a name"), header[1].as_str().expect("a value")));
+        head.push_str(&format!(
+            "{}: {}\r\n",
+            header[0].as_str().expect("a name"),
+            header[1].as_str().expect("a value")
+        ));
     }
     head.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
     let mut client = Client::connect(world.door).await;
@@ -114,8 +118,12 @@ async fn what_was_delivered_before_is_told_by_its_id_or_by_what_was_signed() {
         let name = sequence["name"].as_str().expect("a name");
         let id = path.rsplit('/').next().expect("an id").to_owned();
         let all = world.ask(&acme.operator, "GET", &format!("/v1/deliveries?subscription={id}"), None).await.json();
-        let states: Vec<&str> =
-            all["items"].as_array().expect("items").iter().map(|item| item["state"].as_str().expect("a state")).collect();
+        let states: Vec<&str> = all["items"]
+            .as_array()
+            .expect("items")
+            .iter()
+            .map(|item| item["state"].as_str().expect("a state"))
+            .collect();
         assert_eq!((second.status, &second.json()["duplicate"]), (200, &json!(true)), "{name}: {}", second.text());
         assert_eq!(second.json()["delivery"], first.json()["delivery"], "{name}");
         assert_eq!(states, ["waiting"], "{name}");

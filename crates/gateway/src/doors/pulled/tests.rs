@@ -9,7 +9,9 @@ fn a_query_has_known_parameters_once() {
     assert_eq!(asked(None).unwrap(), PullAsk::default());
     for bad in ["limit=x", "limit=1&limit=2", "cursor=a&cursor=b", "what=1", "limit=-1"] {
         match asked(Some(bad)) {
-            Err(Stop::Refused(refusal)) => assert_eq!(refusal.code(), GatewayRefusal::QueryInvalid.info().code, "{bad}"),
+            Err(Stop::Refused(refusal)) => {
+                assert_eq!(refusal.code(), GatewayRefusal::QueryInvalid.info().code, "{bad}")
+            }
             other => panic!("{bad}: {other:?}"),
         }
     }
