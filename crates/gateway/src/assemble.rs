@@ -259,11 +259,7 @@ pub async fn assemble(config: &Config, seams: &Seams) -> Result<Rooms, StartFail
     let Ground { store, audit, recovered, vault } = lay_ground(config, seams).await?;
     let Seams { clock, entropy, resolver } = seams.clone();
 
-    let destination = Destination::new(&config.egress.destination, resolver, clock.clone())
-        .map_err(|fault| ConfigProblem::new("egress.destination", fault, "Correct or remove the key"))?;
-    let authorities = config.egress.errand_ca_file.as_deref();
-    let authorities = authorities.map(|file| tls::authorities("egress.errand_ca_file", file)).transpose()?;
-    let errands = Errands::new(&config.egress, destination.clone(), clock.clone(), authorities);
+    let (destination, errands) = ways_out(config, resolver, &clock)?;
     let foundation = Foundation {
         store: store.clone(),
         audit: audit.clone(),
@@ -303,9 +299,7 @@ pub async fn assemble(config: &Config, seams: &Seams) -> Result<Rooms, StartFail
         clock: clock.clone(),
         entropy: entropy.clone(),
     };
-    let settings = config.webhooks.checked();
-    let settings = settings.map_err(|fault| ConfigProblem::new("webhooks", fault, "Correct or remove the key"))?;
-    let webhooks = Arc::new(Webhooks::open(&settings, parts).await?);
+    let webhooks = Arc::new(Webhooks::open(&webhook_settings(config)?, parts).await?);
 
     let door = Door {
         access: access.clone(),
@@ -336,6 +330,25 @@ pub async fn assemble(config: &Config, seams: &Seams) -> Result<Rooms, StartFail
     let relay = Arc::new(Relay::new(audit.clone(), store.clone()));
     let (courier, door) = (webhooks.courier(), Arc::new(door));
     Ok(Rooms { store, audit, access, vault, egress, webhooks, courier, relay, door, admin, metrics, exporter })
+}
+
+/// Where calls may lead, and what the house itself asks for.
+fn ways_out(
+    config: &Config,
+    resolver: Arc<dyn Resolver>,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Destination, Errands), ConfigProblem> {
+    let destination = Destination::new(&config.egress.destination, resolver, clock.clone())
+        .map_err(|fault| ConfigProblem::new("egress.destination", fault, "Correct or remove the key"))?;
+    let authorities = config.egress.errand_ca_file.as_deref();
+    let authorities = authorities.map(|file| tls::authorities("egress.errand_ca_file", file)).transpose()?;
+    let errands = Errands::new(&config.egress, destination.clone(), clock.clone(), authorities);
+    Ok((destination, errands))
+}
+
+fn webhook_settings(config: &Config) -> Result<lockgate_webhooks::Config, ConfigProblem> {
+    let cure = "Correct or remove the key";
+    config.webhooks.checked().map_err(|fault| ConfigProblem::new("webhooks", fault, cure))
 }
 
 /// Our own signing keys are sealed under the house's key.

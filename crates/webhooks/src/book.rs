@@ -245,6 +245,3 @@ async fn follow(book: Weak<Book>, mut epoch: Epoch, clock: Arc<dyn Clock>, mut g
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -13,7 +13,7 @@ use crate::setting::SettingSpec;
 #[serde(tag = "direction", rename_all = "lowercase")]
 pub enum SubscriptionSpec {
     /// A provider's deliveries come in.
-    Inbound(InboundSpec),
+    Inbound(Box<InboundSpec>),
     /// The tenant's events go out.
     Outbound(OutboundSpec),
 }

@@ -4,13 +4,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use lockgate_store::Rate;
-use lockgate_testkit::ManualClock;
 use lockgate_vocabulary::{Stop, SubscriptionId, TenantId};
 
+use crate::tests::Time;
 use crate::{Config, Traffic, TrafficRefusal};
 
 fn room() -> Traffic {
-    Traffic::new(Config::default(), None, Arc::new(ManualClock::new())).unwrap()
+    Traffic::new(Config::default(), None, Arc::new(Time::default())).unwrap()
 }
 
 fn refused(outcome: Result<(), Stop>) {
