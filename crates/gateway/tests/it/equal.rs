@@ -43,6 +43,10 @@ fn change(method: &str, path: &str) -> Value {
     match (method, path) {
         ("PATCH", "/v1/connections/{id}") => json!({ "status": "retired" }),
         ("PATCH", "/v1/issuers/{id}" | "/v1/principals/{id}" | "/v1/tenants/{id}") => json!({ "status": "suspended" }),
+        ("PATCH", "/v1/subscriptions/{id}") => json!({ "status": "paused" }),
+        ("POST", "/v1/subscriptions/{id}/secrets") => json!({ "secret": "another-secret-of-mine" }),
+        ("POST", "/v1/subscriptions/{id}/secrets/withdraw") => json!({ "purpose": "verify", "version": 1 }),
+        ("POST", "/v1/approvals/{id}/decide") => json!({ "approve": true }),
         ("POST", "/v1/escalations/{id}/resolve") => json!({ "reason": "done" }),
         ("POST", "/v1/credentials/{id}/revoke") => json!({ "reason": "because" }),
         ("POST", "/v1/credentials/{id}/versions") => json!({ "secret": "another-secret-of-mine" }),
@@ -81,7 +85,11 @@ async fn furnished(world: &World, acme: &Tenant) -> Vec<(&'static str, String, S
         ("tenants", acme.id.clone(), nobodys("ten")),
         ("issuers", url("issuer"), url("nobody")),
     ];
+    let approval = crate::hooks::awaiting_approval(world, acme).await;
+    objects.push(("approvals", approval, nobodys("apr")));
     for (kind, member, prefix) in [
+        ("subscriptions", "subscription", "sub"),
+        ("deliveries", "delivery", "dlv"),
         ("connections", "connection", "conn"),
         ("providers", "provider", "prv"),
         ("principals", "principal", "prn"),

@@ -85,6 +85,24 @@ async fn world() -> (World, Tenant) {
     (world, acme)
 }
 
+/// A delivery that was taken, and an operator's request to play it again, which waits for another one's approval.
+pub async fn awaiting_approval(world: &World, acme: &Tenant) -> String {
+    let spec = json!({ "direction": "inbound", "scheme": "convoy_simple", "delivery": { "replay_approval": true } });
+    let body = json!({ "name": "convoy", "spec": spec, "secrets": ["8IX9njirDG"] });
+    let made = world.make(&acme.operator, "/v1/subscriptions", body).await;
+    let (vectors, _) = vectors();
+    let signed = vectors.iter().find(|vector| vector["id"] == "convoy_simple-001-none_compact").expect("there");
+    let taken = delivered(world, made["path"].as_str().expect("a path"), signed).await;
+    assert_eq!(taken.status, 200, "{}", taken.text());
+    let delivery = taken.json()["delivery"].as_str().expect("an id").to_owned();
+    let (_, service) = world.service(&acme.operator, "puller", json!(["webhooks.deliveries.ingest"])).await;
+    let path = format!("/deliveries/{delivery}/ack");
+    assert_eq!(world.call(&service, "POST", &path, "", "").await.status, 204);
+    let asked = json!({ "deliveries": [delivery], "reason": "the ledger was restored" });
+    let asked = world.ask(&acme.operator, "POST", "/v1/deliveries/replay", Some(asked)).await;
+    asked.json()["approval"].as_str().unwrap_or_else(|| panic!("{}", asked.text())).to_owned()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_signed_vector_arrives_and_no_mutation_does() {
     let (world, acme) = world().await;
