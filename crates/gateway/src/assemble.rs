@@ -286,20 +286,9 @@ pub async fn assemble(config: &Config, seams: &Seams) -> Result<Rooms, StartFail
         spool_dir: config.spool_dir(),
         spans: spans.clone(),
     };
-    let egress = Egress::new(&config.egress, parts);
+    let egress = Egress::new(&config.egress, parts.clone());
     egress.recover(&recovered.unfinished).await?;
-
-    let parts = lockgate_webhooks::Parts {
-        access: access.clone(),
-        traffic: traffic.clone(),
-        audit: audit.clone(),
-        vault: vault.clone(),
-        store: store.clone(),
-        egress: egress.clone(),
-        clock: clock.clone(),
-        entropy: entropy.clone(),
-    };
-    let webhooks = Arc::new(Webhooks::open(&webhook_settings(config)?, parts).await?);
+    let webhooks = open_webhooks(config, parts, egress.clone()).await?;
 
     let door = Door {
         access: access.clone(),
@@ -346,9 +335,17 @@ fn ways_out(
     Ok((destination, errands))
 }
 
-fn webhook_settings(config: &Config) -> Result<lockgate_webhooks::Config, ConfigProblem> {
-    let cure = "Correct or remove the key";
-    config.webhooks.checked().map_err(|fault| ConfigProblem::new("webhooks", fault, cure))
+/// What comes in and what is told stands on what the way out stands on, and on that itself.
+async fn open_webhooks(
+    config: &Config,
+    parts: lockgate_egress::Parts,
+    egress: Egress,
+) -> Result<Arc<Webhooks>, StartFailure> {
+    let settings = config.webhooks.checked();
+    let settings = settings.map_err(|fault| ConfigProblem::new("webhooks", fault, "Correct or remove the key"))?;
+    let lockgate_egress::Parts { access, traffic, audit, vault, store, clock, entropy, .. } = parts;
+    let parts = lockgate_webhooks::Parts { access, traffic, audit, vault, store, egress, clock, entropy };
+    Ok(Arc::new(Webhooks::open(&settings, parts).await?))
 }
 
 /// Our own signing keys are sealed under the house's key.

@@ -15,8 +15,7 @@ fn told(spec: Value) -> Vec<String> {
 
 #[test]
 fn what_makes_sense_is_resolved_with_its_defaults() {
-    let spec: SubscriptionSpec =
-        serde_json::from_value(json!({ "direction": "inbound", "scheme": "github" })).unwrap();
+    let spec: SubscriptionSpec = serde_json::from_value(json!({ "direction": "inbound", "scheme": "github" })).unwrap();
     let resolved = subscription(&spec, &[], &mut Violations::default()).unwrap();
     let Side::Inbound(inbound) = &resolved.side else { panic!("it comes in") };
     assert_eq!((inbound.body_bytes, inbound.addresses.len()), (1024 * 1024, 0));
@@ -71,7 +70,8 @@ fn unknown_members_are_refused() {
 
 #[test]
 fn a_specification_that_is_written_is_read_back() {
-    let written = json!({ "direction": "inbound", "scheme": "github", "handoff": "pull", "addresses": ["203.0.113.0/24"] });
+    let written =
+        json!({ "direction": "inbound", "scheme": "github", "handoff": "pull", "addresses": ["203.0.113.0/24"] });
     let spec: SubscriptionSpec = serde_json::from_value(written).unwrap();
     let again: SubscriptionSpec = serde_json::from_str(&serde_json::to_string(&spec).unwrap()).unwrap();
     assert_eq!(again, spec);

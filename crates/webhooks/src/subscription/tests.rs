@@ -18,7 +18,9 @@ fn the_gateways_own_events_are_told_where_they_are_named_alone() {
     let (all, begins, is) =
         (EventPattern::All, EventPattern::Begins("invoice.".into()), EventPattern::Is("CredentialRotated".into()));
     assert!(all.tells("invoice.paid", false) && !all.tells("CredentialRotated", true));
-    assert!(begins.tells("invoice.paid", false) && !begins.tells("invoice", false) && !begins.tells("invoices.x", false));
+    assert!(
+        begins.tells("invoice.paid", false) && !begins.tells("invoice", false) && !begins.tells("invoices.x", false)
+    );
     assert!(is.tells("CredentialRotated", true) && !is.tells("CredentialRevoked", true));
 }
 
