@@ -30,6 +30,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
 
 /// Heavy crates and the rooms that own them. One heavy dependency, one owner.
 pub const OWNERS: &[(&str, &[&str])] = &[
+    ("async-nats", &["webhooks"]),
     ("axum", &["admin"]),
     ("clap", &["gateway"]),
     ("deadpool-postgres", &["store"]),

@@ -345,7 +345,7 @@ async fn open_webhooks(
     let settings = settings.map_err(|fault| ConfigProblem::new("webhooks", fault, "Correct or remove the key"))?;
     let lockgate_egress::Parts { access, traffic, audit, vault, store, clock, entropy, .. } = parts;
     let parts = lockgate_webhooks::Parts { access, traffic, audit, vault, store, egress, clock, entropy };
-    Ok(Arc::new(Webhooks::open(&settings, parts).await?))
+    Ok(Arc::new(Webhooks::open(settings, parts).await?))
 }
 
 /// Our own signing keys are sealed under the house's key.

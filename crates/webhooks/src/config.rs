@@ -1,5 +1,6 @@
 //! What an operator may set about webhooks.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use lockgate_vocabulary::Fault;
@@ -8,7 +9,7 @@ use serde::Deserialize;
 use crate::courier::CourierConfig;
 
 /// The settings of this room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Deliveries that are passed on at the same time, over all subscriptions; 64 by default, 1 to 4,096.
@@ -19,17 +20,42 @@ pub struct Config {
     pub pause_after_hours: u32,
     /// Failures without any success before an endpoint is paused; 10 by default.
     pub pause_after_failures: u32,
+    /// The NATS JetStream to which deliveries are published; none by default.
+    pub nats: Option<NatsConfig>,
+}
+
+/// A NATS server, or several of one cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NatsConfig {
+    /// Where it is: `tls://host:port`, or `nats://` on loopback alone.
+    pub url: String,
+    /// A file whose first line is the token that the server knows; its owner alone may read it.
+    #[serde(default)]
+    pub token_file: Option<PathBuf>,
+    /// Certificates (PEM) trusted instead of the system's.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// Whether `nats://` may lead to another machine: deliveries then go in the clear.
+    #[serde(default)]
+    pub danger_allow_plaintext: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { workers: 64, subscriptions_per_tenant: 1_000, pause_after_hours: 24, pause_after_failures: 10 }
+        Self {
+            workers: 64,
+            subscriptions_per_tenant: 1_000,
+            pause_after_hours: 24,
+            pause_after_failures: 10,
+            nats: None,
+        }
     }
 }
 
 impl Config {
     /// What of it is the courier's.
-    pub(crate) fn courier(self) -> CourierConfig {
+    pub(crate) fn courier(&self) -> CourierConfig {
         CourierConfig {
             workers: self.workers,
             pause_after: Duration::from_secs(u64::from(self.pause_after_hours) * 3_600),
@@ -38,7 +64,7 @@ impl Config {
     }
 
     /// Refuses settings that make no sense.
-    pub fn checked(self) -> Result<Self, Fault> {
+    pub fn checked(&self) -> Result<&Self, Fault> {
         let wrong = |what: &'static str| Err(Fault::broken("reading the settings of webhooks", what));
         if !(1..=4_096).contains(&self.workers) {
             return wrong("webhooks.workers is not between 1 and 4,096");

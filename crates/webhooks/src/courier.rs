@@ -16,11 +16,12 @@ use lockgate_vocabulary::{Clock, Entropy, Fault, SubscriptionId, TenantId};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
+use crate::broker::Broker;
 use crate::bury;
 use crate::deliver::{deliver, rows};
 use crate::lease::{self, Leased};
 use crate::pace::{Paces, Slot};
-use crate::subscription::{Status, Subscription, Way};
+use crate::subscription::{Status, Subscription};
 
 /// How long until the next round where nothing calls for one.
 const IDLE: Duration = Duration::from_secs(1);
@@ -66,6 +67,8 @@ pub struct CourierParts {
     pub find: Arc<Finding>,
     /// Signatures.
     pub sign: Arc<Signing>,
+    /// The gateway's broker, where it has one.
+    pub broker: Option<Arc<Broker>>,
     /// Told when something is to be passed on.
     pub wake: Arc<Notify>,
     /// Time.
@@ -87,6 +90,7 @@ pub(crate) struct Inner {
     pub(crate) vault: Vault,
     pub(crate) egress: Egress,
     pub(crate) sign: Arc<Signing>,
+    pub(crate) broker: Option<Arc<Broker>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) paces: Arc<Paces>,
@@ -109,11 +113,25 @@ pub struct Round {
 impl Courier {
     /// A courier that does nothing yet.
     pub fn new(config: CourierConfig, parts: CourierParts) -> Self {
-        let CourierParts { store, audit, vault, egress, find, sign, wake, clock, entropy } = parts;
+        let CourierParts { store, audit, vault, egress, find, sign, broker, wake, clock, entropy } = parts;
         let paces = Arc::new(Paces::new(config.workers, Arc::clone(&clock)));
         let (closing, last) = (watch::Sender::new(false), Mutex::default());
-        let inner =
-            Inner { config, store, audit, vault, egress, sign, clock, entropy, paces, find, wake, closing, last };
+        let inner = Inner {
+            config,
+            store,
+            audit,
+            vault,
+            egress,
+            sign,
+            broker,
+            clock,
+            entropy,
+            paces,
+            find,
+            wake,
+            closing,
+            last,
+        };
         Self { inner: Arc::new(inner) }
     }
 
@@ -249,7 +267,7 @@ impl Inner {
             return bury::bury(self, tenant, id).await.map(|()| None);
         };
         // INVARIANT: a delivery goes to its own tenant's endpoint, whatever is wrong with the rows.
-        let pushes = matches!(subscription.onward.way, Way::Push(_)) && subscription.tenant == tenant;
+        let pushes = subscription.onward.way.is_ours() && subscription.tenant == tenant;
         if !pushes || subscription.status != Status::Active {
             return Ok(None);
         }

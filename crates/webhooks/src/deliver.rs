@@ -9,6 +9,7 @@ use crate::courier::Inner;
 use crate::judge::judge;
 use crate::lease::Leased;
 use crate::pace::Slot;
+use crate::publish::publish;
 use crate::push::push;
 use crate::settle::settle;
 use crate::subscription::{Subscription, Way};
@@ -17,13 +18,16 @@ pub use rows::STATEMENTS;
 
 /// One try of a leased delivery.
 pub(crate) async fn deliver(inner: &Inner, subscription: &Subscription, leased: Leased, slot: Slot) {
-    let Way::Push(endpoint) = &subscription.onward.way else { return };
     // A store that took its time may have given the lease when it was nearly over.
     if inner.clock.now().after(subscription.onward.timeout) >= leased.until {
         return;
     }
     slot.begin();
-    let tried = push(inner, subscription, endpoint, &leased).await;
+    let tried = match &subscription.onward.way {
+        Way::Push(endpoint) => push(inner, subscription, endpoint, &leased).await,
+        Way::Publish => publish(inner, subscription, &leased).await,
+        Way::Pull => return,
+    };
     inner.paces.report(subscription.id, &tried.attempt);
     let (schedule, now, chance) = (&subscription.onward.schedule, inner.clock.now(), inner.chance());
     let judged = judge(&tried.attempt, leased.tries, schedule, now, chance);

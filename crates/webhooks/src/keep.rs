@@ -15,7 +15,6 @@ use crate::order_key;
 use crate::receive::{Admitted, Received};
 use crate::refusal::WebhookRefusal;
 use crate::rows::deliveries as rows;
-use crate::subscription::Way;
 use crate::verified::Verified;
 use crate::webhooks::Webhooks;
 
@@ -124,7 +123,7 @@ impl Webhooks {
             sealed: envelope.seal(&self.vault, subscription.tenant, id)?,
             order_key: order_key::of(subscription.onward.order_by.as_deref(), &admitted.parcel.body),
             replay_of: None,
-            due_at: matches!(subscription.onward.way, Way::Push(_)).then_some(now),
+            due_at: subscription.onward.way.is_ours().then_some(now),
             refused: None,
             at: now,
             forget_at: None,

@@ -6,7 +6,7 @@
 //! [`Setting`]), [`Fresh`] (of when), `keep` (one change of the store with everything).
 //!
 //! **On.** What is kept is passed on by the [`Courier`]: `lease` (whose turn it is), `deliver` (the story), `push`
-//! (one try), [`judge`] (what becomes of it), `settle` (and that it holds), with `pace` holding back what an
+//! (one try; `publish` where it goes to a broker), [`judge`] (what becomes of it), `settle` (and that it holds), with `pace` holding back what an
 //! endpoint cannot take; or it is fetched (`pull`).
 //!
 //! **Out.** `send` tells a tenant's event to everybody whom it wants to tell, `governance` the gateway's own;
@@ -20,6 +20,7 @@
 
 pub mod approval;
 mod book;
+mod broker;
 mod bury;
 mod challenge;
 mod config;
@@ -37,6 +38,7 @@ mod order_key;
 mod pace;
 mod parcel;
 mod pause;
+mod publish;
 mod pull;
 mod push;
 mod receive;
@@ -56,7 +58,8 @@ mod verified;
 mod webhooks;
 
 pub use book::{Book, Page};
-pub use config::Config;
+pub use broker::Broker;
+pub use config::{Config, NatsConfig};
 pub use courier::{Courier, CourierConfig, CourierParts, Finding, Round, Signing};
 pub use deliver::STATEMENTS as DELIVER_STATEMENTS;
 pub use envelope::Envelope;

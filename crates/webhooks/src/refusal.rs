@@ -27,6 +27,12 @@ lockgate_vocabulary::refusals! {
         BodyTooLarge = 413, "webhooks.body.too_large",
             "The body is larger than the subscription takes.",
             "Raise body_bytes of the subscription, if the provider sends as much.";
+        BrokerRefused = 502, "webhooks.broker.refused",
+            "The broker did not keep the delivery.",
+            "See that a JetStream stream takes the subjects `lockgate.>`, and that it has room.";
+        BrokerUnavailable = 503, "webhooks.broker.unavailable",
+            "The broker cannot be reached, or the configuration names none.",
+            "Check webhooks.nats in the configuration and that the server runs.";
         CandidatesExceeded = 400, "webhooks.signature.candidates",
             "The delivery carries more signatures than one sender needs.",
             "Send one signature for each live secret, 16 at the most.";

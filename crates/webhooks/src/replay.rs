@@ -20,7 +20,7 @@ use crate::keep::NewDelivery;
 use crate::manage::moment;
 use crate::refusal::WebhookRefusal;
 use crate::rows::deliveries as rows;
-use crate::subscription::{Status, Subscription, Way};
+use crate::subscription::{Status, Subscription};
 use crate::webhooks::Webhooks;
 
 /// Deliveries of one run.
@@ -172,7 +172,7 @@ impl Webhooks {
             sealed: envelope.seal(&self.vault, tenant, id)?,
             order_key: held.opt_text(2)?.map(str::to_owned),
             replay_of: Some(of),
-            due_at: matches!(subscription.onward.way, Way::Push(_)).then_some(now),
+            due_at: subscription.onward.way.is_ours().then_some(now),
             refused: None,
             at: now,
             forget_at: None,

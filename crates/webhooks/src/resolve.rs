@@ -9,7 +9,7 @@ use lockgate_access::Violations;
 use lockgate_egress::{Endpoint, EndpointParts};
 use lockgate_store::Rate;
 
-use crate::scheme;
+use crate::scheme::{self, Scheme};
 use crate::setting::Setting;
 use crate::spec::{DeliverySpec, EndpointSpec, Handoff, InboundSpec, OutboundSpec, SubscriptionSpec};
 use crate::subscription::{EventPattern, Inbound, Onward, Side, Way};
@@ -60,23 +60,34 @@ fn inbound(spec: &InboundSpec, opened: &[IpNet], wrong: &mut Violations) -> Opti
         }
     });
     wrong.check(spec.addresses.len() <= NETWORKS_MOST, "/addresses", "at most 500 networks");
+    let addresses = addresses(spec, scheme, wrong);
     let per_minute = spec.per_minute.unwrap_or(PER_MINUTE);
     let rate = Rate::per_minute(per_minute, (per_minute / 10).max(1));
     wrong.check(rate.is_some(), "/per_minute", "at least 1");
     let body_bytes = spec.body_bytes.unwrap_or(BODY_BYTES);
     wrong.check((1..=BODY_BYTES_MOST).contains(&body_bytes), "/body_bytes", "1 to 27,262,976");
     let onward = match &spec.handoff {
+        Handoff::Nats => Some(onward(Way::Publish, &spec.delivery, None, wrong)),
         Handoff::Pull => Some(onward(Way::Pull, &spec.delivery, None, wrong)),
         Handoff::Push(endpoint) => pushed(endpoint, &spec.delivery, "/handoff/push", opened, wrong),
     };
     let inbound = Inbound {
         scheme: scheme?,
         setting: setting?,
-        addresses: spec.addresses.iter().map(IpNet::trunc).collect(),
+        addresses,
         rate: rate?,
         body_bytes: usize::try_from(body_bytes).unwrap_or(usize::MAX),
     };
     Some(Resolved { side: Side::Inbound(inbound), onward: onward? })
+}
+
+/// The networks that deliveries may come from: the operator's, and the provider's own where that is asked for.
+fn addresses(spec: &InboundSpec, scheme: Option<&dyn Scheme>, wrong: &mut Violations) -> Box<[IpNet]> {
+    let published = scheme.filter(|_| spec.published_addresses).map(|scheme| scheme.profile().sources);
+    let known = published.is_none_or(|networks| !networks.is_empty());
+    wrong.check(known, "/published_addresses", "the provider publishes none that are known here");
+    let published = published.unwrap_or_default().iter().filter_map(|network| network.parse().ok());
+    spec.addresses.iter().map(IpNet::trunc).chain(published).collect()
 }
 
 fn outbound(spec: &OutboundSpec, opened: &[IpNet], wrong: &mut Violations) -> Option<Resolved> {

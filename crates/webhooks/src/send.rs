@@ -25,7 +25,7 @@ use crate::order_key;
 use crate::refusal::WebhookRefusal;
 use crate::resolve;
 use crate::rows::deliveries as rows;
-use crate::subscription::{Side, Status, Subscription, Way};
+use crate::subscription::{Side, Status, Subscription};
 use crate::webhooks::Webhooks;
 
 /// Bytes of an event's data. What is larger is better fetched than told.
@@ -164,7 +164,7 @@ impl Webhooks {
             sealed: envelope.seal(&self.vault, way.tenant, id)?,
             order_key: order_key::of(way.onward.order_by.as_deref(), &told.body),
             replay_of: None,
-            due_at: matches!(way.onward.way, Way::Push(_)).then_some(now),
+            due_at: way.onward.way.is_ours().then_some(now),
             refused: None,
             at: now,
             forget_at: None,

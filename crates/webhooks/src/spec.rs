@@ -42,7 +42,11 @@ pub struct InboundSpec {
     #[serde(default)]
     #[schema(value_type = Vec<String>)]
     pub addresses: Vec<IpNet>,
-    /// Deliveries a minute; 6,000 by default.
+    /// Whether deliveries may come from the networks alone that the provider publishes as its own. Behind a proxy
+    /// that hides its peers' addresses nothing would come any more.
+    #[serde(default)]
+    pub published_addresses: bool,
+    /// Deliveries a minute; 60,000 by default.
     #[serde(default)]
     pub per_minute: Option<u32>,
     /// Bytes of a body at the most; 1 MiB by default, at most 26 MiB.
@@ -77,6 +81,8 @@ pub enum Handoff {
     /// The tenant fetches them (`GET /deliveries`) and acknowledges each.
     #[default]
     Pull,
+    /// They are published as CloudEvents to the gateway's NATS JetStream, under `lockgate.{tenant}.{subscription}`.
+    Nats,
     /// They are pushed to an endpoint of the tenant's, signed anew in the form of Standard Webhooks.
     Push(EndpointSpec),
 }

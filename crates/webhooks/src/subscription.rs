@@ -141,6 +141,15 @@ pub enum Way {
     Pull,
     /// They are pushed to its endpoint.
     Push(Arc<Endpoint>),
+    /// They are published to the gateway's broker.
+    Publish,
+}
+
+impl Way {
+    /// Whether deliveries are handed on by us, and not fetched.
+    pub const fn is_ours(&self) -> bool {
+        !matches!(self, Self::Pull)
+    }
 }
 
 /// Which types of events are told.

@@ -13,6 +13,7 @@ use lockgate_vocabulary::{Clock, Entropy, Fault, Stop, TenantId};
 use tokio::sync::{Notify, watch};
 
 use crate::book::Book;
+use crate::broker::Broker;
 use crate::config::Config;
 use crate::courier::{Courier, CourierParts};
 use crate::subscription::{SecretPurpose, Status, Subscription};
@@ -50,6 +51,8 @@ pub struct Webhooks {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) config: Config,
     pub(crate) book: Arc<Book>,
+    /// The gateway's broker, where it has one.
+    pub(crate) broker: Option<Arc<Broker>>,
     /// Told when something is to be passed on.
     pub(crate) wake: Arc<Notify>,
     /// Ends the task that follows the epoch, when it is dropped.
@@ -61,6 +64,7 @@ impl Webhooks {
     pub async fn open(config: &Config, parts: Parts) -> Result<Self, Fault> {
         let Parts { access, traffic, audit, vault, store, egress, clock, entropy } = parts;
         let opened = access.danger_networks();
+        let broker = config.nats.as_ref().map(Broker::open).transpose()?.map(Arc::new);
         let (book, following) = Book::open(store.clone(), Arc::clone(&clock), opened).await?;
         Ok(Self {
             access,
@@ -71,8 +75,9 @@ impl Webhooks {
             egress,
             clock,
             entropy,
-            config: *config,
+            config: config.clone(),
             book,
+            broker,
             wake: Arc::new(Notify::new()),
             _following: following,
         })
@@ -108,6 +113,7 @@ impl Webhooks {
             egress: self.egress.clone(),
             find: Arc::new(find),
             sign: Arc::new(sign),
+            broker: self.broker.clone(),
             wake: Arc::clone(&self.wake),
             clock: Arc::clone(&self.clock),
             entropy: Arc::clone(&self.entropy),

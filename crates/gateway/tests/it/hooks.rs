@@ -32,6 +32,11 @@ fn vectors() -> (Vec<Value>, Vec<Value>) {
     (vectors, sequences)
 }
 
+/// One vector.
+pub fn vector(id: &str) -> Value {
+    vectors().0.into_iter().find(|vector| vector["id"] == id).unwrap_or_else(|| panic!("no vector {id}"))
+}
+
 /// A subscription as the vector's provider would be given one.
 fn spec(vector: &Value) -> Value {
     let provider = vector["provider"].as_str().expect("a provider");
@@ -58,12 +63,12 @@ async fn subscribed(world: &World, acme: &Tenant, name: &str, vector: &Value) ->
     made["path"].as_str().expect("a path").to_owned()
 }
 
-fn body(vector: &Value) -> Vec<u8> {
+pub fn body(vector: &Value) -> Vec<u8> {
     STANDARD.decode(vector["body_b64"].as_str().expect("a body")).expect("base 64")
 }
 
 /// The vector's request to this path, byte for byte.
-async fn delivered(world: &World, path: &str, vector: &Value) -> Answer {
+pub async fn delivered(world: &World, path: &str, vector: &Value) -> Answer {
     let (mut head, body) = (format!("POST {path} HTTP/1.1\r\nHost: gate\r\n"), body(vector));
     for header in vector["headers"].as_array().expect("headers") {
         head.push_str(&format!(
@@ -90,9 +95,8 @@ pub async fn awaiting_approval(world: &World, acme: &Tenant) -> String {
     let spec = json!({ "direction": "inbound", "scheme": "convoy_simple", "delivery": { "replay_approval": true } });
     let body = json!({ "name": "convoy", "spec": spec, "secrets": ["8IX9njirDG"] });
     let made = world.make(&acme.operator, "/v1/subscriptions", body).await;
-    let (vectors, _) = vectors();
-    let signed = vectors.iter().find(|vector| vector["id"] == "convoy_simple-001-none_compact").expect("there");
-    let taken = delivered(world, made["path"].as_str().expect("a path"), signed).await;
+    let signed = vector("convoy_simple-001-none_compact");
+    let taken = delivered(world, made["path"].as_str().expect("a path"), &signed).await;
     assert_eq!(taken.status, 200, "{}", taken.text());
     let delivery = taken.json()["delivery"].as_str().expect("an id").to_owned();
     let (_, service) = world.service(&acme.operator, "puller", json!(["webhooks.deliveries.ingest"])).await;

@@ -29,6 +29,7 @@ mod killed;
 mod lifecycle;
 mod metrics;
 mod mistakes;
+mod nats;
 mod nodes;
 mod process;
 mod quota;

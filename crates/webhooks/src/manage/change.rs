@@ -46,6 +46,7 @@ impl Webhooks {
             let mut inner = Violations::below("/spec");
             resolve::subscription(spec, self.access.danger_networks(), &mut inner);
             wrong.join(inner);
+            self.check_broker(spec, &mut wrong);
         }
         let spec = change.spec.as_ref().unwrap_or(&old.spec);
         let status = after(&old, spec, change.status.as_deref(), &mut wrong)?;
@@ -118,7 +119,7 @@ fn endpoint(spec: &SubscriptionSpec) -> Option<&str> {
         SubscriptionSpec::Outbound(outbound) => &outbound.endpoint,
         SubscriptionSpec::Inbound(inbound) => match &inbound.handoff {
             Handoff::Push(endpoint) => endpoint,
-            Handoff::Pull => return None,
+            Handoff::Nats | Handoff::Pull => return None,
         },
     };
     Some(&spec.url)

@@ -12,7 +12,7 @@ use super::record::SubscriptionRecord;
 use crate::resolve::{self, Resolved};
 use crate::rows::subscriptions as rows;
 use crate::scheme::Need;
-use crate::spec::SubscriptionSpec;
+use crate::spec::{Handoff, SubscriptionSpec};
 use crate::subscription::{SecretPurpose, Status, Way};
 use crate::webhooks::Webhooks;
 
@@ -54,6 +54,7 @@ impl Webhooks {
         let mut inner = Violations::below("/spec");
         let resolved = resolve::subscription(&new.spec, self.access.danger_networks(), &mut inner);
         wrong.join(inner);
+        self.check_broker(&new.spec, &mut wrong);
         let (Some(resolved), Ok(name)) = (resolved, name) else { return Err(wrong.refuse().into()) };
         check_secrets(&resolved, &secrets, &mut wrong);
         wrong.done()?;
@@ -88,6 +89,15 @@ impl Webhooks {
             self.challenge(act, id).await;
         }
         Ok(MadeSubscription { record: self.record_of(tenant, &id.to_string()).await?, signing_secret })
+    }
+}
+
+impl Webhooks {
+    /// What is published needs a broker to publish to.
+    pub(crate) fn check_broker(&self, spec: &SubscriptionSpec, wrong: &mut Violations) {
+        let publishes = matches!(spec, SubscriptionSpec::Inbound(spec) if spec.handoff == Handoff::Nats);
+        let fits = !publishes || self.broker.is_some();
+        wrong.check(fits, "/spec/handoff", "the gateway's configuration names no NATS server");
     }
 }
 
