@@ -121,7 +121,7 @@ impl Webhooks {
             digest,
             size: admitted.parcel.body.len(),
             sealed: envelope.seal(&self.vault, subscription.tenant, id)?,
-            order_key: order_key::of(subscription.onward.order_by.as_deref(), &admitted.parcel.body),
+            order_key: order_key::of(&self.vault, subscription, &admitted.parcel.body),
             replay_of: None,
             due_at: subscription.onward.way.is_ours().then_some(now),
             refused: None,

@@ -3,6 +3,8 @@
 //! What is not acknowledged comes again with every reading from the start, so nothing is lost between a page
 //! and the work with it. A cursor only saves reading the same page twice.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lockgate_access::AccessRefusal;
@@ -17,11 +19,15 @@ use serde_json::Map;
 use serde_json::value::RawValue;
 
 use crate::envelope::Envelope;
+use crate::refusal::WebhookRefusal;
 use crate::rows::deliveries as rows;
 use crate::webhooks::Webhooks;
 
 /// Bytes of bodies in one page; a larger delivery comes alone.
 const PAGE_BYTES: i64 = 4 * 1024 * 1024;
+
+/// How long a delivery is kept that cannot be opened.
+const SPOILED_KEPT: Duration = Duration::from_secs(30 * 86_400);
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
@@ -83,17 +89,34 @@ impl Webhooks {
         };
         let (limit, behind) = (page.limit()?, page.behind::<DeliveryId>()?);
         let rows = self.read(tenant, &rows::PULLED, values![behind, subscription, page.rows()?]).await?;
-        let (mut items, mut bytes) = (Vec::new(), 0i64);
+        let (mut items, mut bytes, mut last) = (Vec::new(), 0i64, None);
         for row in rows.iter().take(limit) {
             bytes = bytes.saturating_add(row.int(6)?);
             if bytes > PAGE_BYTES && !items.is_empty() {
                 break;
             }
-            items.push(self.pulled(tenant, row)?);
+            last = Some(row.text(0)?);
+            match self.pulled(tenant, row) {
+                Ok(delivery) => items.push(delivery),
+                Err(fault) if fault.is_unavailable() => return Err(fault.into()),
+                // One that cannot be opened must not keep the others from being fetched.
+                Err(fault) => self.spoiled(tenant, row.parsed(0)?, &fault).await?,
+            }
         }
-        let more = rows.len() > items.len();
-        let next = items.last().filter(|_| more).map(|last| last.delivery.to_string());
+        let more = rows.last().map(|row| row.text(0)).transpose()? != last;
+        let next = last.filter(|_| more).map(str::to_owned);
         Ok(Pulled { items, next })
+    }
+
+    async fn spoiled(&self, tenant: TenantId, id: DeliveryId, fault: &Fault) -> Result<(), Fault> {
+        tracing::error!(%fault, delivery = %id, "a kept delivery cannot be opened");
+        let (now, code) = (self.clock.now(), WebhookRefusal::EnvelopeUnreadable.info().code);
+        let deed = Deed::by_house(Some(tenant), "delivery.dead", id).with("cause", "pipeline").with("code", code);
+        let (record, recording) = self.audit.step(&deed);
+        let change = Change::of(tenant)
+            .step(&rows::SPOILED, values![id, code, now, now.after(SPOILED_KEPT)])
+            .step(record, recording);
+        self.store.apply(change).await.map(drop).map_err(|failure| failure.into_fault("ending a delivery"))
     }
 
     fn pulled(&self, tenant: TenantId, row: &Row) -> Result<PulledDelivery, Fault> {

@@ -31,6 +31,7 @@ pub const STATEMENTS: &[&Statement] = &[
     &deliveries::PAGE_OF,
     &deliveries::PULLED,
     &deliveries::REPLAYED,
+    &deliveries::SPOILED,
     &governance::CURSOR,
     &governance::CURSOR_BEGIN,
     &governance::CURSOR_MOVE,

@@ -162,7 +162,7 @@ impl Webhooks {
             digest: self.vault.digest(way.tenant, "webhook.body", &sha256(&[&told.body])),
             size: told.body.len(),
             sealed: envelope.seal(&self.vault, way.tenant, id)?,
-            order_key: order_key::of(way.onward.order_by.as_deref(), &told.body),
+            order_key: order_key::of(&self.vault, way, &told.body),
             replay_of: None,
             due_at: way.onward.way.is_ours().then_some(now),
             refused: None,

@@ -1,6 +1,6 @@
 //! A key is a plain value where the pointer leads.
 
-use super::of;
+use super::found as of;
 
 #[test]
 fn a_key_is_a_plain_value() {
@@ -15,6 +15,5 @@ fn a_key_is_a_plain_value() {
     }
     assert_eq!(of(None, body), None);
     assert_eq!(of(Some("/a"), b"not json"), None);
-    assert_eq!(of(Some("/a"), br#"{"a":"x\u0000y"}"#), None, "the store holds no such text");
-    assert_eq!(of(Some("/a"), format!("{{\"a\":\"{}\"}}", "x".repeat(300)).as_bytes()), None, "too long for an index");
+    assert_eq!(of(Some("/a"), format!("{{\"a\":\"{}\"}}", "x".repeat(1_100)).as_bytes()), None, "too long for an index");
 }

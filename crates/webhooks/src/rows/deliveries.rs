@@ -99,6 +99,13 @@ pub(crate) static ACKNOWLEDGE: Statement = Statement::tenant(
      WHERE tenant = $1 AND delivery = $2 AND state = 'waiting' AND due_at IS NULL",
 );
 
+/// Ends one that waits to be fetched and cannot be opened.
+pub(crate) static SPOILED: Statement = Statement::tenant(
+    "webhooks.delivery_spoiled",
+    "UPDATE deliveries SET state = 'dead', cause = 'pipeline', code = $3, ended_at = $4, forget_at = $5 \
+     WHERE tenant = $1 AND delivery = $2 AND state = 'waiting' AND due_at IS NULL",
+);
+
 /// Takes one that was played again out of the dead letters.
 pub(crate) static REPLAYED: Statement = Statement::tenant(
     "webhooks.delivery_replayed",

@@ -8,6 +8,7 @@ use lockgate_testkit::{Behaviour, Canned};
 use super::super::*;
 use super::world::{LINE, World};
 use crate::refusal::WebhookRefusal;
+use crate::subscription::Way;
 
 #[tokio::test]
 async fn a_delivery_is_tried_again_by_the_schedule_unchanged_until_it_is_dead() {

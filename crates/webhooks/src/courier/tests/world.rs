@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use super::super::*;
 use crate::envelope::Envelope;
 use crate::judge::SCHEDULE;
-use crate::subscription::{Onward, Side};
+use crate::subscription::{Onward, Side, Way};
 
 pub(crate) const TENANT: TenantId = TenantId::from_u128(1 << 80);
 
@@ -312,6 +312,7 @@ fn parts(
         egress: egress.clone(),
         find: Arc::new(move |id| Ok(known.lock().expect("free").get(&id).cloned())),
         sign: Arc::new(|_, id, seconds, body| Ok(format!("v1,{id}.{seconds}.{}", body.len()))),
+        broker: None,
         wake: Arc::new(Notify::new()),
         clock: Arc::clone(clock),
         entropy: Arc::new(SystemEntropy),
