@@ -1,11 +1,11 @@
 //! A client that sends what it is told, byte for byte, and reads answers one after the other.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 /// One answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,6 +55,14 @@ impl Client {
     #[expect(clippy::disallowed_methods, reason = "the test is the gateway's client")]
     pub async fn connect(address: SocketAddr) -> Self {
         Self { stream: TcpStream::connect(address).await.expect("it listens"), rest: Vec::new() }
+    }
+
+    /// The same from this address of the machine's own.
+    #[expect(clippy::disallowed_methods, reason = "the test is the gateway's client")]
+    pub async fn connect_from(from: IpAddr, address: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(SocketAddr::new(from, 0)).expect("loopback has many addresses");
+        Self { stream: socket.connect(address).await.expect("it listens"), rest: Vec::new() }
     }
 
     /// The same where nobody may listen any more.

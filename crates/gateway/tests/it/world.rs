@@ -244,6 +244,11 @@ impl World {
         answer.json()["items"].as_array().expect("items").clone()
     }
 
+    /// The folder in which everything of the gateway's lies.
+    pub fn folder(&self) -> &Path {
+        self.dir.path()
+    }
+
     /// How many entries the log of the trail has.
     pub fn entries(&self) -> u64 {
         let report = verify(&self.config.audit.dir, self.running.rooms.audit.verifier(), &Options::default());
