@@ -11,7 +11,7 @@
 //! `escalation` (outcomes that nobody knows), `turns` (work that no call waits behind), `share` (what one
 //! tenant may hold), `dispatch` (messages to
 //! endpoints that tenants declared), `errand` (the house's own), [`span`] (what took how long), `operator_client` (the command
-//! line's way in), [`explain`] (what would be decided).
+//! line's way in), `desk` (its way to a server that somebody is building), [`explain`] (what would be decided).
 //!
 //! Not here: who may call (`access`), how much (`traffic`), the credential itself (`vault`), reading the
 //! caller's request (`gateway`).
@@ -23,6 +23,7 @@ mod barred;
 mod call;
 mod clearance;
 mod config;
+mod desk;
 pub mod destination;
 mod dispatch;
 mod dry_run;
@@ -55,6 +56,7 @@ mod wire;
 
 pub use alarm::{Alarm, Rang};
 pub use config::Config;
+pub use desk::{Desk, DeskAnswer, DeskFailure};
 pub use dispatch::{Dispatch, DispatchFailure, Dispatched, Endpoint, EndpointParts};
 pub use egress::{Egress, Parts, target_digest};
 pub use errand::Errands;

@@ -14,10 +14,11 @@ use http::header::{ACCEPT, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use ipnet::IpNet;
 use lockgate_vocabulary::{Clock, Secret, Stop};
+use rustls::ClientConfig;
 
 use crate::alarm::Alarm;
 use crate::destination::resolve::SystemResolver;
-use crate::destination::{self, Destination, Policy, Scheme};
+use crate::destination::{self, Destination, PinnedTarget, Policy, Scheme, StrictUrl};
 use crate::wire::{Once, OnceFailure, Outgoing, Trust, Whole};
 
 /// How long an answer may take.
@@ -92,20 +93,8 @@ impl OperatorClient {
         fields: &[(&'static str, &str)],
         json: Option<Bytes>,
     ) -> Result<OperatorAnswer, OperatorFailure> {
-        let refused = |stop: Stop| OperatorFailure::Address(stop.to_string());
-        let destination = Destination::new(&local_names(), Arc::new(SystemResolver::new()), Arc::clone(&self.clock));
-        let destination = destination.map_err(|fault| OperatorFailure::Address(fault.to_string()))?;
-        let policy = Policy { allow: None, danger_allow_http: true, danger_private_networks: everywhere() };
-        let (url, target) = destination.vet_url(&format!("{}{path}", self.base), &policy).await.map_err(refused)?;
-        let tls = match target.scheme() {
-            Scheme::Https => {
-                let trust = Trust::new(Arc::clone(&self.clock));
-                let tls = trust.with(self.authority_pem.as_deref(), &[], &[b"http/1.1"]);
-                Some(tls.map_err(|_| OperatorFailure::Address("its certificate authority cannot be read".into()))?)
-            }
-            Scheme::Http if target.addresses().iter().all(|address| address.ip().is_loopback()) => None,
-            Scheme::Http => return Err(OperatorFailure::Address("http is for loopback alone; use https".into())),
-        };
+        let reached = named(&format!("{}{path}", self.base), self.authority_pem.as_deref(), &self.clock).await;
+        let Named { url, target, tls } = reached.map_err(OperatorFailure::Address)?;
         let mut alarm = Alarm::new(Arc::clone(&self.clock));
         let until = alarm.now().saturating_add(TIME);
         let once = Once { target: &target, tls, most_bytes: MOST_BYTES, until };
@@ -140,6 +129,31 @@ impl OperatorClient {
     }
 }
 
+/// A URL that the operator named: what of it was vetted, and the TLS with which it is spoken to.
+pub(crate) struct Named {
+    pub(crate) url: StrictUrl,
+    pub(crate) target: PinnedTarget,
+    /// None speaks in the clear, to this machine alone.
+    pub(crate) tls: Option<Arc<ClientConfig>>,
+}
+
+/// Vets a URL that whoever types the command line names: `https://` anywhere, `http://` on loopback alone.
+pub(crate) async fn named(url: &str, authority_pem: Option<&str>, clock: &Arc<dyn Clock>) -> Result<Named, String> {
+    let destination = Destination::new(&local_names(), Arc::new(SystemResolver::new()), Arc::clone(clock));
+    let destination = destination.map_err(|fault| fault.to_string())?;
+    let policy = Policy { allow: None, danger_allow_http: true, danger_private_networks: everywhere() };
+    let (url, target) = destination.vet_url(url, &policy).await.map_err(|stop: Stop| stop.to_string())?;
+    let tls = match target.scheme() {
+        Scheme::Https => {
+            let tls = Trust::new(Arc::clone(clock)).with(authority_pem, &[], &[b"http/1.1"]);
+            Some(tls.map_err(|_| "its certificate authority cannot be read".to_owned())?)
+        }
+        Scheme::Http if target.addresses().iter().all(|address| address.ip().is_loopback()) => None,
+        Scheme::Http => return Err("http is for loopback alone; use https".into()),
+    };
+    Ok(Named { url, target, tls })
+}
+
 /// `localhost` means this machine whatever a name server says.
 fn local_names() -> destination::Config {
     let here = vec![IpAddr::V4(Ipv4Addr::LOCALHOST)];
@@ -153,10 +167,15 @@ fn everywhere() -> Vec<IpNet> {
 }
 
 fn told(failure: OnceFailure) -> OperatorFailure {
-    OperatorFailure::Unreachable(match failure {
-        OnceFailure::Wire(wire) => wire.as_str().to_owned(),
-        OnceFailure::Answer(refusal) => refusal.info().title.to_owned(),
-    })
+    OperatorFailure::Unreachable(unanswered(failure).to_owned())
+}
+
+/// Why there is no answer, in words.
+pub(crate) fn unanswered(failure: OnceFailure) -> &'static str {
+    match failure {
+        OnceFailure::Wire(wire) => wire.as_str(),
+        OnceFailure::Answer(refusal) => refusal.info().title,
+    }
 }
 
 #[cfg(test)]
