@@ -11,6 +11,7 @@ mod console;
 mod demo;
 mod explain;
 mod init;
+mod listen;
 mod resource;
 mod serve;
 
@@ -54,6 +55,8 @@ enum Command {
     /// Verify, export and prove the trail.
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Follow a subscription's deliveries at your desk, and hand each to a server of your own.
+    Listen(listen::Listen),
     #[command(flatten)]
     Resource(resource::Resource),
 }
@@ -181,6 +184,7 @@ async fn dispatch(cli: Cli, console: &mut Console) -> Result<(), Failure> {
         Command::Explain(explain) => explain::run(explain, console).await,
         Command::Audit(audit) => audit::run(audit, json, console).await,
         Command::Demo(args) => demo::run(args, console).await,
+        Command::Listen(args) => listen::run(args, &cli.connect, json, console).await,
         Command::Resource(resource) => resource::run(&resource, &cli.connect, json, console).await,
     }
 }

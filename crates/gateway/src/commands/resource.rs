@@ -1,4 +1,5 @@
-//! The resource verbs: `lockgate tenant|principal|api-key|provider|connection|credential|run|escalation …`.
+//! The resource verbs: `lockgate tenant|principal|api-key|provider|connection|credential|run|escalation|
+//! subscription|delivery|approval …`.
 //!
 //! Each verb becomes one request to the admin API of a running gateway; nothing is decided here. A file
 //! of `resource/` has one resource's verbs and what each sends. Not here: commands that work offline.
@@ -19,17 +20,24 @@ use zeroize::Zeroizing;
 use super::{Console, Failure};
 
 mod api_key;
+mod approval;
 mod connection;
 mod credential;
+mod delivery;
 mod escalation;
 mod principal;
 mod print;
 mod provider;
 mod run;
+mod secret;
+mod subscription;
 mod tenant;
 
 /// Bytes of a file with an API key in its first line, and perhaps a note below it.
 const KEY_FILE_BYTES: usize = 4_096;
+
+/// What a person is told of a secret that was made for them.
+const SHOWN_ONCE: &str = "signing_secret is shown this once and never again: give it to the endpoint now.";
 
 /// How the resource verbs reach the gateway.
 #[derive(Debug, Clone, Args)]
@@ -76,6 +84,15 @@ pub enum Resource {
     /// Calls of which nobody knew the outcome, and what was found out about them.
     #[command(subcommand)]
     Escalation(escalation::Verb),
+    /// Webhooks: doors in for providers' deliveries, and ways out for the tenant's events.
+    #[command(subcommand)]
+    Subscription(subscription::Verb),
+    /// What was delivered, and what became of it.
+    #[command(subcommand)]
+    Delivery(delivery::Verb),
+    /// What one operator asks for and another one decides.
+    #[command(subcommand)]
+    Approval(approval::Verb),
 }
 
 /// One request to the admin API. Its body may carry a secret: it is wiped, and printed nowhere.
@@ -106,15 +123,18 @@ pub async fn run(resource: &Resource, connect: &Connect, json: bool, console: &m
     let order = order(resource, &mut console.input)?;
     let client = client(connect)?;
     let body = order.body.map(Bytes::from_owner);
-    let answer = client.send(order.method, &order.path, body).await.map_err(|failure| {
-        Usage(format!(
-            "--admin {}: {}. Is `lockgate serve` running, and is this its admin listener? {}",
-            connect.admin,
-            unanswered(&failure),
-            scheme_cure(&connect.admin)
-        ))
-    })?;
+    let answer = client.send(order.method, &order.path, body).await.map_err(|failure| away(connect, &failure))?;
     print(&answer, json, console)
+}
+
+/// Nobody answers at the admin listener.
+pub(super) fn away(connect: &Connect, failure: &OperatorFailure) -> Usage {
+    Usage(format!(
+        "--admin {}: {}. Is `lockgate serve` running, and is this its admin listener? {}",
+        connect.admin,
+        unanswered(failure),
+        scheme_cure(&connect.admin)
+    ))
 }
 
 fn order(resource: &Resource, input: &mut dyn Read) -> Result<Order, Usage> {
@@ -127,6 +147,9 @@ fn order(resource: &Resource, input: &mut dyn Read) -> Result<Order, Usage> {
         Resource::Credential(verb) => verb.order(input),
         Resource::Run(verb) => Ok(verb.order()),
         Resource::Escalation(verb) => Ok(verb.order()),
+        Resource::Subscription(verb) => verb.order(input),
+        Resource::Delivery(verb) => verb.order(),
+        Resource::Approval(verb) => Ok(verb.order()),
     }
 }
 
@@ -146,7 +169,7 @@ fn api_key(connect: &Connect) -> Result<Secret, Usage> {
     }
 }
 
-fn client(connect: &Connect) -> Result<OperatorClient, Usage> {
+pub(super) fn client(connect: &Connect) -> Result<OperatorClient, Usage> {
     let key = api_key(connect)?;
     let authority = match &connect.authority {
         Some(path) => Some(
@@ -177,10 +200,20 @@ fn print(answer: &OperatorAnswer, json: bool, console: &mut Console) -> Result<(
     let value: Value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
     if answer.status.is_success() {
         let text = if json { value.to_string() } else { print::shown(&value, SystemClock::new().now()) };
-        return if answer.body.is_empty() { Ok(()) } else { console.say(text.trim_end()) };
+        if !answer.body.is_empty() {
+            console.say(text.trim_end())?;
+        }
+        // Whoever reads JSON reads the manual; a person is told before the screen is cleared.
+        return if !json && value.get("signing_secret").is_some() { console.note(SHOWN_ONCE) } else { Ok(()) };
     }
+    Err(refusal(answer, json))
+}
+
+/// A refusal of the gateway's as the failure of a command.
+pub(super) fn refusal(answer: &OperatorAnswer, json: bool) -> Failure {
+    let value: Value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
     let text = print::refused(answer.status.as_u16(), &value);
-    Err(if json && value.is_object() { Failure::Told(value) } else { Failure::Refused(text) })
+    if json && value.is_object() { Failure::Told(value) } else { Failure::Refused(text) }
 }
 
 impl Order {
@@ -199,14 +232,26 @@ impl Order {
 
     /// The same with a member `secret`, which is in no other buffer than the body itself.
     fn bring(method: Method, path: impl Into<String>, body: Map<String, Value>, secret: &str) -> Result<Self, Usage> {
+        Self::bring_as(method, path, body, ("\"secret\":", secret, ""))
+    }
+
+    /// The same with a member that holds a secret, between what stands before and behind the secret's text.
+    fn bring_as(
+        method: Method,
+        path: impl Into<String>,
+        body: Map<String, Value>,
+        (before, secret, behind): (&str, &str, &str),
+    ) -> Result<Self, Usage> {
         let rest = Value::Object(body).to_string();
         // INVARIANT: it never grows, which would leave a part behind: an escape has six bytes at the most.
-        let room = rest.len() + br#","secret":"""#.len() + secret.len() * 6;
+        let room = rest.len() + before.len() + behind.len() + 4 + secret.len() * 6;
         let mut text = Zeroizing::new(Vec::with_capacity(room));
         let members = rest.strip_suffix('}').unwrap_or(&rest);
         text.extend_from_slice(members.as_bytes());
-        text.extend_from_slice(if members.len() > 1 { br#","secret":"# } else { br#""secret":"# });
-        serde_json::to_writer(&mut *text, secret).map_err(|error| Usage(format!("--secret-stdin: {error}")))?;
+        text.extend_from_slice(if members.len() > 1 { b"," } else { b"" });
+        text.extend_from_slice(before.as_bytes());
+        serde_json::to_writer(&mut *text, secret).map_err(|error| Usage(format!("the secret: {error}")))?;
+        text.extend_from_slice(behind.as_bytes());
         text.push(b'}');
         Ok(Self { method, path: path.into(), body: Some(text) })
     }
@@ -225,20 +270,26 @@ pub(in crate::commands) struct Page {
 
 impl Page {
     fn of(&self, path: &str) -> Order {
+        self.sought(path, [])
+    }
+
+    /// The page of those that are sought so.
+    fn sought<const N: usize>(&self, path: &str, filters: [(&'static str, Option<&String>); N]) -> Order {
         let limit = self.limit.map(|limit| ("limit", limit.to_string()));
         let cursor = self.cursor.as_ref().map(|cursor| ("cursor", cursor.clone()));
-        Order::read(query(path, limit.into_iter().chain(cursor)))
+        let filters = filters.into_iter().filter_map(|(name, value)| Some((name, value?.clone())));
+        Order::read(query(path, filters.chain(limit).chain(cursor)))
     }
 }
 
 /// A path with a query; every value is percent-encoded.
-fn query(path: &str, pairs: impl Iterator<Item = (&'static str, String)>) -> String {
+pub(super) fn query(path: &str, pairs: impl Iterator<Item = (&'static str, String)>) -> String {
     let pairs: Vec<String> = pairs.map(|(name, value)| format!("{name}={}", segment(&value))).collect();
     if pairs.is_empty() { path.to_owned() } else { format!("{path}?{}", pairs.join("&")) }
 }
 
 /// A value as one path segment: whatever is not unreserved (RFC 3986) is percent-encoded.
-fn segment(value: &str) -> String {
+pub(super) fn segment(value: &str) -> String {
     let mut out = String::with_capacity(value.len());
     for byte in value.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

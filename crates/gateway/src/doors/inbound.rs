@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 use lockgate_audit::RefusedFacts;
-use lockgate_vocabulary::{Arrival, Fault, Stop, TenantId};
+use lockgate_vocabulary::{Arrival, Fault, Stop, SubscriptionId, TenantId};
 use lockgate_webhooks::{Knock, Received};
 use serde_json::json;
 
@@ -63,8 +63,8 @@ impl Door {
     /// Records, counts and shows why a delivery was not taken in.
     async fn unheard(&self, subscription: &str, stop: Stop, arrival: &Arrival) -> Response<DoorBody> {
         self.metrics.heard(if matches!(stop, Stop::Refused(_)) { "refused" } else { "failed" });
-        let tenant = self.webhooks.tenant_of(subscription).map(|(tenant, _)| tenant);
-        let stop = self.record_unheard(tenant, stop, arrival).await;
+        let known = self.webhooks.tenant_of(subscription);
+        let stop = self.record_unheard(known, stop, arrival).await;
         let stop = match stop {
             // INVARIANT: what is our fault is never a 4xx or a bare 500, which some providers take for the end.
             Stop::Fault(fault) if !fault.is_unavailable() => {
@@ -77,13 +77,15 @@ impl Door {
         self.show(&stop, arrival)
     }
 
-    async fn record_unheard(&self, tenant: Option<TenantId>, stop: Stop, arrival: &Arrival) -> Stop {
+    async fn record_unheard(&self, known: Option<(TenantId, SubscriptionId)>, stop: Stop, arrival: &Arrival) -> Stop {
+        // By this its operators tell at which of their doors it was; as it was sent, no path gets into the trail.
+        let endpoint = known.map(|(_, subscription)| format!("/hooks/{subscription}"));
         let (code, status) = match &stop {
             Stop::Refused(refusal) => (refusal.code(), refusal.status()),
             Stop::Fault(fault) => naming(fault),
         };
         let facts = RefusedFacts {
-            tenant,
+            tenant: known.map(|(tenant, _)| tenant),
             actor: None,
             key: None,
             run: None,
@@ -95,7 +97,7 @@ impl Door {
             method: Some("POST"),
             connection: None,
             connection_name: None,
-            endpoint: None,
+            endpoint: endpoint.as_deref(),
             target_digest: None,
         };
         let wait: Option<Duration> = match self.audit.refused(facts).await {

@@ -5,12 +5,8 @@ use std::io::Read;
 use clap::Subcommand;
 use http::Method;
 use serde_json::{Map, json};
-use zeroize::Zeroizing;
 
-use super::{Order, Page, Usage, put, segment};
-
-/// A secret's bytes at the most.
-const SECRET_BYTES: usize = 64 * 1024;
+use super::{Order, Page, Usage, put, secret, segment};
 
 /// What may be done with credentials.
 #[derive(Debug, Subcommand)]
@@ -79,11 +75,11 @@ impl Verb {
                 ]);
                 put(&mut body, "cadence_days", *cadence_days);
                 put(&mut body, "expires_in", *expires_in);
-                Order::bring(Method::POST, "/v1/credentials", body, trimmed(&secret(input)?)?)?
+                Order::bring(Method::POST, "/v1/credentials", body, &secret::stdin(input)?)?
             }
             Self::Rotate { id, secret_stdin: _ } => {
                 let path = format!("/v1/credentials/{}/versions", segment(id));
-                Order::bring(Method::POST, path, Map::new(), trimmed(&secret(input)?)?)?
+                Order::bring(Method::POST, path, Map::new(), &secret::stdin(input)?)?
             }
             Self::List { page } => page.of("/v1/credentials"),
             Self::Show { id } => Order::read(format!("/v1/credentials/{}", segment(id))),
@@ -93,25 +89,4 @@ impl Verb {
             }
         })
     }
-}
-
-fn secret(input: &mut dyn Read) -> Result<Zeroizing<String>, Usage> {
-    // There is room for all that may come and for a look beyond it, so no part is left behind by growing.
-    let mut text = Zeroizing::new(String::with_capacity(SECRET_BYTES * 2));
-    let read = input.take(SECRET_BYTES as u64 + 1).read_to_string(&mut text);
-    read.map_err(|error| Usage(format!("--secret-stdin: standard input is not text: {error}")))?;
-    if text.len() > SECRET_BYTES {
-        return Err(Usage("--secret-stdin: a secret has 64 KiB at the most".into()));
-    }
-    Ok(text)
-}
-
-/// Without one line end.
-fn trimmed(text: &str) -> Result<&str, Usage> {
-    let text = text.strip_suffix('\n').unwrap_or(text);
-    let text = text.strip_suffix('\r').unwrap_or(text);
-    if text.is_empty() {
-        return Err(Usage("--secret-stdin: nothing came on standard input".into()));
-    }
-    Ok(text)
 }

@@ -10,6 +10,8 @@ use crate::manual;
 /// The columns of a list, of which it has those that any of its rows has something for.
 const COLUMNS: &[&str] = &[
     "id",
+    "delivery",
+    "approval",
     "run",
     "tenant",
     "provider",
@@ -17,16 +19,26 @@ const COLUMNS: &[&str] = &[
     "key",
     "connection",
     "issuer",
+    "subscription",
     "name",
+    "direction",
+    "scheme",
     "origin",
     "kind",
+    "object",
+    "event_type",
+    "bytes",
+    "tries",
     "method",
     "endpoint",
     "status",
     "state",
     "expires_at",
     "outcome",
+    "cause",
     "code",
+    "received_at",
+    "path",
 ];
 
 /// A list as lines below the heads of its columns, anything else as `member: value` lines.
@@ -59,11 +71,14 @@ fn table(out: &mut String, items: &[Value], now: Timestamp) {
     }
 }
 
+/// What stands in the specification of a row and in a column of its own.
+const OF_SPEC: &[&str] = &["name", "direction", "scheme"];
+
 /// What stands in a column for this row. A provider's name is in its description, and whether a key still
 /// proves anything is told by its two ends.
 fn cell(item: &Value, name: &str, now: Timestamp) -> String {
     let there = item.get(name).filter(|value| !value.is_null());
-    if let Some(value) = there.or_else(|| item.get("spec")?.get(name).filter(|_| name == "name")) {
+    if let Some(value) = there.or_else(|| item.get("spec")?.get(name).filter(|_| OF_SPEC.contains(&name))) {
         return plain(value);
     }
     let moment = |name: &str| item.get(name).and_then(Value::as_str);

@@ -1,0 +1,50 @@
+//! Deliveries that were refused at the door, as the trail of the node that answers has them.
+
+use serde_json::Value;
+
+use super::Asking;
+use crate::commands::Failure;
+
+/// Entries that are read at once. Beyond so many refusals a round nobody reads them one by one.
+const PAGE: u32 = 100;
+
+/// Where somebody stands in the trail.
+pub(super) struct Missed {
+    /// The entry that was told last.
+    index: Option<u64>,
+}
+
+impl Missed {
+    /// Begins behind what is there.
+    pub(super) async fn begin(asking: &Asking<'_>) -> Result<Self, Failure> {
+        let page = asking.ask("/v1/audit?kind=refused&limit=1").await?;
+        Ok(Self { index: entries(&page).iter().filter_map(index).max() })
+    }
+
+    /// What was refused since, the oldest first: at this subscription's door, or, as long as nobody knows its
+    /// id, at all of the tenant's.
+    pub(super) async fn news(&mut self, asking: &Asking<'_>, id: Option<&str>) -> Result<Vec<Value>, Failure> {
+        let page = asking.ask(&format!("/v1/audit?kind=refused&limit={PAGE}")).await?;
+        let told = self.index;
+        let mut found: Vec<Value> =
+            entries(&page).iter().filter(|entry| index(entry) > told && is_of(entry, id)).cloned().collect();
+        self.index = entries(&page).iter().filter_map(index).max().max(told);
+        found.reverse();
+        Ok(found)
+    }
+}
+
+/// Whether it was refused at the door of this subscription.
+pub(super) fn is_of(entry: &Value, id: Option<&str>) -> bool {
+    let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default();
+    let at = text("endpoint").strip_prefix("/hooks/").unwrap_or_default();
+    text("door") == "hook" && id.is_none_or(|id| at == id)
+}
+
+fn index(entry: &Value) -> Option<u64> {
+    entry.get("index").and_then(Value::as_u64)
+}
+
+fn entries(page: &Value) -> &[Value] {
+    page.get("items").and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
