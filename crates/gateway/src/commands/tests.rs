@@ -76,6 +76,10 @@ fn json_is_asked_for_in_one_way_everywhere() {
         "connection show crm",
         "credential list",
         "run list --outcome unknown",
+        "subscription list",
+        "delivery dead --cause conflict",
+        "approval list",
+        "listen shop --once 1",
     ];
     for line in lines {
         let words = || line.split(' ');
@@ -108,6 +112,21 @@ fn an_admin_listener_that_does_not_answer_is_told_with_scheme_and_authority() {
         assert!(!ended.err.contains("vendor") && !ended.err.contains(".."), "{}", ended.err);
         assert!(ended.is(2) && named, "{}", ended.err);
     }
+}
+
+#[test]
+fn listening_names_the_argument_that_makes_no_sense() {
+    let flags = ["listen", "shop", "--admin", "http://127.0.0.1:1", "--api-key", "lgk_1"];
+    let listen = |more: &[&str]| lockgate(&[&flags, more].concat(), "");
+    for url in ["http://10.0.0.7/", "http://169.254.169.254/", "somewhere", "ftp://127.0.0.1/"] {
+        let ended = listen(&["--forward", url]);
+        assert!(ended.is(2) && ended.err.contains(&format!("--forward {url}")), "{url}: {}", ended.err);
+        assert!(ended.err.contains("http://127.0.0.1:4000/hooks"), "{}", ended.err);
+    }
+    let none = listen(&["--once", "0"]);
+    assert!(none.is(2) && none.err.contains("--once"), "{}", none.err);
+    let nobody = listen(&[]);
+    assert!(nobody.is(2) && nobody.err.contains("--admin") && nobody.out.is_empty(), "{}", nobody.err);
 }
 
 #[test]

@@ -42,13 +42,13 @@ pub enum Verb {
         #[arg(long, conflicts_with = "ids")]
         subscription: Option<String>,
         /// Of the subscription: those received at this moment or later (RFC 3339).
-        #[arg(long, requires = "subscription")]
+        #[arg(long, conflicts_with = "ids", requires = "subscription")]
         since: Option<String>,
         /// Of the subscription: those received before this moment (RFC 3339).
-        #[arg(long, requires = "subscription")]
+        #[arg(long, conflicts_with = "ids", requires = "subscription")]
         until: Option<String>,
         /// Of the subscription: those in this state, dead or delivered; dead by default.
-        #[arg(long, requires = "subscription")]
+        #[arg(long, conflicts_with = "ids", requires = "subscription")]
         state: Option<String>,
         /// Why, for whoever reads the trail: at most 200 letters.
         #[arg(long)]

@@ -93,6 +93,7 @@ pub enum Verb {
         overlap_hours: Option<u32>,
     },
     /// Ends a secret at once.
+    #[command(disable_version_flag = true)]
     WithdrawSecret {
         /// Its id or name.
         id: String,
@@ -115,16 +116,16 @@ pub struct New {
     #[arg(long, conflicts_with = "spec")]
     scheme: Option<String>,
     /// The URL under which the provider was told to reach it, where the scheme signs that (square, twilio).
-    #[arg(long, requires = "scheme")]
+    #[arg(long, requires = "scheme", conflicts_with_all = ["spec", "event_types"])]
     public_url: Option<String>,
     /// The provider's identifier of the webhook (paypal).
-    #[arg(long, requires = "scheme")]
+    #[arg(long, requires = "scheme", conflicts_with_all = ["spec", "event_types"])]
     webhook_id: Option<String>,
     /// A file with a public key or certificate of the provider's; repeat it.
-    #[arg(long = "public-key-file", requires = "scheme", value_name = "FILE")]
+    #[arg(long = "public-key-file", requires = "scheme", conflicts_with_all = ["spec", "event_types"], value_name = "FILE")]
     public_key_files: Vec<PathBuf>,
     /// From where deliveries may come, such as 192.0.2.0/24; repeat it. From anywhere by default.
-    #[arg(long = "address", requires = "scheme")]
+    #[arg(long = "address", requires = "scheme", conflicts_with_all = ["spec", "event_types"])]
     addresses: Vec<String>,
     /// A way out: a type of event that it tells, such as invoice.paid, invoice.* or *; repeat it.
     #[arg(long = "event-type", conflicts_with_all = ["spec", "scheme"], requires = "push")]

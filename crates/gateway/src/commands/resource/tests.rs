@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 
 use super::{Connect, Order, Resource, api_key, order, print, segment};
 
+mod hooks;
+
 fn body(order: &Order) -> Option<Value> {
     order.body.as_ref().map(|text| serde_json::from_slice(text).unwrap_or_else(|error| panic!("{error}")))
 }
