@@ -14,6 +14,7 @@ mod bound;
 mod call;
 mod callers;
 mod client;
+mod desk;
 mod disk;
 mod echoes;
 mod equal;
