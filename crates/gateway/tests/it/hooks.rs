@@ -1,6 +1,7 @@
 //! Providers' deliveries at the door: every signed vector with its own subscription, and what is done with them.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -69,6 +70,11 @@ pub fn body(vector: &Value) -> Vec<u8> {
 
 /// The vector's request to this path, byte for byte.
 pub async fn delivered(world: &World, path: &str, vector: &Value) -> Answer {
+    delivered_at(world.door, path, vector).await
+}
+
+/// The same to the door of a node.
+pub async fn delivered_at(door: SocketAddr, path: &str, vector: &Value) -> Answer {
     let (mut head, body) = (format!("POST {path} HTTP/1.1\r\nHost: gate\r\n"), body(vector));
     for header in vector["headers"].as_array().expect("headers") {
         head.push_str(&format!(
@@ -78,7 +84,7 @@ pub async fn delivered(world: &World, path: &str, vector: &Value) -> Answer {
         ));
     }
     head.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
-    let mut client = Client::connect(world.door).await;
+    let mut client = Client::connect(door).await;
     client.send([head.into_bytes(), body].concat()).await;
     client.answer().await.expect("an answer")
 }

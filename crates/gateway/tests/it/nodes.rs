@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use lockgate_gateway::running::Running;
-use lockgate_testkit::Canned;
-use lockgate_vocabulary::{Clock, RunId, SystemClock, SystemEntropy};
+use lockgate_testkit::{Canned, ManualClock};
+use lockgate_vocabulary::{Clock, RunId, SystemClock, SystemEntropy, Timestamp};
 use serde_json::json;
 
+use crate::hooks::{delivered_at, vector};
 use crate::world::{World, call_at};
 
 /// What two nodes share, or a visible line that says that it is not there.
@@ -113,6 +114,44 @@ async fn an_idempotency_key_holds_over_both_nodes() {
     let different = post(other, "{\"a\":2}").await;
     assert!(matches!(different.status, 409 | 422), "{}", different.text());
     assert_eq!(world.vendor.count("POST /v1/things"), 1);
+    second.stop().await.expect("it ends in order");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_to_both_nodes_at_once_has_one_effect() {
+    let Some(shared) = shared() else { return };
+    let world = World::at(ManualClock::at(Timestamp::from_secs(1_790_000_000)), &shared).await;
+    let second = world.second(&shared).await;
+    let acme = world.tenant("acme").await;
+    let (signed, doors) = (vector("stripe-001-none_compact"), [world.door, second.door.expect("a door")]);
+    let spec = json!({ "direction": "inbound", "scheme": "stripe" });
+    let body = json!({ "name": "pay", "spec": spec, "secrets": signed["secrets"] });
+    let made = world.make(&acme.operator, "/v1/subscriptions", body).await;
+    let path = made["path"].as_str().expect("a path").to_owned();
+    // The other node knows the subscription once it does not say any more that there is none.
+    let unsigned = async || call_at(doors[1], &acme.service, ("POST", &path), "", "").await.status == 401;
+    settle(&world, unsigned).await;
+    let sending = (0..16).map(|number| delivered_at(doors[number % 2], &path, &signed));
+    let answers = futures_util::future::join_all(sending).await;
+    let mut told = std::collections::HashSet::new();
+    for answer in &answers {
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        told.insert(answer.json()["delivery"].to_string());
+    }
+    assert_eq!(told.len(), 1, "{told:?}");
+    let listed = world.ask(&acme.operator, "GET", "/v1/deliveries", None).await.json();
+    assert_eq!(listed["items"].as_array().expect("items").len(), 1, "{listed}");
+
+    // A secret that is withdrawn through one node vouches for nothing on the other.
+    let added = json!({ "secret": "whsec_another-one", "overlap_hours": 1 });
+    world.make(&acme.operator, "/v1/subscriptions/pay/secrets", added).await;
+    let first = json!({ "purpose": "verify", "version": 1 });
+    let withdrawn = world.ask(&acme.operator, "POST", "/v1/subscriptions/pay/secrets/withdraw", Some(first)).await;
+    assert_eq!(withdrawn.status, 200, "{}", withdrawn.text());
+    let begun = world.clock.elapsed();
+    settle(&world, async || delivered_at(doors[1], &path, &signed).await.status == 401).await;
+    assert!(world.clock.elapsed() - begun <= Duration::from_secs(2));
     second.stop().await.expect("it ends in order");
     world.end().await;
 }
