@@ -15,6 +15,9 @@ use crate::refusal::WebhookRefusal;
 use crate::scheme::{Need, Scheme, named};
 use crate::setting::{Setting, SettingSpec};
 
+/// The identifier of a webhook in the samples that PayPal publishes for its libraries (`VerifyWebhookSignature`).
+pub const SAMPLE_WEBHOOK: &str = "9XL90610J3647323C";
+
 /// The code of a line that is not one of input.
 const LINE_MALFORMED: &str = "webhooks.explain.line";
 

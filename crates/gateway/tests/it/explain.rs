@@ -369,3 +369,25 @@ fn a_flag_that_makes_no_sense_is_a_usage_error_and_answers_nothing() {
         assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{arguments:?}");
     }
 }
+
+/// Every signed delivery of the vectors, by the built binary.
+#[test]
+fn deliveries_are_judged_as_their_vectors_say() {
+    let texts = [
+        include_str!("../../../webhooks/testdata/vectors.json"),
+        include_str!("../../../webhooks/testdata/vectors-tier-c.json"),
+    ];
+    let files = texts.iter().map(|text| serde_json::from_str::<Value>(text).expect("JSON"));
+    let lines: Vec<Value> = files.flat_map(|file| file["vectors"].as_array().expect("vectors").clone()).collect();
+    let told = judged(&["webhook", "--now", "1790000000"], &lines);
+    for (line, answer) in lines.iter().zip(&told) {
+        assert_eq!(answer["verdict"], line["expect"], "{answer}");
+        assert_eq!(answer["code"].is_null(), line["expect"] == "valid", "{answer}");
+    }
+    let odd = [json!({ "id": 1 }), json!({ "id": 2, "provider": "nobody", "headers": [], "body_b64": "" })];
+    for answer in judged(&["webhook", "--now", "1790000000"], &odd) {
+        assert_eq!((&answer["verdict"], answer["code"].is_string()), (&json!("invalid"), true), "{answer}");
+    }
+    let output = explain(&["webhook"], b"");
+    assert_eq!(output.status.code(), Some(2), "it needs to be told the moment");
+}

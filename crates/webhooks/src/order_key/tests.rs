@@ -15,5 +15,9 @@ fn a_key_is_a_plain_value() {
     }
     assert_eq!(of(None, body), None);
     assert_eq!(of(Some("/a"), b"not json"), None);
-    assert_eq!(of(Some("/a"), format!("{{\"a\":\"{}\"}}", "x".repeat(1_100)).as_bytes()), None, "too long for an index");
+    assert_eq!(
+        of(Some("/a"), format!("{{\"a\":\"{}\"}}", "x".repeat(1_100)).as_bytes()),
+        None,
+        "too long for an index"
+    );
 }
