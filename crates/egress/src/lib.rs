@@ -66,6 +66,7 @@ pub use order::{Body, BoxError, Order, Spool};
 pub use refusal::EgressRefusal;
 pub use reply::{Answer, Reply, ReplyBody, ReplyBroken};
 pub use rows::STATEMENTS;
+pub use share::{Share, Shares};
 pub use turns::{Turn, Turns};
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use lockgate_vocabulary::TenantId;
 
 /// Counts for each tenant, none beyond the same bound.
-pub(crate) struct Shares {
+pub struct Shares {
     each: u64,
     /// Whether all tenants have it together.
     together: bool,
@@ -14,7 +14,7 @@ pub(crate) struct Shares {
 }
 
 /// What is held, until it is dropped.
-pub(crate) struct Share {
+pub struct Share {
     of: Arc<Shares>,
     tenant: TenantId,
     amount: u64,
@@ -22,23 +22,23 @@ pub(crate) struct Share {
 
 impl Shares {
     /// So much for each tenant.
-    pub(crate) fn new(each: u64) -> Arc<Self> {
+    pub fn new(each: u64) -> Arc<Self> {
         Arc::new(Self { each, together: false, held: Mutex::default() })
     }
 
     /// So much of the tenant's, where it has so much left.
-    pub(crate) fn take(self: &Arc<Self>, tenant: TenantId, amount: u64) -> Option<Share> {
+    pub fn take(self: &Arc<Self>, tenant: TenantId, amount: u64) -> Option<Share> {
         let tenant = self.holder(tenant);
         self.add(tenant, amount).then(|| Share { of: Arc::clone(self), tenant, amount })
     }
 
     /// So much for all together.
-    pub(crate) fn of_all(all: u64) -> Arc<Self> {
+    pub fn of_all(all: u64) -> Arc<Self> {
         Arc::new(Self { each: all, together: true, held: Mutex::default() })
     }
 
     /// Nothing yet, to be grown.
-    pub(crate) fn none(self: &Arc<Self>, tenant: TenantId) -> Share {
+    pub fn none(self: &Arc<Self>, tenant: TenantId) -> Share {
         Share { of: Arc::clone(self), tenant: self.holder(tenant), amount: 0 }
     }
 
@@ -64,7 +64,7 @@ impl Shares {
 
 impl Share {
     /// Holds so much more, where the tenant has so much left.
-    pub(crate) fn grow(&mut self, amount: u64) -> bool {
+    pub fn grow(&mut self, amount: u64) -> bool {
         let grown = self.of.add(self.tenant, amount);
         if grown {
             self.amount = self.amount.saturating_add(amount);
@@ -73,7 +73,7 @@ impl Share {
     }
 
     /// Holds so much in all, where the tenant has so much left.
-    pub(crate) fn grow_to(&mut self, amount: u64) -> bool {
+    pub fn grow_to(&mut self, amount: u64) -> bool {
         let more = amount.saturating_sub(self.amount);
         more == 0 || self.grow(more)
     }

@@ -20,6 +20,10 @@ pub struct Config {
     pub pause_after_hours: u32,
     /// Failures without any success before an endpoint is paused; 10 by default.
     pub pause_after_failures: u32,
+    /// Bytes of bodies that are in memory at the same time, of all tenants; 256 MiB by default.
+    pub body_bytes: u64,
+    /// The same of one tenant; 64 MiB by default.
+    pub body_bytes_per_tenant: u64,
     /// The NATS JetStream to which deliveries are published; none by default.
     pub nats: Option<NatsConfig>,
 }
@@ -48,6 +52,8 @@ impl Default for Config {
             subscriptions_per_tenant: 1_000,
             pause_after_hours: 24,
             pause_after_failures: 10,
+            body_bytes: 256 * 1024 * 1024,
+            body_bytes_per_tenant: 64 * 1024 * 1024,
             nats: None,
         }
     }

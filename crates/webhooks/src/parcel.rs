@@ -1,13 +1,14 @@
 //! A parcel: a delivery as it came, before anybody has looked into it.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http_body::Body;
-use lockgate_egress::{Alarm, Rang};
-use lockgate_vocabulary::Refusal;
+use lockgate_egress::{Alarm, Rang, Share, Shares};
+use lockgate_vocabulary::{Refusal, TenantId};
 
 use crate::refusal::WebhookRefusal;
 
@@ -20,12 +21,48 @@ pub struct Parcel {
     pub body: Bytes,
 }
 
+/// Bytes of a body that are not counted: as many connections as there may be hold little of them together.
+const SMALL: usize = 16 * 1024;
+
+/// Bytes of bodies that are in memory, of each tenant and of all together. Whoever knows a URL may send one, and
+/// it is held before anybody vouched for it.
+pub(crate) struct Room {
+    shares: [Arc<Shares>; 2],
+}
+
+/// What a body takes of it, until it is dropped.
+pub(crate) struct Held {
+    shares: [Share; 2],
+}
+
+impl Room {
+    pub(crate) fn new(each: u64, all: u64) -> Self {
+        Self { shares: [Shares::new(each), Shares::of_all(all)] }
+    }
+
+    pub(crate) fn enter(&self, tenant: TenantId) -> Held {
+        let [each, all] = &self.shares;
+        Held { shares: [each.none(tenant), all.none(tenant)] }
+    }
+}
+
+impl Held {
+    /// Holds a body of so many bytes, where there is room for it.
+    fn hold(&mut self, bytes: usize) -> Result<(), Refusal> {
+        let wanted = if bytes > SMALL { bytes as u64 } else { 0 };
+        if self.shares.iter_mut().all(|share| share.grow_to(wanted)) {
+            return Ok(());
+        }
+        Err(WebhookRefusal::BodyRoom.refuse().retry_after(Duration::from_secs(5)))
+    }
+}
+
 impl Parcel {
     /// Reads a body whole. What is announced only makes a refusal come sooner; bytes are counted as they come.
     pub(crate) async fn read<B>(
         headers: HeaderMap,
         body: B,
-        most: usize,
+        (most, held): (usize, &mut Held),
         alarm: &mut Alarm,
         until: Duration,
     ) -> Result<Self, Refusal>
@@ -35,14 +72,14 @@ impl Parcel {
         if body.size_hint().lower() > most as u64 {
             return Err(WebhookRefusal::BodyTooLarge.into());
         }
-        match alarm.race(until, whole(body, most)).await {
+        match alarm.race(until, whole(body, most, held)).await {
             Ok(read) => Ok(Self { headers, body: read? }),
             Err(Rang) => Err(WebhookRefusal::BodyStalled.into()),
         }
     }
 }
 
-async fn whole<B: Body<Data = Bytes>>(body: B, most: usize) -> Result<Bytes, Refusal> {
+async fn whole<B: Body<Data = Bytes>>(body: B, most: usize, held: &mut Held) -> Result<Bytes, Refusal> {
     let mut body = pin!(body);
     let mut first = None;
     let mut all = BytesMut::new();
@@ -55,6 +92,7 @@ async fn whole<B: Body<Data = Bytes>>(body: B, most: usize) -> Result<Bytes, Ref
         if read > most {
             return Err(WebhookRefusal::BodyTooLarge.into());
         }
+        held.hold(read)?;
         // Most bodies are one piece, which is then not copied.
         match first.take() {
             None if all.is_empty() => first = Some(data),

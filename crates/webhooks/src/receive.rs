@@ -80,7 +80,9 @@ impl Webhooks {
         source::demand(inbound, knock.peer)?;
         self.traffic.knock(subscription.id, network(knock.peer), inbound.rate)?;
         let until = alarm.now().saturating_add(READING);
-        let parcel = Parcel::read(knock.headers, body, inbound.body_bytes, &mut alarm, until).await?;
+        let mut held = self.room.enter(subscription.tenant);
+        let most = (inbound.body_bytes, &mut held);
+        let parcel = Parcel::read(knock.headers, body, most, &mut alarm, until).await?;
         let verified = self.verify(&subscription, inbound, &parcel)?;
         let fresh = Fresh::prove(verified, inbound.scheme, &inbound.setting, self.clock.now())?;
         let until = alarm.now().saturating_add(KEEPING);

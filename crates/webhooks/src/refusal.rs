@@ -21,6 +21,9 @@ lockgate_vocabulary::refusals! {
         BodyMalformed = 400, "webhooks.body.malformed",
             "The body, which the scheme must read to check the signature, cannot be read in one way only.",
             "Check that the subscription has the provider's own scheme, and that nothing on the way changes the body.";
+        BodyRoom = 503, "webhooks.body.room",
+            "Too many bytes of deliveries are being taken in at this moment.",
+            "Send it again after the time in Retry-After; operators may raise webhooks.body_bytes.";
         BodyStalled = 408, "webhooks.body.stalled",
             "The body did not come in time.",
             "Send the delivery again, within 10 s.";

@@ -16,6 +16,7 @@ use crate::book::Book;
 use crate::broker::Broker;
 use crate::config::Config;
 use crate::courier::{Courier, CourierParts};
+use crate::parcel::Room;
 use crate::subscription::{SecretPurpose, Status, Subscription};
 
 /// What the room is made of.
@@ -53,6 +54,8 @@ pub struct Webhooks {
     pub(crate) book: Arc<Book>,
     /// The gateway's broker, where it has one.
     pub(crate) broker: Option<Arc<Broker>>,
+    /// Bytes of bodies that are in memory.
+    pub(crate) room: Room,
     /// Told when something is to be passed on.
     pub(crate) wake: Arc<Notify>,
     /// Ends the task that follows the epoch, when it is dropped.
@@ -78,6 +81,7 @@ impl Webhooks {
             config: config.clone(),
             book,
             broker,
+            room: Room::new(config.body_bytes_per_tenant, config.body_bytes),
             wake: Arc::new(Notify::new()),
             _following: following,
         })
