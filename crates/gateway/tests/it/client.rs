@@ -58,7 +58,6 @@ impl Client {
     }
 
     /// The same from this address of the machine's own.
-    #[expect(clippy::disallowed_methods, reason = "the test is the gateway's client")]
     pub async fn connect_from(from: IpAddr, address: SocketAddr) -> Self {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.bind(SocketAddr::new(from, 0)).expect("loopback has many addresses");

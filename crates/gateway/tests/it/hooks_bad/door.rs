@@ -29,7 +29,9 @@ async fn whoever_may_not_deliver_here_is_told_nothing_more() {
     };
     change(&acme.operator, format!("/v1/subscriptions/{}", retired.id), "retired").await;
     change(&world.house, format!("/v1/tenants/{}", globex.id), "suspended").await;
-    let nobodys = format!("{}0", &hook.path[..hook.path.len() - 1]);
+    let end = if hook.path.ends_with('0') { "1" } else { "0" };
+    let mut nobodys = hook.path.clone();
+    nobodys.replace_range(nobodys.len() - 1.., end);
     let unknown = send("/hooks/nobody").await;
     assert_eq!(refusal(&unknown), (403, "webhooks.subscription.unknown".to_owned()), "{}", unknown.text());
     for path in [nobodys, format!("/hooks/{outbound}"), retired.path, foreign.path.clone()] {
