@@ -61,6 +61,8 @@ impl Canned {
 pub enum Behaviour {
     /// Answers, and keeps the connection.
     Answer(Canned),
+    /// Answers 200 with the body that it was sent.
+    Echo,
     /// Reads the request and closes without a byte.
     Hang,
     /// Writes these bytes as they are and closes.
@@ -209,6 +211,10 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, state: &State) 
             request::body(&mut seen, &mut stream, &mut rest).await?;
         }
         let method = seen.method.clone();
+        let behaviour = match behaviour {
+            Behaviour::Echo => Behaviour::Answer(Canned::bytes(200, seen.body.clone())),
+            other => other,
+        };
         lock(&state.seen).push(seen);
         let gate = state.gate.notified();
         state.arrived.notify_waiters();
@@ -218,7 +224,7 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, state: &State) 
                 gate.await;
                 stream.write_all(&canned.message(&method)).await?;
             }
-            Behaviour::Hang => return Ok(()),
+            Behaviour::Hang | Behaviour::Echo => return Ok(()),
             Behaviour::Raw(bytes) => {
                 stream.write_all(&bytes).await?;
                 return stream.shutdown().await;
