@@ -29,7 +29,7 @@ pub fn postgres() -> Option<String> {
 }
 
 /// Passes bytes on while it is open, and cuts every connection while it is not.
-struct Wall {
+pub struct Wall {
     address: SocketAddr,
     open: Arc<watch::Sender<bool>>,
 }
@@ -56,6 +56,22 @@ impl Wall {
         });
         Self { address, open }
     }
+
+    /// Opens it, or closes it.
+    pub fn stand(&self, open: bool) {
+        self.open.send_replace(open);
+    }
+}
+
+/// A wall before PostgreSQL, and the settings of a gateway with a schema of its own behind it.
+pub async fn behind_wall() -> Option<(Wall, String)> {
+    let url = postgres()?;
+    let server = authority(&url);
+    let wall = Wall::before(server.clone()).await;
+    let schema = RunId::generate(&SystemClock::new(), &SystemEntropy).to_string();
+    let url = url.replacen(&server, &wall.address.to_string(), 1);
+    let store = format!("[store.engine]\nkind = \"postgres\"\nurl = \"{url}\"\nschema = \"t_{schema}\"");
+    Some((wall, store))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the wall stands for the way to the server")]
@@ -74,13 +90,8 @@ fn authority(url: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_goes_away_refuses_calls_and_comes_back() {
-    let Some(url) = postgres() else { return };
-    let server = authority(&url);
-    let wall = Wall::before(server.clone()).await;
-    let schema = RunId::generate(&SystemClock::new(), &SystemEntropy).to_string();
-    let url = url.replacen(&server, &wall.address.to_string(), 1);
-    let world =
-        World::with(&format!("[store.engine]\nkind = \"postgres\"\nurl = \"{url}\"\nschema = \"t_{schema}\"")).await;
+    let Some((wall, store)) = behind_wall().await else { return };
+    let world = World::with(&store).await;
     let acme = world.tenant("acme").await;
     world.connection(&acme, "pay").await;
     world.vendor.answers("GET /v1/things/1", Canned::json(200, "{}"));
@@ -89,7 +100,7 @@ async fn a_store_that_goes_away_refuses_calls_and_comes_back() {
     let keyed = async || world.call(&acme.service, "POST", "/call/pay/v1/things", "Idempotency-Key: a\r\n", "").await;
     assert_eq!(read().await.status, 200);
 
-    wall.open.send_replace(false);
+    wall.stand(false);
     world.clock.advance(Duration::from_secs(3));
     let sent = world.vendor.seen().len();
     for answer in [read().await, keyed().await] {
@@ -104,7 +115,7 @@ async fn a_store_that_goes_away_refuses_calls_and_comes_back() {
     assert_eq!((unready.status, &unready.json()["checks"]["store"]), (503, &json!(false)));
     assert_eq!(world.read(&acme.service, "/healthz").await.status, 200);
 
-    wall.open.send_replace(true);
+    wall.stand(true);
     world.pass(Duration::from_secs(1)).await;
     assert_eq!(read().await.status, 200);
     let first = keyed().await;
@@ -128,17 +139,17 @@ async fn a_node_whose_shared_counters_are_away_is_not_ready() {
     let ready = async || world.read(&acme.service, "/readyz").await;
     assert_eq!((ready().await.status, &ready().await.json()["checks"]["limits"]), (200, &json!(true)));
 
-    wall.open.send_replace(false);
+    wall.stand(false);
     assert_eq!(world.read(&acme.service, "/call/pay/v1/things/1").await.status, 503);
     let unready = ready().await;
     assert_eq!((unready.status, &unready.json()["checks"]["limits"]), (503, &json!(false)), "{}", unready.text());
     // A node that nobody calls finds out by itself, since an outcome is believed for a second.
-    wall.open.send_replace(true);
+    wall.stand(true);
     world.pass(Duration::from_secs(1)).await;
-    wall.open.send_replace(false);
+    wall.stand(false);
     world.clock.advance(Duration::from_secs(1));
     assert_eq!(ready().await.json()["checks"]["limits"], json!(false));
-    wall.open.send_replace(true);
+    wall.stand(true);
     world.pass(Duration::from_secs(1)).await;
     assert_eq!(world.read(&acme.service, "/call/pay/v1/things/1").await.status, 200);
     world.end().await;
@@ -149,7 +160,7 @@ async fn a_node_that_may_count_for_itself_is_ready_without_shared_counters() {
     let Some(url) = server("LOCKGATE_TEST_REDIS") else { return };
     let redis = authority(&url);
     let wall = Wall::before(redis.clone()).await;
-    wall.open.send_replace(false);
+    wall.stand(false);
     let url = url.replacen(&redis, &wall.address.to_string(), 1);
     let fails_open = "[traffic]\ndanger_fail_open_to_local = true";
     let world = World::with(&format!("[store.redis]\nurl = \"{url}\"\n{fails_open}")).await;

@@ -16,7 +16,7 @@ use crate::world::VENDOR_HOST;
 const LINE: &str = "POST /v1/things";
 
 /// A disk of its own, which goes with this.
-struct Disk(PathBuf);
+pub struct Disk(PathBuf);
 
 impl Disk {
     /// Puts a small disk where this folder is, with what is in the folder. Says so where it may not.
@@ -48,14 +48,14 @@ impl Disk {
     }
 
     /// Leaves no room on it.
-    fn fill(&self) {
+    pub fn fill(&self) {
         let mut file = std::fs::File::create(self.0.join("filler")).expect("room for a name");
         for piece in [65_536, 4_096, 512, 1] {
             while file.write_all(&vec![0; piece]).is_ok() {}
         }
     }
 
-    fn free(&self) {
+    pub fn free(&self) {
         std::fs::remove_file(self.0.join("filler")).expect("there");
     }
 }
@@ -170,7 +170,7 @@ async fn a_full_disk_under_the_spool_refuses_large_bodies_alone() {
 }
 
 /// A gate whose store lies on a disk of its own.
-fn stored_apart(size: &str) -> Option<(Gate, Disk)> {
+pub fn stored_apart(size: &str) -> Option<(Gate, Disk)> {
     let gate = Gate::init();
     let (data, store) = (gate.folder().join("data"), gate.folder().join("store"));
     std::fs::create_dir(&store).expect("a folder");

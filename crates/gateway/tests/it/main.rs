@@ -25,6 +25,7 @@ mod fallback;
 mod founding;
 mod hooks;
 mod hooks_bad;
+mod hooks_killed;
 mod hooks_onward;
 mod http1;
 mod issuer;
