@@ -1,9 +1,10 @@
 //! `lockgate demo`: the main job, shown on real HTTP and TLS, and checked while it is shown.
 //!
 //! It makes a gateway of its own in a fresh folder, and a vendor of its own on loopback; `stage` sets
-//! them up, `steps` shows what happens, `script` prints it and stops at the first step that does not do
+//! them up, `steps` shows what happens (`hooks` the webhooks among it), `script` prints it and stops at the first step that does not do
 //! what it says. Nothing in it is simulated: every step goes over the sockets that a user's would.
 
+mod hooks;
 mod script;
 mod stage;
 mod steps;

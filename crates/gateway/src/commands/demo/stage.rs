@@ -36,8 +36,9 @@ pub(super) struct Stage {
     pub(super) stranger: OperatorClient,
     /// The first tenant's operator.
     pub(super) operator: OperatorClient,
+    /// The door's address.
+    pub(super) door: String,
     caller_key: String,
-    door: String,
     running: Running,
 }
 
@@ -148,7 +149,7 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
 }
 
 /// Asks the admin API for something that must be granted.
-async fn ask(client: &OperatorClient, method: Method, path: &str, body: Value) -> Result<Value, Failure> {
+pub(super) async fn ask(client: &OperatorClient, method: Method, path: &str, body: Value) -> Result<Value, Failure> {
     let answer = client.send(method, path, Some(Bytes::from(body.to_string()))).await;
     let answer = answer.map_err(|failure| Failure::Internal(failure.to_string()))?;
     if answer.status.is_success() {
@@ -162,7 +163,8 @@ pub(super) fn json_of(answer: &OperatorAnswer) -> Value {
     serde_json::from_slice(&answer.body).unwrap_or(Value::Null)
 }
 
-fn text(value: &Value, pointer: &str) -> Result<String, Failure> {
+/// The text at this place of an answer.
+pub(super) fn text(value: &Value, pointer: &str) -> Result<String, Failure> {
     let found = value.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     found.ok_or_else(|| Failure::Internal(format!("demo: an answer has no {pointer}")))
 }
@@ -173,9 +175,9 @@ async fn tenant(house: &OperatorClient, name: &str) -> Result<String, Failure> {
     text(&made, "/key/secret")
 }
 
-/// A service that may call every connection of its tenant; the text of its key.
+/// A service that may call every connection of its tenant and fetch its deliveries; the text of its key.
 async fn service(operator: &OperatorClient, name: &str) -> Result<String, Failure> {
-    let scopes = json!(["integration.connections.call"]);
+    let scopes = json!(["integration.connections.call", "webhooks.deliveries.ingest"]);
     let new = json!({ "name": name, "kind": "service", "scopes": scopes });
     ask(operator, Method::POST, "/v1/principals", new).await?;
     let made = ask(operator, Method::POST, "/v1/api-keys", json!({ "principal": name, "kind": "api-key" })).await?;

@@ -10,6 +10,7 @@ use lockgate_audit::verify::{Options, verify};
 use lockgate_egress::{OperatorAnswer, OperatorClient};
 use serde_json::Value;
 
+use super::hooks;
 use super::script::{Script, line};
 use super::stage::{CREDENTIAL, Stage, json_of};
 use crate::commands::Failure;
@@ -25,6 +26,7 @@ pub(super) async fn show(stage: &Stage, script: &mut Script<'_>) -> Result<(), F
     unknown(stage, script).await?;
     broken(stage, script).await?;
     dry(stage, script).await?;
+    hooks::received(stage, script).await?;
     verified(stage, script).await?;
     script.say("\nEvery step did what it says.")
 }
