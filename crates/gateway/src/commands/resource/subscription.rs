@@ -127,14 +127,20 @@ pub struct New {
     /// From where deliveries may come, such as 192.0.2.0/24; repeat it. From anywhere by default.
     #[arg(long = "address", requires = "scheme", conflicts_with_all = ["spec", "event_types"])]
     addresses: Vec<String>,
+    /// Deliveries may come from the networks alone that the provider publishes as its own.
+    #[arg(long, requires = "scheme", conflicts_with_all = ["spec", "event_types"])]
+    published_addresses: bool,
     /// A way out: a type of event that it tells, such as invoice.paid, invoice.* or *; repeat it.
     #[arg(long = "event-type", conflicts_with_all = ["spec", "scheme"], requires = "push")]
     event_types: Vec<String>,
     /// Where deliveries are pushed: an https URL, which has to answer a challenge first.
     #[arg(long, value_name = "URL", conflicts_with = "spec")]
     push: Option<String>,
+    /// Deliveries are published to the gateway's NATS JetStream.
+    #[arg(long, requires = "scheme", conflicts_with_all = ["push", "spec", "event_types"])]
+    nats: bool,
     /// Deliveries are fetched and acknowledged, which is the default of a door in.
-    #[arg(long, conflicts_with_all = ["push", "spec", "event_types"])]
+    #[arg(long, conflicts_with_all = ["push", "nats", "spec", "event_types"])]
     pull: bool,
 }
 
@@ -165,7 +171,11 @@ impl New {
         if !self.addresses.is_empty() {
             spec.insert("addresses".to_owned(), json!(self.addresses));
         }
-        put(&mut spec, "handoff", endpoint.map(|endpoint| json!({ "push": endpoint })));
+        let handoff = endpoint.map(|endpoint| json!({ "push": endpoint })).or(self.nats.then(|| json!("nats")));
+        put(&mut spec, "handoff", handoff);
+        if self.published_addresses {
+            spec.insert("published_addresses".to_owned(), json!(true));
+        }
         Ok(spec)
     }
 }

@@ -63,6 +63,17 @@ fn what_a_scheme_needs_beside_a_secret_has_flags_of_its_own() {
 }
 
 #[test]
+fn deliveries_are_published_or_come_from_published_networks_where_that_is_said() {
+    let line = "subscription create --name p --scheme paddle --nats --published-addresses --secret-stdin";
+    let spec = body(&sent(line, "s")).and_then(|body| body.get("spec").cloned());
+    let wanted = json!({
+        "direction": "inbound", "scheme": "paddle", "setting": {}, "handoff": "nats", "published_addresses": true,
+    });
+    assert_eq!(spec, Some(wanted));
+    assert!(Line::try_parse_from(shell("subscription create --name p --scheme paddle --nats --pull")).is_err());
+}
+
+#[test]
 fn a_way_out_is_made_with_its_types_and_its_endpoint() {
     let line = "subscription create --name out --event-type invoice.* --event-type user.new --push https://a.example/";
     let wanted = json!({
