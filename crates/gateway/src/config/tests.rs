@@ -143,6 +143,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
     ("traffic/src/config.rs", &["Config"]),
     ("egress/src/config.rs", &["Config"]),
     ("egress/src/destination.rs", &["Config"]),
+    ("webhooks/src/config.rs", &["Config", "NatsConfig"]),
 ];
 
 #[test]
