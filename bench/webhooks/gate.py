@@ -15,7 +15,7 @@ import machine
 from machine import ROOT
 
 BINARY = os.environ.get("LOCKGATE_BINARY", os.path.join(ROOT, "target/release/lockgate"))
-DOOR, ADMIN = 18500, 18501
+DOOR, ADMIN = machine.free_port(), machine.free_port()
 SECRETS = {"github": "It's a Secret to Everybody, even to whoever measures",
            "standardwebhooks": base64.b64encode(b"thirty-two bytes that nobody has").decode()}
 PER_MINUTE = 60_000_000

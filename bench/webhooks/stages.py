@@ -21,8 +21,35 @@ WARM = 200
 # that are set in stand for a part of the line above them. `own` is what is counted without what is called.
 STAGES = [
     ("the whole process", None),
+    ("the sender's connection: HTTP and all that is behind it", r"hyper::server::conn::http1::Connection<I,S>.*::poll"),
+    ("- hyper reads the head", r"h1::conn::Conn<I,B,T>::poll_read_head"),
+    ("- the strict reader", r"http1::reader::sift"),
+    ("- the door, from a request to its answer's head", r"running::Running::start::.{11}::.{11}"),
+    ("- - verify", r"webhooks::receive::.*>::verify$"),
+    ("- - - the subscription's secrets, unsealed", r"webhooks::Webhooks>?::secrets$"),
+    ("- - - the signature", r"WebhookSecrets::matching$"),
+    ("- - - digests of what was signed and of the body", r"vault::webhook::sha256$"),
+    ("- - keep, until the change is queued", r"webhooks::receive::.*>::receive::.{11}::.{11}$"),
+    ("- - - claims", r"webhooks::keep::.*>::claims$"),
+    ("- - - keyed digests: the body's and the claims'", r"Vault::digest$"),
+    ("- - - the envelope, sealed", r"Envelope::seal$"),
+    ("- - - the event", r"registry::event::Event::step$"),
+    ("- - - the record, as a row of the outbox", r"audit::outbox::values$"),
+    ("- - the answer's body", r"doors::inbound::.*>::received$"),
+    ("the store's thread: all commits, the relay's among them", r"engine::sqlite::writer::commit$"),
+    ("- statements", r"engine::sqlite::writer::apply$"),
+    ("- begin, savepoints and commit", r"engine::sqlite::writer::command$"),
+    ("- of all that, copies of pages for savepoints", r"subjournalPageIfRequired$"),
+    ("the relay: from the outbox to the trail, without the store's thread", r"audit::relay::Relay::pass::.{11}$"),
+    ("- a row, judged", r"audit::outbox::judged$"),
+    ("the trail's writer: an entry, its hashes and tree", r"append::writer::Writer::append$"),
+    ("the courier's rounds", r"webhooks::courier::go_round"),
+    ("of all that, SHA-256 (the counting machine has no SHA extensions)", r"sha256_block_data_order$|aws_lc\w*_sha256_block_data_order_avx"),
+    ("of all that, deriving keys of messages", r"vault::seal::derived$"),
+    ("of all that, copying memory", r"memcpy_avx"),
+    ("of all that, SQLite's allocations", r"sqlite3Malloc(\.part\.\d+)?$"),
 ]
-TOP = 40
+TOP = 30
 
 
 def annotated(file, inclusive):
@@ -95,8 +122,9 @@ def report(out, count, connections):
     functions = annotated(out, True)
     total = next(cost for cost, name in functions if name.startswith("PROGRAM TOTALS"))
     for stage, pattern in STAGES:
+        # Without the object's name, which stands in brackets at the end.
         cost = total if pattern is None else next(
-            (cost for cost, name in functions if re.search(pattern, name.split(" [")[0])), 0)
+            (cost for cost, name in functions if re.search(pattern, re.sub(r" \[[^]]*\]$", "", name))), 0)
         print(f"| {stage} | {cost / count:,.0f} |")
     print("\n| function, without what it calls | instructions a delivery |\n| --- | --- |")
     for cost, name in [each for each in annotated(out, False) if not each[1].startswith("PROGRAM TOTALS")][:TOP]:
