@@ -353,7 +353,7 @@ def judge(world):
         "stored": len(stored),
         "answers": sum(len(each.answers) for each in acked),
         "answers to what was known": sum(bool(again) for each in acked for _, again, _ in each.answers),
-        "told again only after a kill": sum(each.answers[0][1] is True for each in acked),
+        "kept before a kill that took the answer, known after it": sum(all(again for _, again, _ in each.answers) for each in acked),
         "fetched": len(world.fetched),
         "pushed": len(world.endpoint.pushes),
         "pushed again, under the same id, after a kill": sum(len(seen) > 1 for seen in world.endpoint.pushes.values()),
@@ -398,7 +398,8 @@ def main():
 
 def report(engine, kills, starts, seed, took, figures, faults):
     print(f"## {engine}: {kills} kills, {time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC\n")
-    print(f"machine: {machine.machine()}; {SENDERS} senders, two consumers, one endpoint; {took:.0f} s; seed {seed}; "
+    told = subprocess.run([gate.BINARY, "--version"], capture_output=True, text=True).stdout.strip()
+    print(f"machine: {machine.machine()}; {told}; {SENDERS} senders, two consumers, one endpoint; {took:.0f} s; seed {seed}; "
           f"{starts} of the kills while it started\n")
     print("| | |\n| --- | --- |")
     for what, count in figures.items():

@@ -67,6 +67,11 @@ def cpu_seconds(pid):
     return sum(own + gone for own, gone in family(pid)) / TICKS
 
 
+def kernel_seconds(pid):
+    """What of it one process, without its children, used in the kernel."""
+    return int(open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[12]) / TICKS
+
+
 def free_port():
     """A port below those that the system gives to whoever connects: one that connects to a port of its own where
     nobody listens any more would reach itself."""
