@@ -1,5 +1,6 @@
 -- Webhooks, in and out. A subscription is one door in (a provider's deliveries) or one way out (a tenant's
--- events). Its URL alone finds its tenant, so its identifier is unique in the whole house.
+-- events). Its URL alone finds its tenant, so its identifier is unique in the whole house. `verified` is the URL of
+-- the endpoint that answered its challenge: another one is not pushed to.
 CREATE TABLE subscriptions (
     tenant TEXT NOT NULL,
     subscription TEXT NOT NULL UNIQUE,
@@ -8,6 +9,7 @@ CREATE TABLE subscriptions (
     spec TEXT NOT NULL,
     status TEXT NOT NULL,
     reason TEXT,
+    verified TEXT,
     created_at BIGINT NOT NULL,
     changed BIGINT NOT NULL,
     PRIMARY KEY (tenant, subscription),
@@ -35,7 +37,7 @@ CREATE INDEX subscription_secrets_changed ON subscription_secrets (changed);
 -- What was heard or is to be told, with its way on: 'waiting' until it is due, 'leased' to a node, then
 -- 'delivered', 'dead' or, played again, 'replayed'; 'quarantined' is heard and never passed on. What is pulled waits
 -- without being due. `sealed` is the envelope: headers and raw bytes under the tenant's key. `digest` is
--- keyed, over the body. `key` says which secret vouched for it.
+-- keyed, over the body. `sealed` comes last, so that what is read without it does not read through it. `key` says which secret vouched for it.
 CREATE TABLE deliveries (
     tenant TEXT NOT NULL,
     delivery TEXT NOT NULL,
@@ -46,7 +48,6 @@ CREATE TABLE deliveries (
     key BIGINT,
     digest BYTEA NOT NULL,
     size BIGINT NOT NULL,
-    sealed BYTEA NOT NULL,
     order_key TEXT,
     replay_of TEXT,
     tries BIGINT NOT NULL,
@@ -57,6 +58,7 @@ CREATE TABLE deliveries (
     received_at BIGINT NOT NULL,
     ended_at BIGINT,
     forget_at BIGINT,
+    sealed BYTEA NOT NULL,
     PRIMARY KEY (tenant, delivery)
 );
 CREATE INDEX deliveries_of_subscription ON deliveries (tenant, subscription, delivery);

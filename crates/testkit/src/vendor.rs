@@ -63,6 +63,8 @@ pub enum Behaviour {
     Answer(Canned),
     /// Answers 200 with the body that it was sent.
     Echo,
+    /// The same, with `challenge_response` where it was sent `challenge`, as an endpoint that wants webhooks does.
+    Agree,
     /// Reads the request and closes without a byte.
     Hang,
     /// Writes these bytes as they are and closes.
@@ -213,6 +215,10 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, state: &State) 
         let method = seen.method.clone();
         let behaviour = match behaviour {
             Behaviour::Echo => Behaviour::Answer(Canned::bytes(200, seen.body.clone())),
+            Behaviour::Agree => {
+                let body = String::from_utf8_lossy(&seen.body).replace("\"challenge\":", "\"challenge_response\":");
+                Behaviour::Answer(Canned::bytes(200, body.into_bytes()))
+            }
             other => other,
         };
         lock(&state.seen).push(seen);
@@ -224,7 +230,7 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, state: &State) 
                 gate.await;
                 stream.write_all(&canned.message(&method)).await?;
             }
-            Behaviour::Hang | Behaviour::Echo => return Ok(()),
+            Behaviour::Hang | Behaviour::Echo | Behaviour::Agree => return Ok(()),
             Behaviour::Raw(bytes) => {
                 stream.write_all(&bytes).await?;
                 return stream.shutdown().await;

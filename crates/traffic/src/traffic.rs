@@ -1,5 +1,6 @@
 //! The room itself: what it holds, and what operators see of it.
 
+use std::hash::RandomState;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -32,6 +33,9 @@ pub(crate) struct Room {
     pub(crate) tenant_rate: Rate,
     pub(crate) tenants: Lanes<TenantId, CallerLane>,
     pub(crate) deliveries: Lanes<DeliveryKey, CallerLane>,
+    /// Apart from what is taken in, so that nobody who knocks takes the room of those who are let in.
+    pub(crate) knocks: Lanes<DeliveryKey, CallerLane>,
+    pub(crate) hashing: RandomState,
     pub(crate) connections: Lanes<(TenantId, ConnectionId), Lane>,
     pub(crate) unchecked: AtomicU64,
 }
@@ -74,6 +78,8 @@ impl Traffic {
             tenant_rate: config.tenant_rate()?,
             tenants: Lanes::new(config.most_counted),
             deliveries: Lanes::new(config.most_counted),
+            knocks: Lanes::new(config.most_counted),
+            hashing: RandomState::new(),
             connections: Lanes::new(config.most_counted),
             unchecked: AtomicU64::new(0),
         })))

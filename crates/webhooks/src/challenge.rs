@@ -1,9 +1,11 @@
 //! The ownership challenge: nothing is pushed to an endpoint that has not shown that it wants it.
 //!
 //! We post a word that nobody can guess, signed like every delivery, and the endpoint answers 2xx with that
-//! word: as the whole body, or as the member `challenge` of a JSON object. Otherwise a tenant could have us
+//! word: as the whole body, or as the member `challenge_response` of a JSON object. A server that sends back
+//! whatever it gets does not pass. Otherwise a tenant could have us
 //! knock at somebody else's door, for as long as a schedule lasts.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -12,11 +14,12 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use lockgate_egress::Dispatch;
-use lockgate_store::{Change, values};
+use lockgate_store::{Change, Rate, values};
 use lockgate_vault::Act;
 use lockgate_vocabulary::{Fault, Stop, SubscriptionId};
 use serde_json::json;
 
+use crate::manage::SubscriptionRecord;
 use crate::refusal::WebhookRefusal;
 use crate::rows::subscriptions as rows;
 use crate::subscription::{SecretPurpose, Status, Subscription, Way};
@@ -36,9 +39,14 @@ impl Webhooks {
     }
 
     async fn ask(&self, act: Act<'_>, id: SubscriptionId) -> Result<(), Stop> {
+        // INVARIANT: what is activated is what was asked: the endpoint of this very state of the subscription.
+        let record = self.record_of(act.caller.tenant(), &id.to_string()).await?;
         let page = self.book.page()?;
         let subscription = page.find(id).ok_or(Fault::violated("a subscription that was made is in the book"))?;
         let Way::Push(endpoint) = &subscription.onward.way else { return Ok(()) };
+        // Nobody has us knock at a door again and again.
+        let pace = Rate::per_minute(3, 3).ok_or(Fault::violated("three a minute are a rate"))?;
+        self.traffic.knock(id, IpAddr::V4(Ipv4Addr::UNSPECIFIED), pace)?;
         let word = self.word();
         let dispatch = self.posed(subscription, &word)?;
         let answer = self.egress.dispatch(subscription.tenant, endpoint, dispatch).await;
@@ -52,7 +60,7 @@ impl Webhooks {
             Ok(_) => None,
             Err(failure) => Some(failure.code().to_owned()),
         };
-        self.settle_challenge(act, subscription, reason).await
+        self.settle_challenge(act, &record, reason).await
     }
 
     fn word(&self) -> String {
@@ -81,20 +89,16 @@ impl Webhooks {
     async fn settle_challenge(
         &self,
         act: Act<'_>,
-        subscription: &Subscription,
+        record: &SubscriptionRecord,
         reason: Option<String>,
     ) -> Result<(), Stop> {
-        let record = self.record_of(subscription.tenant, &subscription.id.to_string()).await?;
-        if record.status()? != Status::Pending {
-            return Ok(());
-        }
+        let (tenant, id) = (act.caller.tenant(), record.subscription);
         let status = if reason.is_none() { Status::Active } else { Status::Pending };
-        let spec =
-            serde_json::to_string(&record.spec).map_err(|error| Fault::broken("writing a subscription", error))?;
-        let row = values![subscription.id, spec, status.as_str(), reason.clone(), record.changed];
-        let change = Change::of(subscription.tenant).step(&rows::UPDATE, row).expecting(1);
+        let verified = record.spec.endpoint().filter(|_| reason.is_none());
+        let row = values![id, status.as_str(), reason.clone(), verified, record.changed];
+        let change = Change::of(tenant).step(&rows::CHALLENGED, row).expecting(1);
         let code = WebhookRefusal::EndpointUnverified.info().code;
-        let deed = Self::deed(act, "subscription.challenge", subscription.id)
+        let deed = Self::deed(act, "endpoint.challenge", id)
             .with("status", status.as_str())
             .with("code", if reason.is_some() { code } else { "" });
         self.commit(change, &deed).await.map(drop)
@@ -107,7 +111,7 @@ fn repeats(body: &[u8], word: &str) -> bool {
         return true;
     }
     let value: Option<serde_json::Value> = serde_json::from_slice(body).ok();
-    value.as_ref().and_then(|value| value.get("challenge")).and_then(serde_json::Value::as_str) == Some(word)
+    value.as_ref().and_then(|value| value.get("challenge_response")).and_then(serde_json::Value::as_str) == Some(word)
 }
 
 #[cfg(test)]

@@ -75,6 +75,13 @@ impl Config {
         if !(1..=4_096).contains(&self.workers) {
             return wrong("webhooks.workers is not between 1 and 4,096");
         }
+        if self.pause_after_failures == 0 || self.subscriptions_per_tenant == 0 {
+            return wrong("webhooks.pause_after_failures and subscriptions_per_tenant are at least 1");
+        }
+        const LEAST: u64 = 32 * 1024 * 1024;
+        if self.body_bytes_per_tenant < LEAST || self.body_bytes < self.body_bytes_per_tenant {
+            return wrong("webhooks.body_bytes_per_tenant is at least 32 MiB, and body_bytes not less than it");
+        }
         if !(1..=720).contains(&self.pause_after_hours) {
             return wrong("webhooks.pause_after_hours is not between 1 and 720");
         }

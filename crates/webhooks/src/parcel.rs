@@ -1,5 +1,6 @@
 //! A parcel: a delivery as it came, before anybody has looked into it.
 
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http_body::Body;
 use lockgate_egress::{Alarm, Rang, Share, Shares};
-use lockgate_vocabulary::{Refusal, TenantId};
+use lockgate_vocabulary::{Refusal, TenantId, network};
 
 use crate::refusal::WebhookRefusal;
 
@@ -24,25 +25,35 @@ pub struct Parcel {
 /// Bytes of a body that are not counted: as many connections as there may be hold little of them together.
 const SMALL: usize = 16 * 1024;
 
-/// Bytes of bodies that are in memory, of each tenant and of all together. Whoever knows a URL may send one, and
+/// Bytes of the largest body that a subscription may take: a network has room for one.
+const LARGEST: u64 = 26 * 1024 * 1024;
+
+/// Bytes of bodies that are in memory, of each network at each tenant, of each tenant, and of all together. Whoever knows a URL may send one, and
 /// it is held before anybody vouched for it.
 pub(crate) struct Room {
-    shares: [Arc<Shares>; 2],
+    shares: [Arc<Shares>; 3],
 }
 
 /// What a body takes of it, until it is dropped.
 pub(crate) struct Held {
-    shares: [Share; 2],
+    shares: [Share; 3],
 }
 
 impl Room {
     pub(crate) fn new(each: u64, all: u64) -> Self {
-        Self { shares: [Shares::new(each), Shares::of_all(all)] }
+        // One network alone does not take all of a tenant's room from its provider.
+        Self { shares: [Shares::new((each / 4).max(LARGEST)), Shares::new(each), Shares::of_all(all)] }
     }
 
-    pub(crate) fn enter(&self, tenant: TenantId) -> Held {
-        let [each, all] = &self.shares;
-        Held { shares: [each.none(tenant), all.none(tenant)] }
+    pub(crate) fn enter(&self, tenant: TenantId, peer: IpAddr) -> Held {
+        let [from, each, all] = &self.shares;
+        let network = match network(peer) {
+            IpAddr::V4(address) => u128::from(address.to_bits()),
+            IpAddr::V6(address) => address.to_bits(),
+        };
+        // Tenants' numbers are mostly chance, so that no two sums of one and a network meet.
+        let whose = TenantId::from_u128(tenant.as_u128() ^ network.rotate_left(64));
+        Held { shares: [from.none(whose), each.none(tenant), all.none(tenant)] }
     }
 }
 

@@ -78,9 +78,9 @@ impl Webhooks {
         let subscription = self.door(knock.subscription)?;
         let inbound = subscription.inbound().ok_or(WebhookRefusal::SubscriptionUnknown)?;
         source::demand(inbound, knock.peer)?;
-        self.traffic.knock(subscription.id, network(knock.peer), inbound.rate)?;
+        self.traffic.knock(subscription.id, network(knock.peer), inbound.knocking)?;
         let until = alarm.now().saturating_add(READING);
-        let mut held = self.room.enter(subscription.tenant);
+        let mut held = self.room.enter(subscription.tenant, knock.peer);
         let most = (inbound.body_bytes, &mut held);
         let parcel = Parcel::read(knock.headers, body, most, &mut alarm, until).await?;
         let verified = self.verify(&subscription, inbound, &parcel)?;

@@ -25,6 +25,11 @@ const BODY_BYTES_MOST: u32 = 26 * 1024 * 1024;
 
 const PER_MINUTE: u32 = 60_000;
 
+/// Knocks a minute of one network at the least, so that a few forgeries from a provider's own network do not shut
+/// it out, and at the most.
+const KNOCKS: u32 = 6_000;
+const KNOCKS_MOST: u32 = 6_000_000;
+
 /// Types of events of one way out.
 const TYPES_MOST: usize = 100;
 
@@ -64,6 +69,7 @@ fn inbound(spec: &InboundSpec, opened: &[IpNet], wrong: &mut Violations) -> Opti
     let per_minute = spec.per_minute.unwrap_or(PER_MINUTE);
     let rate = Rate::per_minute(per_minute, (per_minute / 10).max(1));
     wrong.check(rate.is_some(), "/per_minute", "at least 1");
+    let knocking = per_minute.saturating_mul(10).clamp(KNOCKS, KNOCKS_MOST);
     let body_bytes = spec.body_bytes.unwrap_or(BODY_BYTES);
     wrong.check((1..=BODY_BYTES_MOST).contains(&body_bytes), "/body_bytes", "1 to 27,262,976");
     let onward = match &spec.handoff {
@@ -76,6 +82,7 @@ fn inbound(spec: &InboundSpec, opened: &[IpNet], wrong: &mut Violations) -> Opti
         setting: setting?,
         addresses,
         rate: rate?,
+        knocking: Rate::per_minute(knocking, (knocking / 10).max(1))?,
         body_bytes: usize::try_from(body_bytes).unwrap_or(usize::MAX),
     };
     Some(Resolved { side: Side::Inbound(inbound), onward: onward? })

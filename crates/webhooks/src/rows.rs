@@ -37,9 +37,12 @@ pub const STATEMENTS: &[&Statement] = &[
     &governance::CURSOR_MOVE,
     &governance::EVENTS,
     &governance::NEWEST,
+    &subscriptions::CHALLENGED,
     &subscriptions::COUNT,
     &subscriptions::INSERT,
     &subscriptions::NAMED,
+    &subscriptions::NOW_FETCHED,
+    &subscriptions::NOW_HANDED_ON,
     &subscriptions::ONE,
     &subscriptions::PAGE,
     &subscriptions::SECRETS_ALL,
@@ -50,7 +53,9 @@ pub const STATEMENTS: &[&Statement] = &[
     &subscriptions::SECRET_WITHDRAW,
     &subscriptions::SUBSCRIPTIONS_ALL,
     &subscriptions::SUBSCRIPTIONS_SINCE,
+    &subscriptions::TOUCH,
     &subscriptions::UPDATE,
+    &subscriptions::WAYS_OUT,
 ];
 
 #[cfg(test)]

@@ -26,6 +26,17 @@ impl SubscriptionSpec {
             Self::Outbound(_) => "outbound",
         }
     }
+
+    /// The endpoint's URL as it was written, where deliveries are pushed.
+    pub fn endpoint(&self) -> Option<&str> {
+        match self {
+            Self::Outbound(outbound) => Some(&outbound.endpoint.url),
+            Self::Inbound(inbound) => match &inbound.handoff {
+                Handoff::Push(endpoint) => Some(&endpoint.url),
+                Handoff::Nats | Handoff::Pull => None,
+            },
+        }
+    }
 }
 
 /// A door in.

@@ -86,6 +86,8 @@ pub struct Inbound {
     pub addresses: Box<[IpNet]>,
     /// How many.
     pub rate: Rate,
+    /// How many from one network, before anybody vouched for them: more, because a provider sends from few.
+    pub knocking: Rate,
     /// Bytes of a body at the most.
     pub body_bytes: usize,
 }

@@ -105,7 +105,10 @@ impl Door {
             Err(unrecorded) => return unrecorded,
         };
         match (wait, stop) {
-            (Some(wait), Stop::Refused(_)) => GatewayRefusal::StrangerThrottled.refuse().retry_after(wait).into(),
+            // What is our fault stays that, or a provider would take it for its own.
+            (Some(wait), Stop::Refused(refusal)) if refusal.status() < 500 => {
+                GatewayRefusal::StrangerThrottled.refuse().retry_after(wait).into()
+            }
             (_, stop) => stop,
         }
     }

@@ -36,7 +36,7 @@ fn endpoint(world: &World) -> Value {
 
 /// A subscription for GitHub's deliveries that are pushed, with its endpoint's consent; and what was told of it.
 async fn pushing(world: &World, acme: &Tenant, delivery: Value) -> (Hook, Value) {
-    world.vendor.on(LINE, Behaviour::Echo);
+    world.vendor.on(LINE, Behaviour::Agree);
     let handoff = json!({ "push": endpoint(world) });
     let spec = json!({ "direction": "inbound", "scheme": "github", "handoff": handoff, "delivery": delivery });
     let made = subscribed(world, acme, "code", spec, &[SECRET]).await;

@@ -1,20 +1,27 @@
 //! Changing a subscription, and retiring it.
 
+use ipnet::IpNet;
 use lockgate_access::Violations;
+use std::time::Duration;
+
 use lockgate_access::registry::EventKind;
 use lockgate_access::scope::Scope;
-use lockgate_store::{Change, values};
+use lockgate_store::{Change, Statement, Value, values};
 use lockgate_vault::Act;
-use lockgate_vocabulary::{Fault, Stop};
+use lockgate_vocabulary::{Fault, Stop, SubscriptionId, TenantId};
 use serde::Deserialize;
 
 use super::record::SubscriptionRecord;
 use crate::refusal::WebhookRefusal;
 use crate::resolve;
 use crate::rows::subscriptions as rows;
-use crate::spec::{EndpointSpec, Handoff, SubscriptionSpec};
+use crate::setting::SettingSpec;
+use crate::spec::{Handoff, SubscriptionSpec};
 use crate::subscription::Status;
 use crate::webhooks::Webhooks;
+
+/// After how long every node has learnt of a change.
+const LEARNT: Duration = Duration::from_secs(5);
 
 /// A change of a subscription.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, utoipa::ToSchema)]
@@ -43,6 +50,13 @@ impl Webhooks {
         let mut wrong = Violations::default();
         if let Some(spec) = &change.spec {
             wrong.check(same_kind(spec, &old.spec), "/spec", "neither the direction nor the scheme changes");
+            // Whoever changes by what deliveries are verified changes a credential.
+            if vouching(spec) != vouching(&old.spec) {
+                self.access.demand(act.caller, Scope::CredentialsRotate)?;
+            }
+            if approves(&old.spec) && !approves(spec) {
+                self.access.demand(act.caller, Scope::ApprovalsDecide)?;
+            }
             let mut inner = Violations::below("/spec");
             resolve::subscription(spec, self.access.danger_networks(), &mut inner);
             wrong.join(inner);
@@ -60,14 +74,23 @@ impl Webhooks {
         let id = old.subscription;
         let row = values![id, written, status.as_str(), reason, old.changed];
         let mut step = Change::of(tenant).step(&rows::UPDATE, row).expecting(1);
+        let rerouted = reroute(&old.spec, spec);
+        if let Some(statement) = rerouted {
+            step = step.step(statement, self.rerouting(id, statement));
+        }
         if status == Status::Retired {
             step = self.telling(step, act, EventKind::IntegrationConnectionRetired, id);
         }
         let deed = Self::deed(act, "subscription.change", id)
             .with("name", old.name.as_str())
             .with("status", status.as_str())
-            .with("spec", change.spec.is_some());
+            .with("spec", change.spec.is_some())
+            .with("verification", vouching(spec) != vouching(&old.spec))
+            .with("replay_approval", approves(spec));
         self.commit(step, &deed).await?;
+        if let Some(statement) = rerouted {
+            self.reroute_later(tenant, id, statement);
+        }
         if status == Status::Pending {
             self.challenge(act, id).await;
         }
@@ -87,6 +110,36 @@ impl Webhooks {
     }
 }
 
+impl Webhooks {
+    fn rerouting(&self, id: SubscriptionId, statement: &'static Statement) -> Vec<Value> {
+        if *statement == rows::NOW_HANDED_ON { values![id, self.clock.now()] } else { values![id] }
+    }
+
+    /// A node that learns of the change a moment later may keep deliveries for the old way until then.
+    fn reroute_later(&self, tenant: TenantId, id: SubscriptionId, statement: &'static Statement) {
+        let (store, clock) = (self.store.clone(), std::sync::Arc::clone(&self.clock));
+        let (values, wake) = (self.rerouting(id, statement), std::sync::Arc::clone(&self.wake));
+        tokio::spawn(async move {
+            clock.sleep(LEARNT).await;
+            let change = Change::of(tenant).step(statement, values);
+            if let Err(failure) = store.apply(change).await {
+                tracing::error!(%failure, subscription = %id, "deliveries of the old way were not moved to the new one");
+            }
+            wake.notify_one();
+        });
+    }
+}
+
+/// The statement that moves what waits from one way to the other, where the way was changed.
+fn reroute(old: &SubscriptionSpec, new: &SubscriptionSpec) -> Option<&'static Statement> {
+    let fetched = |spec: &SubscriptionSpec| matches!(spec, SubscriptionSpec::Inbound(inbound) if inbound.handoff == Handoff::Pull);
+    match (fetched(old), fetched(new)) {
+        (true, false) => Some(&rows::NOW_HANDED_ON),
+        (false, true) => Some(&rows::NOW_FETCHED),
+        _ => None,
+    }
+}
+
 /// Where the change leads.
 fn after(
     old: &SubscriptionRecord,
@@ -95,7 +148,8 @@ fn after(
     wrong: &mut Violations,
 ) -> Result<Status, Stop> {
     let before = old.status()?;
-    let moved = endpoint(spec).is_some() && endpoint(spec) != endpoint(&old.spec);
+    let unverified = spec.endpoint().is_some_and(|url| old.verified.as_deref() != Some(url));
+    let moved = unverified && spec.endpoint() != old.spec.endpoint();
     let wanted = match wanted {
         None => before,
         Some(word) => {
@@ -105,24 +159,27 @@ fn after(
         }
     };
     match wanted {
-        Status::Active | Status::Paused | Status::Pending if moved => Ok(Status::Pending),
-        Status::Active if before == Status::Pending && endpoint(spec).is_some() => {
-            Err(WebhookRefusal::EndpointUnverified.into())
-        }
+        Status::Active | Status::Pending if moved => Ok(Status::Pending),
+        // INVARIANT: whatever way a subscription took, it is active only with an endpoint that said yes.
+        Status::Active if unverified => Err(WebhookRefusal::EndpointUnverified.into()),
+        Status::Pending if !unverified => Ok(Status::Active),
         status => Ok(status),
     }
 }
 
-/// The endpoint's URL, where deliveries are pushed.
-fn endpoint(spec: &SubscriptionSpec) -> Option<&str> {
-    let spec: &EndpointSpec = match spec {
-        SubscriptionSpec::Outbound(outbound) => &outbound.endpoint,
-        SubscriptionSpec::Inbound(inbound) => match &inbound.handoff {
-            Handoff::Push(endpoint) => endpoint,
-            Handoff::Nats | Handoff::Pull => return None,
-        },
-    };
-    Some(&spec.url)
+/// By what a provider's deliveries are verified, beside secrets.
+fn vouching(spec: &SubscriptionSpec) -> Option<(&SettingSpec, &[IpNet], bool)> {
+    match spec {
+        SubscriptionSpec::Inbound(inbound) => Some((&inbound.setting, &inbound.addresses, inbound.published_addresses)),
+        SubscriptionSpec::Outbound(_) => None,
+    }
+}
+
+fn approves(spec: &SubscriptionSpec) -> bool {
+    match spec {
+        SubscriptionSpec::Inbound(inbound) => inbound.delivery.replay_approval,
+        SubscriptionSpec::Outbound(outbound) => outbound.delivery.replay_approval,
+    }
 }
 
 fn same_kind(new: &SubscriptionSpec, old: &SubscriptionSpec) -> bool {

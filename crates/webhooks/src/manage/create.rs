@@ -13,8 +13,11 @@ use crate::resolve::{self, Resolved};
 use crate::rows::subscriptions as rows;
 use crate::scheme::Need;
 use crate::spec::{Handoff, SubscriptionSpec};
-use crate::subscription::{SecretPurpose, Status, Way};
+use crate::subscription::{SecretPurpose, Side, Status, Way};
 use crate::webhooks::Webhooks;
+
+/// Ways out of one tenant: each event is kept for all of them in one change.
+const WAYS_OUT_MOST: u32 = 100;
 
 /// Secrets that a subscription is established with.
 const SECRETS_MOST: usize = 8;
@@ -60,6 +63,11 @@ impl Webhooks {
         wrong.done()?;
         let held = self.one(tenant, &rows::COUNT, Vec::new()).await?.int(0)?;
         Quotas::demand(held, self.config.subscriptions_per_tenant, "subscriptions")?;
+
+        if matches!(resolved.side, Side::Outbound { .. }) {
+            let ways = self.one(tenant, &rows::WAYS_OUT, Vec::new()).await?.int(0)?;
+            Quotas::demand(ways, WAYS_OUT_MOST, "subscriptions that tell events")?;
+        }
 
         let id = SubscriptionId::generate(&*self.clock, &*self.entropy);
         let pushes = matches!(resolved.onward.way, Way::Push(_));

@@ -38,6 +38,9 @@ pub struct SubscriptionRecord {
     pub secrets: Vec<SecretRecord>,
     #[serde(skip)]
     pub(crate) changed: i64,
+    /// The URL of the endpoint that answered its challenge.
+    #[serde(skip)]
+    pub(crate) verified: Option<String>,
 }
 
 /// What is told of a secret.
@@ -89,6 +92,7 @@ impl SubscriptionRecord {
             created_at: row.moment(5)?,
             secrets: Vec::new(),
             changed: row.int(6)?,
+            verified: row.opt_text(7)?.map(str::to_owned),
         })
     }
 

@@ -105,6 +105,8 @@ impl Webhooks {
         }
         let id = record.subscription;
         let change = Change::of(tenant)
+            .step(&rows::TOUCH, values![id, record.changed])
+            .expecting(1)
             .step(&rows::SECRET_WITHDRAW, values![id, purpose.as_str(), wanted, self.clock.now()])
             .expecting(1);
         let deed = Self::secret_deed(act, "subscription.secret.withdraw", id, (purpose, version));

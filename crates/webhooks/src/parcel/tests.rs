@@ -12,6 +12,8 @@ use lockgate_vocabulary::Clock;
 
 use super::*;
 
+const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
 /// A body in pieces, which then ends, breaks off or hangs.
 struct Pieces(VecDeque<&'static [u8]>, End);
 
@@ -39,7 +41,7 @@ impl Body for Pieces {
 async fn read(pieces: &[&'static [u8]], end: End, most: usize) -> Result<Bytes, &'static str> {
     let clock = ManualClock::new();
     let mut alarm = Alarm::new(Arc::new(clock.clone()));
-    let mut held = Room::new(40_000, 60_000).enter(TenantId::from_u128(1));
+    let mut held = Room::new(40_000, 60_000).enter(TenantId::from_u128(1), PEER);
     let until = clock.elapsed() + Duration::from_secs(10);
     let body = Pieces(pieces.iter().copied().collect(), end);
     let mut reading = Box::pin(Parcel::read(HeaderMap::new(), body, (most, &mut held), &mut alarm, until));
@@ -76,7 +78,7 @@ async fn what_is_announced_counts_as_well() {
         }
     }
     let mut alarm = Alarm::new(Arc::new(ManualClock::new()));
-    let mut held = Room::new(1, 1).enter(TenantId::from_u128(1));
+    let mut held = Room::new(1, 1).enter(TenantId::from_u128(1), PEER);
     let read = Parcel::read(HeaderMap::new(), Large, (10, &mut held), &mut alarm, Duration::from_secs(1));
     let refused = read.await.unwrap_err();
     assert_eq!(refused.code(), WebhookRefusal::BodyTooLarge.info().code);
@@ -86,11 +88,11 @@ async fn what_is_announced_counts_as_well() {
 fn a_tenant_and_all_tenants_have_so_much_room() {
     let room = Room::new(40_000, 60_000);
     let [one, two] = [1, 2].map(TenantId::from_u128);
-    let mut first = room.enter(one);
+    let mut first = room.enter(one, PEER);
     first.hold(30_000).unwrap();
-    assert_eq!(room.enter(one).hold(17_000).unwrap_err().code(), WebhookRefusal::BodyRoom.info().code);
-    room.enter(one).hold(SMALL).unwrap();
-    let mut other = room.enter(two);
+    assert_eq!(room.enter(one, PEER).hold(17_000).unwrap_err().code(), WebhookRefusal::BodyRoom.info().code);
+    room.enter(one, PEER).hold(SMALL).unwrap();
+    let mut other = room.enter(two, PEER);
     other.hold(30_000).unwrap();
     assert!(other.hold(31_000).unwrap_err().wait().is_some(), "there is no more for all together");
     drop(first);

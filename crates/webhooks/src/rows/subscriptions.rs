@@ -48,21 +48,21 @@ pub(crate) static INSERT: Statement = Statement::tenant(
 /// A page, by identifier.
 pub(crate) static PAGE: Statement = Statement::tenant(
     "webhooks.subscriptions_page",
-    "SELECT subscription, name, spec, status, reason, created_at, changed FROM subscriptions \
+    "SELECT subscription, name, spec, status, reason, created_at, changed, verified FROM subscriptions \
      WHERE tenant = $1 AND subscription > $2 ORDER BY subscription LIMIT $3",
 );
 
 /// One, by identifier.
 pub(crate) static ONE: Statement = Statement::tenant(
     "webhooks.subscription_one",
-    "SELECT subscription, name, spec, status, reason, created_at, changed FROM subscriptions \
+    "SELECT subscription, name, spec, status, reason, created_at, changed, verified FROM subscriptions \
      WHERE tenant = $1 AND subscription = $2",
 );
 
 /// One, by name.
 pub(crate) static NAMED: Statement = Statement::tenant(
     "webhooks.subscription_named",
-    "SELECT subscription, name, spec, status, reason, created_at, changed FROM subscriptions \
+    "SELECT subscription, name, spec, status, reason, created_at, changed, verified FROM subscriptions \
      WHERE tenant = $1 AND name = $2",
 );
 
@@ -72,6 +72,40 @@ pub(crate) static UPDATE: Statement = Statement::tenant(
     "UPDATE subscriptions SET spec = $3, status = $4, reason = $5, \
      changed = (SELECT value FROM house WHERE name = 'epoch') \
      WHERE tenant = $1 AND subscription = $2 AND changed = $6 AND status <> 'retired'",
+);
+
+/// Says what came of an endpoint's challenge, where the subscription is as it was when it was asked.
+pub(crate) static CHALLENGED: Statement = Statement::tenant(
+    "webhooks.subscription_challenged",
+    "UPDATE subscriptions SET status = $3, reason = $4, verified = COALESCE($5, verified), \
+     changed = (SELECT value FROM house WHERE name = 'epoch') \
+     WHERE tenant = $1 AND subscription = $2 AND status = 'pending' AND changed = $6",
+);
+
+/// Holds a subscription while one of its secrets is changed.
+pub(crate) static TOUCH: Statement = Statement::tenant(
+    "webhooks.subscription_touch",
+    "UPDATE subscriptions SET changed = (SELECT value FROM house WHERE name = 'epoch') \
+     WHERE tenant = $1 AND subscription = $2 AND changed = $3",
+);
+
+/// Lets what waits to be fetched be handed on from now on, after the way was changed.
+pub(crate) static NOW_HANDED_ON: Statement = Statement::tenant(
+    "webhooks.deliveries_handed_on",
+    "UPDATE deliveries SET due_at = $3 WHERE tenant = $1 AND subscription = $2 AND state = 'waiting' AND due_at IS NULL",
+);
+
+/// Lets what waits to be handed on be fetched from now on, after the way was changed.
+pub(crate) static NOW_FETCHED: Statement = Statement::tenant(
+    "webhooks.deliveries_fetched",
+    "UPDATE deliveries SET due_at = NULL \
+     WHERE tenant = $1 AND subscription = $2 AND state = 'waiting' AND due_at IS NOT NULL",
+);
+
+/// How many ways out there are.
+pub(crate) static WAYS_OUT: Statement = Statement::tenant(
+    "webhooks.ways_out",
+    "SELECT COUNT(*) FROM subscriptions WHERE tenant = $1 AND direction = 'outbound' AND status <> 'retired'",
 );
 
 /// A subscription's secrets, without what is sealed.

@@ -12,7 +12,7 @@ const SEND: &str = "webhooks.events.send";
 
 /// A way out that tells these types, to a path that is its name.
 async fn way_out(world: &World, acme: &Tenant, name: &str, types: Value) -> String {
-    world.vendor.on(&format!("POST /{name}"), Behaviour::Echo);
+    world.vendor.on(&format!("POST /{name}"), Behaviour::Agree);
     let mut endpoint = endpoint(world);
     endpoint["url"] = json!(format!("https://{VENDOR_HOST}:{}/{name}", world.vendor.address.port()));
     let spec = json!({ "direction": "outbound", "event_types": types, "endpoint": endpoint });

@@ -80,7 +80,8 @@ async fn asked(world: &World, acme: &Tenant, hook: &Hook, method: &str, verb: &s
 #[tokio::test]
 async fn nothing_is_pushed_to_an_endpoint_that_has_not_answered_its_challenge() {
     let (world, acme) = world().await;
-    world.vendor.answers(LINE, Canned::json(200, r#"{"challenge":"a guess"}"#));
+    // A server that sends back whatever it gets has agreed to nothing.
+    world.vendor.on(LINE, Behaviour::Echo);
     let spec = json!({ "direction": "inbound", "scheme": "github", "handoff": { "push": endpoint(&world) } });
     let made = subscribed(&world, &acme, "code", spec, &[SECRET]).await;
     let text = |name: &str| made[name].as_str().expect("text").to_owned();
@@ -109,7 +110,7 @@ async fn nothing_is_pushed_to_an_endpoint_that_has_not_answered_its_challenge() 
     );
 
     world.vendor.forget(LINE);
-    world.vendor.on(LINE, Behaviour::Echo);
+    world.vendor.on(LINE, Behaviour::Agree);
     let verified = asked(&world, &acme, &hook, "POST", "/verify", None).await.json();
     assert_eq!((&verified["status"], &verified["reason"]), (&json!("active"), &Value::Null), "{verified}");
     becomes(&world, &acme, &id, "delivered", 1).await;

@@ -33,7 +33,7 @@ async fn dead_letter(world: &World, acme: &Tenant) -> (Hook, String) {
     let id = taken(world, &hook, "{\"n\":1}").await;
     becomes(world, acme, &id, "dead", 1).await;
     world.vendor.forget(LINE);
-    world.vendor.on(LINE, Behaviour::Echo);
+    world.vendor.on(LINE, Behaviour::Agree);
     (hook, id)
 }
 
