@@ -33,6 +33,17 @@ pub struct Page {
     epoch: u64,
     all: HashMap<SubscriptionId, Arc<Subscription>>,
     of_tenant: HashMap<TenantId, Vec<SubscriptionId>>,
+    /// Subscriptions that are there and cannot be understood here, such as those of a newer version.
+    unreadable: HashMap<SubscriptionId, TenantId>,
+    /// Their secrets, so that they are there when the rest of it is mended.
+    waiting: HashMap<SubscriptionId, Secrets>,
+}
+
+/// The sealed secrets of a subscription.
+#[derive(Debug, Clone, Default)]
+struct Secrets {
+    verifying: Box<[SealedSecret]>,
+    signing: Box<[SealedSecret]>,
 }
 
 impl Page {
@@ -51,8 +62,34 @@ impl Page {
         self.all.values()
     }
 
+    /// Whether there is such a subscription that cannot be understood here.
+    pub fn is_unreadable(&self, id: SubscriptionId) -> bool {
+        self.unreadable.contains_key(&id)
+    }
+
+    /// INVARIANT: what cannot be understood is not judged by what it was before.
+    fn set_aside(&mut self, id: SubscriptionId, tenant: TenantId) {
+        self.unreadable.insert(id, tenant);
+        if let Some(old) = self.all.remove(&id) {
+            let secrets = Secrets { verifying: old.verifying.clone(), signing: old.signing.clone() };
+            self.waiting.insert(id, secrets);
+            if let Some(ids) = self.of_tenant.get_mut(&tenant) {
+                ids.retain(|known| *known != id);
+            }
+        }
+    }
+
+    fn secrets(&self, id: SubscriptionId) -> Secrets {
+        match self.all.get(&id) {
+            Some(known) => Secrets { verifying: known.verifying.clone(), signing: known.signing.clone() },
+            None => self.waiting.get(&id).cloned().unwrap_or_default(),
+        }
+    }
+
     fn put(&mut self, subscription: Subscription) {
         let (tenant, id) = (subscription.tenant, subscription.id);
+        self.unreadable.remove(&id);
+        self.waiting.remove(&id);
         if self.all.insert(id, Arc::new(subscription)).is_none() {
             self.of_tenant.entry(tenant).or_default().push(id);
         }
@@ -146,7 +183,10 @@ impl Book {
             // What one tenant wrote, or a newer version understands, must not keep others' from being read.
             match self.subscription(&row, page) {
                 Ok(subscription) => page.put(subscription),
-                Err(fault) => tracing::error!(%fault, subscription = row.text(1)?, "a subscription cannot be read"),
+                Err(fault) => {
+                    tracing::error!(%fault, subscription = row.text(1)?, "a subscription cannot be read");
+                    page.set_aside(row.parsed(1)?, row.parsed(0)?);
+                }
             }
         }
         Ok(())
@@ -163,19 +203,8 @@ impl Book {
             return Err(Fault::broken(READING, wrong.to_string()));
         };
         let status = Status::parse(row.text(4)?).ok_or(Fault::violated("a status is one of the four"))?;
-        let secrets = |pick: fn(&Subscription) -> &[SealedSecret]| {
-            page.find(id).map_or_else(Box::default, |old| pick(old).into())
-        };
-        Ok(Subscription {
-            tenant: row.parsed(0)?,
-            id,
-            name: row.parsed(2)?,
-            status,
-            side,
-            onward,
-            verifying: secrets(|old| &old.verifying),
-            signing: secrets(|old| &old.signing),
-        })
+        let Secrets { verifying, signing } = page.secrets(id);
+        Ok(Subscription { tenant: row.parsed(0)?, id, name: row.parsed(2)?, status, side, onward, verifying, signing })
     }
 
     async fn secrets(&self, page: &mut Page) -> Result<(), Fault> {
@@ -186,11 +215,19 @@ impl Book {
             let id: SubscriptionId = row.parsed(1)?;
             let purpose = SecretPurpose::parse(row.text(2)?).ok_or(Fault::violated("a purpose is one of the two"))?;
             let version = u32::try_from(row.int(3)?).map_err(|_| Fault::violated("a version is a small number"))?;
-            let Some(subscription) = page.all.get_mut(&id) else { continue };
-            let subscription = Arc::make_mut(subscription);
+            let (verifying, signing) = match page.all.get_mut(&id) {
+                Some(subscription) => {
+                    let subscription = Arc::make_mut(subscription);
+                    (&mut subscription.verifying, &mut subscription.signing)
+                }
+                None => {
+                    let waiting = page.waiting.entry(id).or_default();
+                    (&mut waiting.verifying, &mut waiting.signing)
+                }
+            };
             let place = match purpose {
-                SecretPurpose::Verify => &mut subscription.verifying,
-                SecretPurpose::Sign => &mut subscription.signing,
+                SecretPurpose::Verify => verifying,
+                SecretPurpose::Sign => signing,
             };
             let mut kept: Vec<_> = place.iter().filter(|known| known.version != version).cloned().collect();
             if let Some(sealed) = row.opt_bytes(4)? {

@@ -100,7 +100,12 @@ impl Webhooks {
     fn door(&self, named: &str) -> Result<Arc<Subscription>, Stop> {
         let directory = self.access.directory()?;
         let page = self.book.page()?;
-        let found = named.parse::<SubscriptionId>().ok().and_then(|id| page.find(id));
+        let id = named.parse::<SubscriptionId>().ok();
+        if id.is_some_and(|id| page.is_unreadable(id)) {
+            // It is there, so it is our fault, and the provider comes again.
+            return Err(Fault::unavailable("finding a subscription", "its settings cannot be understood here").into());
+        }
+        let found = id.and_then(|id| page.find(id));
         let subscription = found.filter(|found| {
             let tenant = directory.tenants.get(&found.tenant);
             found.status != Status::Retired && tenant.is_some_and(|tenant| tenant.active)

@@ -125,6 +125,11 @@ impl Webhooks {
         Courier::new(self.config.courier(), parts)
     }
 
+    /// Reads what changed now instead of when the epoch is noticed.
+    pub async fn refresh(&self) -> Result<(), Fault> {
+        self.book.refresh().await
+    }
+
     /// Whether the book may be relied upon; for `/readyz`.
     pub fn is_fresh(&self) -> bool {
         self.book.is_fresh()
