@@ -94,9 +94,7 @@ async fn unknown(mut run: Box<Run>, permit: Permit, why: &Stop) -> Reply {
         Stop::Refused(refusal) => refusal.code(),
         Stop::Fault(_) => EgressRefusal::OutcomeUnknown.info().code,
     };
-    if let Err(fault) = run.doubt(reason).await {
-        tracing::error!(%fault, run = %run.id(), "an unknown outcome could not be escalated; the trail has it");
-    }
+    run.doubt(reason).await;
     Reply::stopped(run.id(), permit, EgressRefusal::OutcomeUnknown.into())
 }
 

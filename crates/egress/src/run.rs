@@ -22,7 +22,7 @@ use lockgate_vocabulary::{Fault, RunId, SpanId, Stop, Timestamp, TraceContext};
 use crate::alarm::Alarm;
 use crate::call::call_time;
 use crate::egress::Inner;
-use crate::escalation::{Doubt, escalate};
+use crate::escalation::Telling;
 use crate::idempotency::{Claim, KEPT_FOR};
 use crate::operation::Held;
 use crate::order::{Body, Order};
@@ -348,28 +348,22 @@ impl Run {
 
     /// Ends the run as one of which nobody knows the outcome. What comes back keeps it for operators and
     /// tells the governance side; it is awaited where somebody can wait, and spawned elsewhere.
-    pub(crate) fn doubt(&mut self, reason: &'static str) -> impl Future<Output = Result<(), Fault>> + Send + 'static {
+    pub(crate) fn doubt(&mut self, reason: &'static str) -> impl Future<Output = ()> + Send + 'static {
         self.in_flight = false;
         let unknown = EgressRefusal::OutcomeUnknown.info();
         self.close(Outcome::Unknown, Some(unknown.status), Some(unknown.code));
         if let Some(claim) = self.claim.take() {
             claim.block();
         }
-        let inner = Arc::clone(&self.inner);
-        let (connection, run) = (Arc::clone(self.grant.connection()), self.id());
-        let (actor, trace) = (self.grant.caller().actor().clone(), self.order.arrival.trace.trace);
-        async move {
-            let doubt = Doubt {
-                tenant: connection.tenant,
-                run,
-                connection: connection.id,
-                name: connection.name.as_str(),
-                reason,
-                by: Some((&actor, trace)),
-            };
-            let parts = &inner.parts;
-            escalate(&parts.store, &*parts.clock, &*parts.entropy, doubt).await
-        }
+        let telling = Telling {
+            inner: Arc::clone(&self.inner),
+            connection: Arc::clone(self.grant.connection()),
+            run: self.id(),
+            reason,
+            actor: self.grant.caller().actor().clone(),
+            trace: self.order.arrival.trace.trace,
+        };
+        telling.tell()
     }
 
     /// The same where nobody can wait.
@@ -377,11 +371,7 @@ impl Run {
         let run = self.id();
         let telling = self.doubt(reason);
         match tokio::runtime::Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn(async move {
-                if let Err(fault) = telling.await {
-                    tracing::error!(%fault, %run, "an unknown outcome could not be escalated; the trail has it");
-                }
-            })),
+            Ok(runtime) => drop(runtime.spawn(telling)),
             Err(_) => tracing::error!(%run, "an unknown outcome was not escalated; the trail has it"),
         }
     }

@@ -37,6 +37,7 @@ mod nats;
 mod nodes;
 mod process;
 mod quota;
+mod readonly;
 mod refused;
 mod schemas;
 mod sender;
