@@ -22,6 +22,8 @@ mod escalations;
 mod explain;
 mod explain_call;
 mod fallback;
+mod forged_acts;
+mod forgeries;
 mod founding;
 mod hooks;
 mod hooks_bad;
