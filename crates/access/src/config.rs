@@ -115,6 +115,9 @@ pub struct Quotas {
     pub principals: u32,
     /// Keys; 50,000 by default.
     pub keys: u32,
+    /// Bytes of the declared uses (`endpoints`) of principals and keys together, which every node holds in memory;
+    /// 16 MiB by default.
+    pub use_bytes: u32,
     /// Issuers; 100 by default.
     pub issuers: u32,
     /// Credentials; 20,000 by default.
@@ -130,6 +133,7 @@ impl Default for Quotas {
             connection_bytes: 16 * 1024 * 1024,
             principals: 10_000,
             keys: 50_000,
+            use_bytes: 16 * 1024 * 1024,
             issuers: 100,
             credentials: 20_000,
         }

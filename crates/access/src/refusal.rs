@@ -171,8 +171,8 @@ refusals! {
             "The credential belongs to no principal of the tenant.",
             "Create a principal, and map the token's client to it.";
         QuotaBytes = 409, "access.quota.bytes",
-            "The tenant's specifications are as large together as they may be.",
-            "Make the specifications smaller. Operators of the gateway: raise access.quotas.provider_bytes or connection_bytes.";
+            "The tenant's specifications or declared uses are as large together as they may be.",
+            "Make them smaller. Operators of the gateway: raise access.quotas.provider_bytes, connection_bytes or use_bytes.";
         QuotaObjects = 409, "access.quota.objects",
             "The tenant has as many of these as it may have.",
             "Change one that is there; retired ones count as well. Operators of the gateway: raise the number in access.quotas.";

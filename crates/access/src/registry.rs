@@ -126,6 +126,20 @@ impl<'a> Registry<'a> {
         Ok(Quotas::demand(held, most, what)?)
     }
 
+    /// Declared uses are held in memory by every node, so those of a tenant's principals and keys have a size
+    /// together.
+    async fn demand_use_bytes(&self, new: &Value, old: usize) -> Result<(), Stop> {
+        let new = match new {
+            Value::Text(uses) => uses.len(),
+            _ => 0,
+        };
+        if new <= old {
+            return Ok(());
+        }
+        let held = self.one(&crate::rows::keys::USE_BYTES, Vec::new()).await?.int(0)?;
+        Ok(Quotas::demand_bytes(held, (new, old), self.access.quotas().use_bytes)?)
+    }
+
     /// Applies a change with the record of it, and lets this node see it before it answers.
     ///
     /// Where a second row would have come to be, the name was taken; where a row was not as it was when

@@ -60,6 +60,7 @@ pub const STATEMENTS: &[&Statement] = &[
     &keys::PAGE,
     &keys::PAGE_OF,
     &keys::REVOKE,
+    &keys::USE_BYTES,
     &principals::COUNT,
     &principals::INSERT,
     &principals::NAMED,

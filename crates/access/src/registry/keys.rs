@@ -164,6 +164,7 @@ impl Registry<'_> {
         }
         wrong.done()?;
         self.demand_room(&rows::COUNT, self.access.quotas().keys, "keys").await?;
+        self.demand_use_bytes(&uses, 0).await?;
         let deed = self
             .deed("key.create", id)
             .with("principal", principal.principal.to_string())

@@ -170,6 +170,7 @@ impl Registry<'_> {
         let expires_at = end(now, new.expires_in, &mut wrong);
         wrong.done()?;
         self.demand_room(&rows::COUNT, self.access.quotas().principals, "principals").await?;
+        self.demand_use_bytes(&uses, 0).await?;
         let id = PrincipalId::generate(self.clock(), self.entropy());
         let (roles, words) = (column(&new.roles)?, column(&scopes)?);
         let deed = self
@@ -214,6 +215,7 @@ impl Registry<'_> {
         if regranted {
             self.check_held(&roles, &scopes, old.kind, &mut wrong);
         }
+        let before = old.endpoints.as_ref().map(column).transpose()?.map_or(0, |uses| uses.len());
         let uses = grants::uses(change.endpoints.over(old.endpoints).as_ref(), &mut wrong)?;
         let addresses = grants::addresses(&change.addresses.unwrap_or(old.addresses), &mut wrong)?;
         let expires_at = match change.expires_in {
@@ -226,6 +228,7 @@ impl Registry<'_> {
         let oneself = old.principal == self.actor().principal;
         wrong.check(!oneself || status == "active", "/status", "nobody suspends or retires themselves");
         wrong.done()?;
+        self.demand_use_bytes(&uses, before).await?;
         let deed = self
             .deed("principal.change", old.principal)
             .with("status", status.as_str())

@@ -4,6 +4,13 @@ use lockgate_store::Statement;
 
 pub(crate) static COUNT: Statement = Statement::tenant("keys.count", "SELECT COUNT(*) FROM keys WHERE tenant = $1");
 
+/// Bytes of the declared uses of keys and principals together.
+pub(crate) static USE_BYTES: Statement = Statement::tenant(
+    "keys.use_bytes",
+    "SELECT (SELECT COALESCE(SUM(LENGTH(endpoints)), 0) FROM keys WHERE tenant = $1) \
+     + (SELECT COALESCE(SUM(LENGTH(endpoints)), 0) FROM principals WHERE tenant = $1)",
+);
+
 pub(crate) static INSERT: Statement = Statement::tenant(
     "keys.insert",
     "INSERT INTO keys (tenant, key, principal, kind, verifier, jwks, scopes, endpoints, addresses, expires_at, \

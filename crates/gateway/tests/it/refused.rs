@@ -238,6 +238,46 @@ async fn a_tenant_has_as_much_as_its_quotas_allow() {
     world.end().await;
 }
 
+#[tokio::test]
+async fn declared_uses_of_principals_and_keys_have_a_size_together() {
+    let world = World::with("[access.quotas]\nuse_bytes = 4000\n").await;
+    let (acme, globex) = (world.tenant("acme").await, world.tenant("globex").await);
+    let uses = |count: usize| -> Value {
+        let uses = (0..count).map(
+            |number| json!({ "connection": "pay", "method": "GET", "path": format!("/v1/things/{number:04}/{{id}}") }),
+        );
+        uses.collect()
+    };
+    let size = uses(1).to_string().len();
+    assert!(size < 400, "{size}");
+    let (few, many) = (2_500 / size, 4_500 / size);
+    let principal = |name: &str, count: usize| json!({ "name": name, "kind": "service", "scopes": ["integration.connections.call"], "endpoints": uses(count) });
+    let key = |count: usize| json!({ "principal": "first", "kind": "api-key", "endpoints": uses(count) });
+    let ask = async |tenant: &crate::world::Tenant, method: &str, path: &str, body: Value| {
+        let answer = world.ask(&tenant.operator, method, path, Some(body)).await;
+        (answer.status, if answer.status < 400 { String::new() } else { answer.code() })
+    };
+    let full = (409, "access.quota.bytes".to_owned());
+    let made = (201, String::new());
+    assert_eq!(ask(&acme, "POST", "/v1/principals", principal("large", many)).await, full);
+    assert_eq!(ask(&acme, "POST", "/v1/principals", principal("first", few)).await, made);
+    assert_eq!(ask(&acme, "POST", "/v1/api-keys", key(few)).await, full, "keys count with principals");
+    assert_eq!(ask(&acme, "POST", "/v1/principals", principal("second", few)).await, full);
+    let change = json!({ "endpoints": uses(many) });
+    assert_eq!(ask(&acme, "PATCH", "/v1/principals/first", change).await, full, "a change counts in place of what was");
+    assert_eq!(ask(&acme, "PATCH", "/v1/principals/first", json!({ "endpoints": uses(few) })).await.0, 200);
+    assert_eq!(ask(&acme, "POST", "/v1/api-keys", key(1)).await, made, "what fits is made");
+    assert_eq!(ask(&acme, "POST", "/v1/api-keys", json!({ "principal": "first", "kind": "api-key" })).await, made);
+    assert_eq!(ask(&acme, "PATCH", "/v1/principals/first", json!({ "endpoints": uses(1) })).await.0, 200);
+    assert_eq!(ask(&acme, "POST", "/v1/api-keys", key(few)).await, made, "and so is what was made room for");
+    assert_eq!(
+        ask(&globex, "POST", "/v1/principals", principal("first", few)).await,
+        made,
+        "another tenant has its own"
+    );
+    world.end().await;
+}
+
 /// Waits until the node has confirmed the store's epoch after the clock was moved.
 async fn settled(world: &World) {
     while world.read("", "/readyz").await.status != 200 {
