@@ -10,7 +10,7 @@
 use std::sync::Arc;
 
 use lockgate_access::directory::Connection;
-use lockgate_access::{Ask, CallJudge};
+use lockgate_access::{Allowed, Ask, CallJudge};
 use lockgate_vocabulary::limit::{BODY_BYTES, BULK_BODY_BYTES};
 use lockgate_vocabulary::{BoxFuture, Clock, Fault, PrincipalId, Refusal, Stop, TenantId};
 
@@ -52,6 +52,16 @@ pub struct Ended {
     pub stop: Stop,
 }
 
+/// What would come of a call of somebody who was identified.
+#[derive(Debug)]
+pub struct Judged {
+    /// Where it would end; nowhere where it would be made.
+    pub ended: Result<(), Ended>,
+    /// Whether the answer that its endpoint declares for that would stand in while the vendor is down; nothing
+    /// where the endpoint declares none, or is not told.
+    pub fallback: Option<bool>,
+}
+
 impl CallExplainer {
     /// Judges by this directory and these rules.
     pub fn new(config: &crate::Config, judge: CallJudge, clock: Arc<dyn Clock>) -> Result<Self, Fault> {
@@ -72,10 +82,20 @@ impl CallExplainer {
         self.judge.identify(principal).map_err(|refusal| Ended { stage: "identify", stop: refusal.into() })
     }
 
-    /// Judges a call of somebody who was identified; nothing where it would be made.
-    pub async fn judge(&self, question: &Question<'_>) -> Result<(), Ended> {
+    /// Judges a call of somebody who was identified. What stands in for a vendor stands in for it alone: not for
+    /// what the gateway itself refuses.
+    pub async fn judge(&self, question: &Question<'_>) -> Judged {
+        let allowed = match self.judge.judge(question.principal, question.ask) {
+            Ok(allowed) => allowed,
+            Err(stop) => return Judged { ended: Err(Ended { stage: "authorize", stop }), fallback: None },
+        };
+        let ended = self.judge_allowed(question, &allowed).await;
+        let fallback = allowed.endpoint.fallback.as_ref().map(|_| ended.is_ok());
+        Judged { ended, fallback }
+    }
+
+    async fn judge_allowed(&self, question: &Question<'_>, allowed: &Allowed) -> Result<(), Ended> {
         let at = |stage| move |stop: Stop| Ended { stage, stop };
-        let allowed = self.judge.judge(question.principal, question.ask).map_err(at("authorize"))?;
         if let Some(name) = question.query.and_then(method_override) {
             return Err(at("gather")(EgressRefusal::QueryOverride.refuse().detail(name).into()));
         }

@@ -13,6 +13,9 @@ async fn state(world: &World, tenant: &Tenant, name: &str) -> Value {
     assert_eq!(shown.status, 200, "{}", shown.text());
     let shown = shown.json();
     assert_eq!(shown["name"], name, "what is written down is there as ever");
+    let listed = world.ask(&tenant.operator, "GET", "/v1/connections", None).await.json();
+    let listed = listed["items"].as_array().expect("items").clone();
+    assert_eq!(listed.iter().find(|item| item["name"] == name), Some(&shown), "the list says the same of it");
     shown["state"].clone()
 }
 

@@ -1,6 +1,6 @@
 //! `GET /v1/connections/{id}`: shows a connection.
 
-use super::state::{ConnectionState, ShownConnection};
+use super::state::ShownConnection;
 use crate::admin::Parts;
 use crate::answer::Answer;
 use crate::input::Named;
@@ -24,7 +24,5 @@ pub(crate) async fn show(
     Named(id): Named,
 ) -> Answer<Json<ShownConnection>> {
     let record = operator.registry(&parts.access).connection(&id).await?;
-    let pressure = parts.traffic.pressure(operator.tenant(), record.connection);
-    let state = pressure.map(|pressure| ConnectionState::of(pressure, parts.clock.now()));
-    Ok(Json(ShownConnection { record, state }))
+    Ok(Json(ShownConnection::of(record, &parts, operator.tenant())))
 }

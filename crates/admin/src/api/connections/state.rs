@@ -2,9 +2,11 @@
 
 use lockgate_access::registry::ConnectionRecord;
 use lockgate_traffic::Pressure;
-use lockgate_vocabulary::Timestamp;
+use lockgate_vocabulary::{TenantId, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::admin::Parts;
 
 /// A connection, and how it stands.
 #[derive(Debug, Serialize, ToSchema)]
@@ -15,6 +17,15 @@ pub(crate) struct ShownConnection {
     /// How it stands on the node that answers; null where that node called nothing of it of late. Each node
     /// knows its own calls alone: ask every node's listener for the whole.
     pub(crate) state: Option<ConnectionState>,
+}
+
+impl ShownConnection {
+    /// What is told of it at this moment.
+    pub(crate) fn of(record: ConnectionRecord, parts: &Parts, tenant: TenantId) -> Self {
+        let pressure = parts.traffic.pressure(tenant, record.connection);
+        let state = pressure.map(|pressure| ConnectionState::of(pressure, parts.clock.now()));
+        Self { record, state }
+    }
 }
 
 /// How a connection stands on one node.
@@ -35,8 +46,7 @@ pub(crate) struct ConnectionState {
 }
 
 impl ConnectionState {
-    /// What is told at this moment.
-    pub(crate) fn of(pressure: Pressure, now: Timestamp) -> Self {
+    fn of(pressure: Pressure, now: Timestamp) -> Self {
         let at = |wait| now.after(wait).to_string();
         Self {
             breaker: pressure.breaker.as_str(),

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use clap::Args;
 use http::Method;
 use lockgate_access::{Ask, CallJudge};
-use lockgate_egress::explain::{CallExplainer, Ended, Question};
+use lockgate_egress::explain::{CallExplainer, Ended, Judged, Question};
 use lockgate_store::{EngineConfig, Store};
 use lockgate_vocabulary::limit::TARGET_BYTES;
 use lockgate_vocabulary::{PrincipalId, Refusal, Stop, SystemClock, TenantId};
@@ -55,6 +55,9 @@ struct Line {
     body: Value,
 }
 
+/// What is judged of a line: its path, its query, its method.
+type Read = (Box<str>, Option<Box<str>>, Method);
+
 /// The id of a line of which nothing else can be read.
 #[derive(Default, Deserialize)]
 struct Id {
@@ -89,28 +92,30 @@ impl Calls {
 
     /// Judges one line, and gives the line of output.
     pub async fn explain_line(&self, line: &str) -> String {
-        let (id, ended) = match serde_json::from_str::<Line>(line) {
+        let (id, ended, fallback) = match serde_json::from_str::<Line>(line) {
             Ok(line) => {
-                let ended = self.judge(&line).await;
-                (line.id, ended.map_err(|Ended { stage, stop }| (stage, code(&stop))))
+                let Judged { ended, fallback } = self.judge(&line).await;
+                (line.id, ended.map_err(|Ended { stage, stop }| (stage, code(&stop))), fallback)
             }
-            Err(_) => (serde_json::from_str::<Id>(line).unwrap_or_default().id, Err(("read", LINE_MALFORMED))),
+            Err(_) => (serde_json::from_str::<Id>(line).unwrap_or_default().id, Err(("read", LINE_MALFORMED)), None),
         };
         let verdict = if ended.is_ok() { "allow" } else { "block" };
         let (stage, code) = ended.err().unzip();
         // There are no approvals yet, and so no tiers.
-        json!({ "id": id, "verdict": verdict, "code": code, "stage": stage, "tier": null, "approval": null })
-            .to_string()
+        let mut told =
+            json!({ "id": id, "verdict": verdict, "code": code, "stage": stage, "tier": null, "approval": null });
+        if let (Some(stands_in), Value::Object(told)) = (fallback, &mut told) {
+            told.insert("fallback".to_owned(), stands_in.into());
+        }
+        told.to_string()
     }
 
     /// In the order of the door: the target is read, the caller identified, the path spelled, the call judged.
-    async fn judge(&self, line: &Line) -> Result<(), Ended> {
-        let unread = |refusal: Refusal| Ended { stage: "read", stop: refusal.into() };
-        let whole = format!("/call/{}{}", line.connection, line.path);
-        let method = route(&line.method, &whole).map_err(|refusal| unread(refusal.refuse()))?;
-        self.explainer.identify(self.principal)?;
-        let (path, query) = line.path.split_once('?').map_or((&*line.path, None), |(path, query)| (path, Some(query)));
-        let (path, query) = spell(path, query).map_err(unread)?;
+    async fn judge(&self, line: &Line) -> Judged {
+        let (path, query, method) = match self.read(line) {
+            Ok(read) => read,
+            Err(ended) => return Judged { ended: Err(ended), fallback: None },
+        };
         let question = Question {
             principal: self.principal,
             ask: &Ask { connection: line.connection.as_str().into(), method, path },
@@ -118,6 +123,17 @@ impl Calls {
             body_bytes: length(&line.body),
         };
         self.explainer.judge(&question).await
+    }
+
+    /// The path and the query as they are spelled, and the method.
+    fn read(&self, line: &Line) -> Result<Read, Ended> {
+        let unread = |refusal: Refusal| Ended { stage: "read", stop: refusal.into() };
+        let whole = format!("/call/{}{}", line.connection, line.path);
+        let method = route(&line.method, &whole).map_err(|refusal| unread(refusal.refuse()))?;
+        self.explainer.identify(self.principal)?;
+        let (path, query) = line.path.split_once('?').map_or((&*line.path, None), |(path, query)| (path, Some(query)));
+        let (path, query) = spell(path, query).map_err(unread)?;
+        Ok((path, query, method))
     }
 }
 
