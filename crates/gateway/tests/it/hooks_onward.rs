@@ -20,7 +20,7 @@ const SECRET: &str = "it is known to two alone";
 /// The path of the endpoint, and how the vendor that plays it knows its requests.
 const LINE: &str = "POST /in";
 
-async fn world() -> (World, Tenant) {
+pub async fn world() -> (World, Tenant) {
     let world = World::with("[traffic]\ncaller_per_minute = 1000000\ncaller_burst = 100000\n").await;
     let acme = world.tenant("acme").await;
     (world, acme)
@@ -35,7 +35,7 @@ fn endpoint(world: &World) -> Value {
 }
 
 /// A subscription for GitHub's deliveries that are pushed, with its endpoint's consent; and what was told of it.
-async fn pushing(world: &World, acme: &Tenant, delivery: Value) -> (Hook, Value) {
+pub async fn pushing(world: &World, acme: &Tenant, delivery: Value) -> (Hook, Value) {
     world.vendor.on(LINE, Behaviour::Agree);
     let handoff = json!({ "push": endpoint(world) });
     let spec = json!({ "direction": "inbound", "scheme": "github", "handoff": handoff, "delivery": delivery });
@@ -46,7 +46,7 @@ async fn pushing(world: &World, acme: &Tenant, delivery: Value) -> (Hook, Value)
 }
 
 /// Takes a delivery in; its id.
-async fn taken(world: &World, hook: &Hook, body: &str) -> String {
+pub async fn taken(world: &World, hook: &Hook, body: &str) -> String {
     let answer = deliver(world.door, &hook.path, &github(SECRET, &format!("d-{}", body.len()), body), body).await;
     assert_eq!((answer.status, &answer.json()["duplicate"]), (200, &json!(false)), "{}", answer.text());
     answer.json()["delivery"].as_str().expect("an id").to_owned()
@@ -73,7 +73,7 @@ async fn until(world: &World, is_so: impl AsyncFn() -> bool) {
 }
 
 /// Waits until a delivery is in this state and tried so often.
-async fn becomes(world: &World, acme: &Tenant, delivery: &str, state: &str, tries: u32) -> Value {
+pub async fn becomes(world: &World, acme: &Tenant, delivery: &str, state: &str, tries: u32) -> Value {
     until(world, async || {
         let now = shown(world, acme, delivery).await;
         now["state"] == state && now["tries"] == tries

@@ -42,6 +42,7 @@ mod quota;
 mod readonly;
 mod refused;
 mod schemas;
+mod sdk;
 mod sender;
 mod smuggle;
 mod ssrf;
