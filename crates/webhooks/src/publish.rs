@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use lockgate_egress::{Alarm, Rang};
+use lockgate_egress::Alarm;
 use serde_json::json;
 use serde_json::value::RawValue;
 
@@ -47,7 +47,7 @@ async fn published(inner: &Inner, subscription: &Subscription, leased: &Leased) 
     let mut alarm = Alarm::new(std::sync::Arc::clone(&inner.clock));
     let until = alarm.now().saturating_add(subscription.onward.timeout);
     let publishing = broker.publish(subject, &id, body);
-    alarm.race(until, Box::pin(publishing)).await.unwrap_or_else(|Rang| Err(WebhookRefusal::BrokerUnavailable))
+    alarm.race(until, Box::pin(publishing)).await.unwrap_or(Err(WebhookRefusal::BrokerUnavailable))
 }
 
 /// The delivery in the structured mode of CloudEvents 1.0: JSON byte for byte where it has one reading, else the
