@@ -18,6 +18,8 @@ use crate::AccessRefusal;
 use crate::jose::json::{Json, Object};
 use crate::jose::{KID_BYTES, VerifyingKey, base64url};
 
+pub use jwk::is_small_order;
+
 /// Bytes of a JWKS document at the most.
 pub const DOCUMENT_BYTES: usize = 256 * 1024;
 

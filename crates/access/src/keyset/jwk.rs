@@ -153,9 +153,9 @@ const fn edge(first: u8) -> [u8; 32] {
     bytes
 }
 
-fn is_small_order(x: &[u8]) -> bool {
-    let mut unsigned = [0; 32];
-    unsigned.copy_from_slice(x);
+/// Whether an Ed25519 public key of 32 bytes is a point of small order. No key of another length is.
+pub fn is_small_order(x: &[u8]) -> bool {
+    let Ok(mut unsigned) = <[u8; 32]>::try_from(x) else { return false };
     // The top bit is the sign of the other coordinate; both signs are of small order.
     let [.., high] = &mut unsigned;
     *high &= 0x7f;

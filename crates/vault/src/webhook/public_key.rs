@@ -3,9 +3,11 @@
 use std::fmt;
 
 use aws_lc_rs::digest;
+use aws_lc_rs::error::KeyRejected;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use lockgate_access::keyset::is_small_order;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::form::unhex;
@@ -46,12 +48,12 @@ impl PublicKey {
         let key = match form {
             PublicKeyForm::Ed25519Hex => {
                 let bytes = unhex(text.as_bytes()).filter(|bytes| bytes.len() == 32);
-                ParsedPublicKey::new(&ED25519, bytes.ok_or("is not 64 hex digits")?)
+                ed25519(bytes.ok_or("is not 64 hex digits")?)?
             }
             PublicKeyForm::Whpk => {
                 let text = text.strip_prefix("whpk_").ok_or("does not begin with `whpk_`")?;
                 let bytes = STANDARD.decode(text).ok().filter(|bytes| bytes.len() == 32);
-                ParsedPublicKey::new(&ED25519, bytes.ok_or("is not the base64 of 32 bytes")?)
+                ed25519(bytes.ok_or("is not the base64 of 32 bytes")?)?
             }
             PublicKeyForm::P256 => ParsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, key_info(text)?),
             PublicKeyForm::Rsa => ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key_info(text)?),
@@ -78,6 +80,14 @@ impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PublicKey({:?})", self.form)
     }
+}
+
+/// An Ed25519 key. Under one of small order a single signature fits every message, so none is taken.
+fn ed25519(bytes: Vec<u8>) -> Result<Result<ParsedPublicKey, KeyRejected>, &'static str> {
+    if is_small_order(&bytes) {
+        return Err("is a point of small order, under which anybody can sign");
+    }
+    Ok(ParsedPublicKey::new(&ED25519, bytes))
 }
 
 /// The subject public key info in a text.

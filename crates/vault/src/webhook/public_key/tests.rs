@@ -35,6 +35,21 @@ fn ed25519_is_read_in_both_spellings() {
 }
 
 #[test]
+fn ed25519_of_small_order_is_refused_in_both_spellings() {
+    let mut neutral = [0; 32];
+    neutral[0] = 1;
+    let mut signed = neutral;
+    signed[31] = 0x80;
+    let order_eight = "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a";
+    for point in [hex(&[0; 32]), hex(&neutral), hex(&signed), order_eight.to_owned()] {
+        let refused = PublicKey::parse(PublicKeyForm::Ed25519Hex, &point).expect_err(&point);
+        assert!(refused.contains("small order"), "{point}: {refused}");
+        let text = format!("whpk_{}", STANDARD.encode(unhex(point.as_bytes()).expect("hex")));
+        assert!(PublicKey::parse(PublicKeyForm::Whpk, &text).is_err(), "{point}");
+    }
+}
+
+#[test]
 fn p256_is_read_in_base64_and_pem() {
     let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).expect("a pair");
     let signature = pair.sign(&SystemRandom::new(), &PARTS.concat()).expect("signed");
