@@ -9,6 +9,7 @@
 
 mod moment;
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use lockgate_vault::webhook::{PublicKeyForm, WebhookSecrets};
@@ -71,11 +72,23 @@ fn demand_own_certificate(url: Option<&str>) -> Result<(), WebhookRefusal> {
     name.filter(|name| strict::is_id(name)).map(drop).ok_or(WebhookRefusal::CertificateForeign)
 }
 
-/// CRC-32 as in zip and PNG (ISO 3309), bit by bit: no table is worth its room for one provider.
-fn crc32(bytes: &[u8]) -> u32 {
+/// The remainder of each byte under the polynomial of [`crc32`]: bit by bit, a long body would hold a thread up.
+static REMAINDERS: LazyLock<[u32; 256]> = LazyLock::new(|| {
     const POLYNOMIAL: u32 = 0xedb8_8320;
     let step = |crc: u32| if crc & 1 == 1 { crc >> 1 ^ POLYNOMIAL } else { crc >> 1 };
-    !bytes.iter().fold(u32::MAX, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), |crc, _| step(crc)))
+    let mut bytes = 0..;
+    std::array::from_fn(|_| (0..8).fold(bytes.next().unwrap_or_default(), |crc, _| step(crc)))
+});
+
+/// CRC-32 as in zip and PNG (ISO 3309).
+fn crc32(bytes: &[u8]) -> u32 {
+    let remainders = &*REMAINDERS;
+    let next = |crc: u32, byte: &u8| {
+        let [low, ..] = crc.to_le_bytes();
+        // Every byte has its remainder, so the default is never taken.
+        crc >> 8 ^ remainders.get(usize::from(low ^ byte)).copied().unwrap_or_default()
+    };
+    !bytes.iter().fold(u32::MAX, next)
 }
 
 #[cfg(test)]
