@@ -41,7 +41,8 @@ impl Verified {
         self.delivery_id.as_deref()
     }
 
-    /// SHA-256 of all that was signed: equal for a delivery that is repeated as it was.
+    /// SHA-256 of what was signed: equal for a delivery that is repeated as it was. Where the sender signs a
+    /// retry anew, it is the digest of the body alone.
     pub const fn signed(&self) -> &[u8; 32] {
         &self.signed
     }

@@ -111,6 +111,17 @@ fn zoom_is_answered_only_where_the_answer_signs_nothing() {
 }
 
 #[test]
+fn zooms_retry_that_is_signed_anew_is_the_same_delivery() {
+    let ask = |sent: &str, body: &str| {
+        let signature = format!("v0={}", hex(&mac(b"key", format!("v0:{sent}:{body}").as_bytes())));
+        let parcel = parcel(&[("x-zm-signature", &signature), ("x-zm-request-timestamp", sent)], body.as_bytes());
+        *verify("zoom", json!({}), &parcel, &secrets("key")).expect("genuine").signed()
+    };
+    assert_eq!(ask(SENT, "{\"event_ts\":1}"), ask("1790000060", "{\"event_ts\":1}"));
+    assert_ne!(ask(SENT, "{\"event_ts\":1}"), ask(SENT, "{\"event_ts\":2}"));
+}
+
+#[test]
 fn discord_is_answered_where_it_pings() {
     use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
     let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("a pair");
