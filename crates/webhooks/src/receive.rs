@@ -114,6 +114,7 @@ impl Webhooks {
     }
 
     fn verify(&self, subscription: &Subscription, inbound: &Inbound, parcel: &Parcel) -> Result<Verified, Stop> {
+        inbound.scheme.looks_signed(parcel, &inbound.setting)?;
         let secrets = self.secrets(subscription, SecretPurpose::Verify)?;
         Ok(inbound.scheme.verify(parcel, &inbound.setting, &secrets)?)
     }

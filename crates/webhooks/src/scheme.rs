@@ -42,6 +42,12 @@ pub trait Scheme: Send + Sync {
     /// What is to be known of it.
     fn profile(&self) -> &'static Profile;
 
+    /// Refuses a delivery that does not carry the one header that its signature would stand in, so that no
+    /// secret is opened for it.
+    fn looks_signed(&self, parcel: &Parcel, _setting: &Setting) -> Result<(), WebhookRefusal> {
+        self.profile().signature_header.map_or(Ok(()), |name| strict::signature(&parcel.headers, name).map(drop))
+    }
+
     /// Checks a delivery over its raw bytes; `setting` was resolved for this scheme.
     fn verify(&self, parcel: &Parcel, setting: &Setting, secrets: &WebhookSecrets) -> Result<Verified, WebhookRefusal>;
 

@@ -17,6 +17,7 @@ pub(super) struct AdyenPlatform;
 
 const PROFILE: &Profile = &Profile {
     name: "adyen_platform",
+    signature_header: Some("hmacsignature"),
     answer_within: Some(Duration::from_secs(10)),
     repeats_for: days(30),
     key_form: KeyForm::Hex,

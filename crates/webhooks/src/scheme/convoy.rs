@@ -13,7 +13,8 @@ use crate::verified::Verified;
 /// One of its two manners.
 pub(super) struct Convoy(&'static Profile);
 
-const PROFILE: Profile = Profile { name: "convoy_simple", digest: Need::May, ..Profile::PLAIN };
+const PROFILE: Profile =
+    Profile { name: "convoy_simple", signature_header: Some(HEADER), digest: Need::May, ..Profile::PLAIN };
 
 pub(super) const SIMPLE: Convoy = Convoy(&PROFILE);
 pub(super) const ADVANCED: Convoy =

@@ -18,6 +18,7 @@ pub(super) struct Discord;
 
 const PROFILE: &Profile = &Profile {
     name: "discord",
+    signature_header: Some("x-signature-ed25519"),
     window: Some(Window::both(300)),
     answer_within: Some(Duration::from_secs(3)),
     signs_id: true,

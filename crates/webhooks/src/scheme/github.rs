@@ -13,7 +13,12 @@ use crate::verified::Verified;
 
 pub(super) struct GitHub;
 
-const PROFILE: &Profile = &Profile { name: "github", answer_within: Some(Duration::from_secs(10)), ..Profile::PLAIN };
+const PROFILE: &Profile = &Profile {
+    name: "github",
+    signature_header: Some("x-hub-signature-256"),
+    answer_within: Some(Duration::from_secs(10)),
+    ..Profile::PLAIN
+};
 
 impl Scheme for GitHub {
     fn profile(&self) -> &'static Profile {

@@ -24,6 +24,11 @@ impl Scheme for Hmac {
         setting.hmac.as_ref().and_then(|pattern| pattern.window)
     }
 
+    fn looks_signed(&self, parcel: &Parcel, setting: &Setting) -> Result<(), WebhookRefusal> {
+        let pattern = setting.hmac.as_ref().ok_or(WebhookRefusal::SignatureMismatch)?;
+        strict::signature(&parcel.headers, &pattern.signature_header).map(drop)
+    }
+
     fn verify(&self, parcel: &Parcel, setting: &Setting, secrets: &WebhookSecrets) -> Result<Verified, WebhookRefusal> {
         let headers = &parcel.headers;
         let pattern = setting.hmac.as_ref().ok_or(WebhookRefusal::SignatureMismatch)?;

@@ -18,6 +18,7 @@ pub(super) struct Paddle;
 /// The live networks are those that `https://api.paddle.com/ips` gave in October 2026.
 const PROFILE: &Profile = &Profile {
     name: "paddle",
+    signature_header: Some("paddle-signature"),
     window: Some(Window::both(5)),
     answer_within: Some(Duration::from_secs(5)),
     repeats_for: days(3),

@@ -26,6 +26,7 @@ pub(super) struct PayPal;
 
 const PROFILE: &Profile = &Profile {
     name: "paypal",
+    signature_header: Some("paypal-transmission-sig"),
     window: Some(Window { past: days(3), future: Duration::from_secs(300) }),
     repeats_for: days(3),
     signs_id: true,

@@ -52,6 +52,8 @@ pub struct Profile {
     /// How far from now the signed moment may lie; none where no moment is signed.
     pub window: Option<Window>,
     /// How soon the provider wants its answer; none where it documents no limit.
+    /// The header of the signature, where it is the same one in every subscription.
+    pub signature_header: Option<&'static str>,
     pub answer_within: Option<Duration>,
     /// For how long the provider sends a delivery again that nobody took, as far as is known.
     pub repeats_for: Duration,
@@ -91,6 +93,7 @@ impl Profile {
         window: None,
         answer_within: None,
         repeats_for: Duration::ZERO,
+        signature_header: None,
         answer: None,
         signs_id: false,
         signs_body: true,

@@ -19,6 +19,7 @@ pub(super) struct SendGrid;
 
 const PROFILE: &Profile = &Profile {
     name: "sendgrid",
+    signature_header: Some("x-twilio-email-event-webhook-signature"),
     window: Some(Window { past: days(1), future: Duration::from_secs(300) }),
     repeats_for: days(1),
     secret: Need::Never,

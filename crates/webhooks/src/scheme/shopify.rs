@@ -19,7 +19,12 @@ pub(super) struct Shopify {
     topic: &'static str,
 }
 
-const PROFILE: Profile = Profile { name: "shopify", answer_within: Some(Duration::from_secs(5)), ..Profile::PLAIN };
+const PROFILE: Profile = Profile {
+    name: "shopify",
+    signature_header: Some("x-shopify-hmac-sha256"),
+    answer_within: Some(Duration::from_secs(5)),
+    ..Profile::PLAIN
+};
 
 pub(super) const CLASSIC: Shopify = Shopify {
     profile: &PROFILE,
@@ -29,7 +34,7 @@ pub(super) const CLASSIC: Shopify = Shopify {
 };
 
 pub(super) const EVENTS: Shopify = Shopify {
-    profile: &Profile { name: "shopify_events", ..PROFILE },
+    profile: &Profile { name: "shopify_events", signature_header: Some("shopify-hmac-sha256"), ..PROFILE },
     signature: "shopify-hmac-sha256",
     id: "shopify-webhook-id",
     topic: "shopify-topic",

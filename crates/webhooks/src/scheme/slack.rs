@@ -17,6 +17,7 @@ pub(super) struct Slack;
 
 const PROFILE: &Profile = &Profile {
     name: "slack",
+    signature_header: Some("x-slack-signature"),
     window: Some(Window::both(300)),
     answer_within: Some(Duration::from_secs(3)),
     signs_id: true,

@@ -13,8 +13,14 @@ use crate::verified::Verified;
 
 pub(super) struct Square;
 
-const PROFILE: &Profile =
-    &Profile { name: "square", repeats_for: days(1), signs_id: true, public_url: Need::Must, ..Profile::PLAIN };
+const PROFILE: &Profile = &Profile {
+    name: "square",
+    signature_header: Some("x-square-hmacsha256-signature"),
+    repeats_for: days(1),
+    signs_id: true,
+    public_url: Need::Must,
+    ..Profile::PLAIN
+};
 
 impl Scheme for Square {
     fn profile(&self) -> &'static Profile {

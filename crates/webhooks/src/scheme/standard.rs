@@ -54,10 +54,13 @@ impl Scheme for Standard {
         self.profile
     }
 
+    fn looks_signed(&self, parcel: &Parcel, _: &Setting) -> Result<(), WebhookRefusal> {
+        strict::signature(&parcel.headers, self.family(&parcel.headers)?.signature).map(drop)
+    }
+
     fn verify(&self, parcel: &Parcel, setting: &Setting, secrets: &WebhookSecrets) -> Result<Verified, WebhookRefusal> {
         let headers = &parcel.headers;
-        let family = self.families.iter().find(|family| family.stands_in(headers));
-        let family = family.ok_or(WebhookRefusal::SignatureMissing)?;
+        let family = self.family(headers)?;
         let listed = Listed::read(strict::signature(headers, family.signature)?, !setting.public_keys.is_empty())?;
         let id = strict::demanded_id(headers, family.id)?;
         let (timestamp, sent_at) = strict::moment(headers, family.timestamp)?;
@@ -70,6 +73,13 @@ impl Scheme for Standard {
         verified.sent_at = Some(sent_at);
         verified.event_type = Members::read(&parcel.body).and_then(|members| members.id("type"));
         Ok(verified)
+    }
+}
+
+impl Standard {
+    fn family(&self, headers: &HeaderMap) -> Result<&'static Family, WebhookRefusal> {
+        let family = self.families.iter().find(|family| family.stands_in(headers));
+        family.ok_or(WebhookRefusal::SignatureMissing)
     }
 }
 

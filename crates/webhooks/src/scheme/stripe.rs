@@ -16,6 +16,7 @@ pub(super) struct Stripe;
 
 const PROFILE: &Profile = &Profile {
     name: "stripe",
+    signature_header: Some("stripe-signature"),
     window: Some(Window::both(300)),
     repeats_for: days(3),
     signs_id: true,

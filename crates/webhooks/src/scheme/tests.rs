@@ -257,12 +257,46 @@ fn a_body_with_two_identifiers_has_none() {
             verify("stripe", json!({}), &parcel(&[("stripe-signature", &header)], body.as_bytes()), &secrets("key"));
         verified.expect("genuine").delivery_id().map(str::to_owned)
     };
-    assert_eq!(ask(r#"{"id":"evt_1"}"#).as_deref(), Some("evt_1"));
-    assert_eq!(ask(r#"{"\u0069d":"evt_1"}"#).as_deref(), Some("evt_1"));
-    for body in
-        [r#"{"id":"evt_1","id":"evt_2"}"#, r#"{"id":1}"#, r#"{"id":"a b"}"#, r#"{"id":""}"#, "[]", "", "id=evt_1"]
-    {
-        assert_eq!(ask(body), None, "{body}");
+    assert_eq!(ask(r#"{"id":"evt_1"}"#), Ok(Some("evt_1".to_owned())));
+    assert_eq!(ask(r#"{"\u0069d":"urn:a.b-1"}"#), Ok(Some("urn:a.b-1".to_owned())));
+    for body in [r#"{"id":"evt_1","id":"evt_2"}"#, r#"{"id":null}"#, "{}", "[]", "", "id=evt_1"] {
+        assert_eq!(ask(body), Ok(None), "{body}");
+    }
+    let long = format!("{{\"id\":\"{}\"}}", "a".repeat(129));
+    for body in [r#"{"id":1}"#, r#"{"id":"a b"}"#, r#"{"id":""}"#, r#"{"id":"a/b"}"#, &long] {
+        assert_eq!(ask(body), Err(R::IdMalformed), "{body}");
+    }
+}
+
+#[test]
+fn what_carries_no_signature_is_refused_before_a_secret_is_opened() {
+    let hmac = json!({ "hmac": { "signature_header": "x-sig" } });
+    let looks = |name: &str, spec: &Value, pairs: &[(&'static str, &str)]| {
+        let scheme = named(name).expect("a scheme");
+        let spec: SettingSpec = serde_json::from_value(spec.clone()).expect("a setting");
+        scheme.looks_signed(&parcel(pairs, b"{}"), &Setting::resolve(scheme, &spec).expect("sound"))
+    };
+    let nothing = json!({});
+    for (name, spec, header) in [
+        ("stripe", &nothing, "stripe-signature"),
+        ("convoy_simple", &nothing, "x-convoy-signature"),
+        ("shopify", &nothing, "x-shopify-hmac-sha256"),
+        ("shopify_events", &nothing, "shopify-hmac-sha256"),
+        ("standardwebhooks", &nothing, "webhook-signature"),
+        ("svix", &nothing, "svix-signature"),
+        ("svix", &nothing, "webhook-signature"),
+        ("hmac", &hmac, "x-sig"),
+    ] {
+        assert_eq!(looks(name, spec, &[]), Err(R::SignatureMissing), "{name}");
+        assert_eq!(looks(name, spec, &[(header, "a"), (header, "a")]), Err(R::HeaderDuplicated), "{name}");
+        assert_eq!(looks(name, spec, &[(header, "a")]), Ok(()), "{name}");
+    }
+    // Adyen's standard scheme signs inside the body, and is the only one whose signature no header has.
+    assert_eq!(looks("adyen_standard", &nothing, &[]), Ok(()));
+    for scheme in ALL {
+        let name = scheme.profile().name;
+        let told = scheme.profile().signature_header.is_some();
+        assert!(told || matches!(name, "adyen_standard" | "hmac" | "jws" | "standardwebhooks" | "svix"), "{name}");
     }
 }
 

@@ -19,6 +19,7 @@ pub(super) struct Twilio;
 
 const PROFILE: &Profile = &Profile {
     name: "twilio",
+    signature_header: Some("x-twilio-signature"),
     answer: Some(Answer { media_type: "text/xml", body: "<Response/>" }),
     public_url: Need::Must,
     ..Profile::PLAIN

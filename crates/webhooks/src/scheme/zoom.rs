@@ -20,6 +20,7 @@ pub(super) struct Zoom;
 
 const PROFILE: &Profile = &Profile {
     name: "zoom",
+    signature_header: Some("x-zm-signature"),
     window: Some(Window::both(300)),
     answer_within: Some(Duration::from_secs(3)),
     ..Profile::PLAIN
