@@ -47,7 +47,7 @@ impl Verified {
         &self.signed
     }
 
-    /// SHA-256 of the raw body. Where the signature covers less than the body, one that was signed once may
+    /// SHA-256 of the raw body; of a JSON Web Signature's payload. Where the signature covers less than the body, one that was signed once may
     /// come with another body; this tells.
     pub const fn body(&self) -> &[u8; 32] {
         &self.body

@@ -3,6 +3,9 @@
 //!
 //! `access` takes the token apart and finds the key, as it does for access tokens: no member of the header can
 //! choose a key or switch a check off, so `b64` and `crit` are refused.
+//!
+//! A moment is demanded, `iat` of a compact one's payload or of a detached one's header, unless the setting
+//! does without. A delivery is its payload: a retry has another signature, and may have another header.
 
 use lockgate_access::jose::{Algorithm, Algorithms, Compact, HeaderRules, base64url};
 use lockgate_access::keyset::KeySet;
@@ -39,39 +42,55 @@ impl Scheme for Jws {
         setting.jws.as_ref().and_then(|jws| jws.window)
     }
 
+    fn looks_signed(&self, parcel: &Parcel, setting: &Setting) -> Result<(), WebhookRefusal> {
+        match setting.jws.as_ref().map(|jws| &jws.form) {
+            Some(JwsForm::Detached(header)) => strict::signature(&parcel.headers, header).map(drop),
+            Some(JwsForm::Compact) | None => Ok(()),
+        }
+    }
+
     fn verify(&self, parcel: &Parcel, setting: &Setting, _: &WebhookSecrets) -> Result<Verified, WebhookRefusal> {
         let jws = setting.jws.as_ref().ok_or(WebhookRefusal::SignatureMismatch)?;
         match &jws.form {
             JwsForm::Detached(header) => {
                 let token = strict::signature(&parcel.headers, header)?;
                 let (head, signature) = token.split_once("..").ok_or(WebhookRefusal::SignatureMalformed)?;
-                let payload = base64url::encode(&parcel.body);
-                let signed = check(head, &payload, signature, &jws.keys)?;
-                Ok(Verified::by(0, &[signed.as_bytes()], &parcel.body))
+                let told = check([head, &base64url::encode(&parcel.body), signature], &jws.keys, &["iat"])?;
+                let mut verified = Verified::by(0, &[&parcel.body], &parcel.body);
+                verified.sent_at = issued_at(&Members::read(&told).unwrap_or_default());
+                Ok(verified)
             }
             JwsForm::Compact => {
                 let token = std::str::from_utf8(&parcel.body).map_err(|_| WebhookRefusal::SignatureMalformed)?;
                 let (signed, signature) = token.rsplit_once('.').ok_or(WebhookRefusal::SignatureMissing)?;
                 let (head, payload) = signed.split_once('.').ok_or(WebhookRefusal::SignatureMissing)?;
-                let decoded = base64url::decode(payload.as_bytes()).ok_or(WebhookRefusal::SignatureMalformed)?;
-                let signed = check(head, payload, signature, &jws.keys)?;
-                let mut verified = Verified::by(0, &[signed.as_bytes()], &parcel.body);
-                let members = Members::read(&decoded).unwrap_or_default();
-                verified.delivery_id = members.id("jti");
-                verified.sent_at = members.whole("iat").map(Timestamp::from_secs);
+                let told = base64url::decode(payload.as_bytes()).ok_or(WebhookRefusal::SignatureMalformed)?;
+                check([head, payload, signature], &jws.keys, &[])?;
+                let mut verified = Verified::by(0, &[&told], &told);
+                let members = Members::read(&told).unwrap_or_default();
+                verified.delivery_id = members.id("jti")?;
+                verified.sent_at = issued_at(&members);
                 Ok(verified)
             }
         }
     }
 }
 
-/// Checks the signature, and gives what was signed.
-fn check(head: &str, payload: &str, signature: &str, keys: &KeySet) -> Result<String, WebhookRefusal> {
+fn issued_at(members: &Members<'_>) -> Option<Timestamp> {
+    members.whole("iat").map(Timestamp::from_secs)
+}
+
+/// Checks the signature over the encoded header and payload, and gives the header.
+fn check(
+    [head, payload, signature]: [&str; 3],
+    keys: &KeySet,
+    more_members: &[&str],
+) -> Result<Vec<u8>, WebhookRefusal> {
     let rules = HeaderRules {
         algorithms: ALGORITHMS,
         types: ["JOSE", "JWT", "JWS"].map(Into::into).into(),
         type_may_be_absent: true,
-        more_members: Box::default(),
+        more_members: more_members.iter().copied().map(Into::into).collect(),
     };
     // The payload may be far longer than a token may be, so the token is taken apart without it.
     let bare = format!("{head}..{signature}");
@@ -81,7 +100,7 @@ fn check(head: &str, payload: &str, signature: &str, keys: &KeySet) -> Result<St
     if !key.algorithms().has(compact.algorithm) || !key.verifies(signed.as_bytes(), &compact.signature) {
         return Err(WebhookRefusal::SignatureMismatch);
     }
-    Ok(signed)
+    base64url::decode(head.as_bytes()).ok_or(WebhookRefusal::SignatureMalformed)
 }
 
 #[cfg(test)]

@@ -20,9 +20,10 @@ pub struct JwsSpec {
     /// The header of a detached signature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header: Option<String>,
-    /// Whether a compact one must say when it was issued, and be of now.
+    /// Whether one that does not say when it was issued is taken, and one of long ago too. It verifies for ever:
+    /// what somebody captured is known again for 30 days alone.
     #[serde(default)]
-    pub demand_issued_at: bool,
+    pub danger_no_moment: bool,
     /// The sender's public keys (a JWKS).
     pub jwks: Value,
 }
@@ -60,10 +61,6 @@ impl JwsSpec {
                 None
             }
             JwsFormName::Compact => Some(JwsForm::Compact),
-            JwsFormName::Detached if self.demand_issued_at => {
-                wrong.add("/jws/demand_issued_at", "is of no use to detached signatures");
-                None
-            }
             JwsFormName::Detached => match HeaderName::try_from(self.header.as_deref().unwrap_or(HEADER)) {
                 Ok(name) => Some(JwsForm::Detached(name.as_str().to_owned())),
                 Err(_) => {
@@ -83,7 +80,7 @@ impl JwsSpec {
                 None
             }
         };
-        let window = self.demand_issued_at.then_some(Window::both(300));
+        let window = (!self.danger_no_moment).then_some(Window::both(300));
         Some(Jws { form: form?, window, keys: keys? })
     }
 }

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue};
 use serde_json::json;
 
 use super::*;
+use crate::fresh::Fresh;
 use crate::refusal::WebhookRefusal as R;
 use crate::setting::SettingSpec;
 
@@ -13,10 +14,10 @@ fn pair() -> Ed25519KeyPair {
     Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("a pair")
 }
 
-fn setting(form: &str, demand: bool) -> Setting {
+fn setting(form: &str, danger: bool) -> Setting {
     let x = base64url::encode(pair().public_key().as_ref());
     let jwks = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "kid": "k1", "x": x }] });
-    let spec = json!({ "jws": { "form": form, "jwks": jwks, "demand_issued_at": demand } });
+    let spec = json!({ "jws": { "form": form, "jwks": jwks, "danger_no_moment": danger } });
     let spec: SettingSpec = serde_json::from_value(spec).expect("a setting");
     Setting::resolve(&Jws, &spec).expect("sound")
 }
@@ -38,7 +39,7 @@ fn verify(setting: &Setting, header: Option<&str>, body: &[u8]) -> Result<Verifi
 
 #[test]
 fn a_compact_token_is_the_body() {
-    let setting = setting("compact", true);
+    let setting = setting("compact", false);
     let payload = json!({ "jti": "d1", "iat": 1_790_000_000, "pad": "x".repeat(20_000) }).to_string();
     let token = token(&json!({ "alg": "EdDSA", "kid": "k1" }), payload.as_bytes());
     let verified = verify(&setting, None, token.join(".").as_bytes()).expect("genuine");
@@ -55,7 +56,7 @@ fn a_compact_token_is_the_body() {
 
 #[test]
 fn a_detached_token_signs_the_raw_body() {
-    let setting = setting("detached", false);
+    let setting = setting("detached", true);
     let body = b"{\"a\": 1}\r\n";
     let [header, payload, signature] = token(&json!({ "alg": "EdDSA", "kid": "k1", "typ": "JOSE" }), body);
     let detached = format!("{header}..{signature}");
@@ -64,6 +65,52 @@ fn a_detached_token_signs_the_raw_body() {
     assert_eq!(verify(&setting, Some(&format!("{header}.{payload}.{signature}")), body), Err(R::SignatureMalformed));
     assert_eq!(verify(&setting, None, body), Err(R::SignatureMissing));
     assert!(Jws.window(&setting).is_none());
+}
+
+#[test]
+fn a_moment_is_demanded_unless_the_setting_does_without() {
+    let body = b"{\"jti\":\"d1\"}";
+    for (form, danger) in [("compact", false), ("compact", true), ("detached", false), ("detached", true)] {
+        let setting = setting(form, danger);
+        let send = |header: serde_json::Value, payload: &[u8], now: i64| {
+            let [header, encoded, signature] = token(&header, payload);
+            let verified = match form {
+                "compact" => verify(&setting, None, format!("{header}.{encoded}.{signature}").as_bytes()),
+                _ => verify(&setting, Some(&format!("{header}..{signature}")), payload),
+            };
+            Fresh::prove(verified?, &Jws, &setting, Timestamp::from_secs(now)).map(drop)
+        };
+        let bare = json!({ "alg": "EdDSA", "kid": "k1" });
+        let without = send(bare.clone(), body, 1_790_000_000);
+        assert_eq!(without, if danger { Ok(()) } else { Err(R::TimestampMalformed) }, "{form}");
+        let (header, payload) = match form {
+            "compact" => (bare, &b"{\"iat\":1790000000}"[..]),
+            _ => (json!({ "alg": "EdDSA", "kid": "k1", "iat": 1_790_000_000 }), &body[..]),
+        };
+        assert_eq!(send(header.clone(), payload, 1_790_000_300), Ok(()), "{form}");
+        let late = send(header, payload, 1_790_000_301);
+        assert_eq!(late, if danger { Ok(()) } else { Err(R::TimestampStale) }, "{form}");
+    }
+}
+
+#[test]
+fn a_retry_that_is_signed_anew_is_the_same_delivery() {
+    let (compact, detached, body) = (setting("compact", true), setting("detached", true), b"{\"jti\":\"d1\"}");
+    let heard = |setting: &Setting, typ: &str| {
+        let [header, payload, signature] = token(&json!({ "alg": "EdDSA", "kid": "k1", "typ": typ }), body);
+        let verified = match setting.jws.as_ref().expect("a key set").form {
+            JwsForm::Compact => verify(setting, None, format!("{header}.{payload}.{signature}").as_bytes()),
+            JwsForm::Detached(_) => verify(setting, Some(&format!("{header}..{signature}")), body),
+        };
+        let verified = verified.expect("genuine");
+        (*verified.signed(), *verified.body())
+    };
+    for setting in [&compact, &detached] {
+        assert_eq!(heard(setting, "JWT"), heard(setting, "JWS"));
+    }
+    let [header, payload, signature] = token(&json!({ "alg": "EdDSA", "kid": "k1" }), b"{\"jti\":\"a b\"}");
+    let unfit = verify(&compact, None, format!("{header}.{payload}.{signature}").as_bytes());
+    assert_eq!(unfit, Err(R::IdMalformed), "an identifier that could not stand in a record");
 }
 
 #[test]
