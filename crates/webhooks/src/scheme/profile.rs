@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use lockgate_vault::webhook::{KeyForm, PublicKeyForm};
 
-/// How long a claim on a delivery is kept at the least: what has no signed moment can be played again at any
-/// time, and most providers send again for three days at the most.
+/// How long a claim on a delivery is kept at the least: most providers send again for three days at the most.
 const LEAST_CLAIM: Duration = days(7);
+
+/// The same where no moment is signed. LIMIT: such a delivery verifies for as long as its key is live, so one
+/// that was captured is taken as a new one when its claim is over; no claim is kept for ever.
+const LEAST_TIMELESS_CLAIM: Duration = days(30);
 
 /// How far from now a signed moment may lie, the ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,11 +52,11 @@ pub struct Answer {
 pub struct Profile {
     /// The scheme's name in a subscription.
     pub name: &'static str,
+    /// The header of the signature, where it is the same one in every subscription.
+    pub signature_header: Option<&'static str>,
     /// How far from now the signed moment may lie; none where no moment is signed.
     pub window: Option<Window>,
     /// How soon the provider wants its answer; none where it documents no limit.
-    /// The header of the signature, where it is the same one in every subscription.
-    pub signature_header: Option<&'static str>,
     pub answer_within: Option<Duration>,
     /// For how long the provider sends a delivery again that nobody took, as far as is known.
     pub repeats_for: Duration,
@@ -90,10 +93,10 @@ impl Profile {
     /// A scheme with one secret over the body, no moment and nothing else.
     pub(super) const PLAIN: Self = Self {
         name: "",
+        signature_header: None,
         window: None,
         answer_within: None,
         repeats_for: Duration::ZERO,
-        signature_header: None,
         answer: None,
         signs_id: false,
         signs_body: true,
@@ -110,12 +113,12 @@ impl Profile {
     };
 }
 
-/// How long a claim on a delivery is kept: for as long as it can come again, from its provider or from
-/// somebody who captured it. Both sides of the window count twice, because what is signed for the farthest
-/// moment ahead verifies until it is as far behind.
+/// How long a claim on a delivery is kept: for as long as its provider can send it again and, where its moment
+/// is signed, for as long as somebody who captured it can. Both sides of the window count twice, because what
+/// is signed for the farthest moment ahead verifies until it is as far behind.
 pub(super) fn claim_time(profile: &Profile, window: Option<Window>) -> Duration {
-    let open = window.map_or(Duration::ZERO, |window| (window.past + window.future) * 2);
-    LEAST_CLAIM.max(open).max(profile.repeats_for)
+    let least = window.map_or(LEAST_TIMELESS_CLAIM, |window| LEAST_CLAIM.max((window.past + window.future) * 2));
+    least.max(profile.repeats_for)
 }
 
 /// So many days.
