@@ -71,7 +71,7 @@ lockgate_vocabulary::refusals! {
             "Check that nothing on the way adds to the provider's headers.";
         IdMalformed = 400, "webhooks.id.malformed",
             "The delivery's identifier is missing or has characters that it may not have.",
-            "Send the identifier that the scheme wants: letters, digits, `_` and `-` alone.";
+            "Send the identifier that the scheme wants, of 128 characters at the most: letters, digits, `_` and `-`; in a body `.` and `:` too.";
         MediaTypeUnfit = 415, "webhooks.media-type.unfit",
             "The scheme does not sign bodies of this media type.",
             "Send the media type that the provider documents for the scheme.";

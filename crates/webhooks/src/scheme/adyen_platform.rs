@@ -36,7 +36,7 @@ impl Scheme for AdyenPlatform {
             return Err(WebhookRefusal::AlgorithmUnfit);
         }
         let mut verified = vouched(self, secrets, Hash::Sha256, &[&parcel.body], &[candidate], &parcel.body)?;
-        verified.event_type = Members::read(&parcel.body).and_then(|members| members.id("type"));
+        verified.event_type = Members::read(&parcel.body).and_then(|members| members.word("type"));
         Ok(verified)
     }
 }

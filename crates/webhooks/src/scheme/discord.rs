@@ -43,8 +43,8 @@ impl Scheme for Discord {
         let mut verified = attested(setting, &[timestamp.as_bytes(), &parcel.body], &signature, &parcel.body)?;
         let members = Members::read(&parcel.body).unwrap_or_default();
         verified.sent_at = Some(sent_at);
-        verified.delivery_id = members.id("id");
-        verified.event_type = members.object("event").and_then(|event| event.id("type"));
+        verified.delivery_id = members.id("id")?;
+        verified.event_type = members.object("event").and_then(|event| event.word("type"));
         // An interaction of type 1 is a ping; a webhook's event of type 1 has an event in it.
         if members.whole("type") == Some(1) && !members.has("event") {
             let body = "{\"type\":1}".to_owned();

@@ -8,6 +8,7 @@ use lockgate_inspect::json::{Limits, check};
 use serde_json::value::RawValue;
 
 use super::strict;
+use crate::refusal::WebhookRefusal;
 
 /// The byte order mark that some senders put before a text, and sign.
 const MARK: &[u8] = b"\xef\xbb\xbf";
@@ -29,12 +30,19 @@ impl<'a> Members<'a> {
         serde_json::from_str(self.0.get(name)?.get()).ok()
     }
 
-    /// A member that is a text and fit to be an identifier in a record or a key.
-    pub fn id(&self, name: &str) -> Option<String> {
-        let fit = |text: &String| {
-            !text.is_empty() && text.len() <= strict::ID_CHARACTERS && text.bytes().all(|byte| byte.is_ascii_graphic())
-        };
-        self.text(name).filter(fit)
+    /// A member that is a word, such as an event's type.
+    pub fn word(&self, name: &str) -> Option<String> {
+        self.text(name).filter(|text| strict::is_word(text))
+    }
+
+    /// A member that names the delivery, if it is there. One that could not stand in a record is refused: to
+    /// leave it out would make a retry that is signed anew another delivery.
+    pub fn id(&self, name: &str) -> Result<Option<String>, WebhookRefusal> {
+        if self.lacks(name) {
+            return Ok(None);
+        }
+        let fit = self.text(name).filter(|text| strict::is_body_id(text));
+        fit.map(Some).ok_or(WebhookRefusal::IdMalformed)
     }
 
     /// A member that is a whole number.

@@ -48,8 +48,8 @@ impl Scheme for Paddle {
         let mut verified = vouched(self, secrets, Hash::Sha256, &signed, &candidates, &parcel.body)?;
         let members = Members::read(&parcel.body).unwrap_or_default();
         verified.sent_at = Some(parts.sent_at);
-        verified.delivery_id = members.id("event_id");
-        verified.event_type = members.id("event_type");
+        verified.delivery_id = members.id("event_id")?;
+        verified.event_type = members.word("event_type");
         Ok(verified)
     }
 }

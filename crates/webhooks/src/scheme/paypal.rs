@@ -62,7 +62,7 @@ impl Scheme for PayPal {
         let mut verified = attested(setting, &[signed.as_bytes()], &signature, &parcel.body)?;
         verified.delivery_id = Some(id.to_owned());
         verified.sent_at = Some(sent_at);
-        verified.event_type = Members::read(&parcel.body).and_then(|members| members.id("event_type"));
+        verified.event_type = Members::read(&parcel.body).and_then(|members| members.word("event_type"));
         Ok(verified)
     }
 }

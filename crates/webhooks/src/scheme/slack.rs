@@ -39,12 +39,12 @@ impl Scheme for Slack {
         let mut verified = vouched(self, secrets, Hash::Sha256, &signed, &[candidate], &parcel.body)?;
         verified.sent_at = Some(sent_at);
         let members = Members::read(&parcel.body).unwrap_or_default();
-        let outer = members.id("type");
+        let outer = members.word("type");
         if outer.as_deref() == Some("url_verification") {
             verified.challenge = Some(challenge(&members)?);
         }
-        verified.delivery_id = members.id("event_id");
-        verified.event_type = members.object("event").and_then(|event| event.id("type")).or(outer);
+        verified.delivery_id = members.id("event_id")?;
+        verified.event_type = members.object("event").and_then(|event| event.word("type")).or(outer);
         Ok(verified)
     }
 }

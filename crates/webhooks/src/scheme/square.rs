@@ -33,8 +33,8 @@ impl Scheme for Square {
         let signed = [setting.public_url.as_bytes(), &parcel.body];
         let mut verified = vouched(self, secrets, Hash::Sha256, &signed, &[candidate], &parcel.body)?;
         let members = Members::read(&parcel.body).unwrap_or_default();
-        verified.delivery_id = members.id("event_id");
-        verified.event_type = members.id("type");
+        verified.delivery_id = members.id("event_id")?;
+        verified.event_type = members.word("type");
         Ok(verified)
     }
 }

@@ -71,7 +71,7 @@ impl Scheme for Standard {
         let mut verified = Verified::by(key, &signed, &parcel.body);
         verified.delivery_id = Some(id.to_owned());
         verified.sent_at = Some(sent_at);
-        verified.event_type = Members::read(&parcel.body).and_then(|members| members.id("type"));
+        verified.event_type = Members::read(&parcel.body).and_then(|members| members.word("type"));
         Ok(verified)
     }
 }

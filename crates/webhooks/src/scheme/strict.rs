@@ -14,8 +14,8 @@ use crate::refusal::WebhookRefusal;
 /// Signatures that one delivery may carry.
 pub const CANDIDATES: usize = 16;
 
-/// Characters of an identifier at the most.
-pub const ID_CHARACTERS: usize = 256;
+/// Characters of an identifier or a word at the most: both stand beside the sealed delivery, in the clear.
+pub const ID_CHARACTERS: usize = 128;
 
 /// Digits of a moment in seconds at the most: what is longer lies past every window.
 const TIMESTAMP_DIGITS: usize = 12;
@@ -54,16 +54,27 @@ pub fn id<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Web
     }
 }
 
-/// A header's word, such as an event's type: visible characters alone, if it is there.
+/// A header's word, such as an event's type, if it is there and is one.
 pub fn word<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, WebhookRefusal> {
-    let fit = |text: &&str| text.len() <= ID_CHARACTERS && text.bytes().all(|byte| byte.is_ascii_graphic());
-    Ok(optional(headers, name)?.filter(fit))
+    Ok(optional(headers, name)?.filter(|text| is_word(text)))
+}
+
+/// Whether the text is a word, such as an event's type: `[A-Za-z0-9._/:-]`.
+pub fn is_word(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'/' | b':' | b'-');
+    !text.is_empty() && text.len() <= ID_CHARACTERS && text.bytes().all(plain)
 }
 
 /// Whether the text is an identifier: `[A-Za-z0-9_-]`, so that it can never swallow what stands beside it.
 pub fn is_id(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     !text.is_empty() && text.len() <= ID_CHARACTERS && text.bytes().all(plain)
+}
+
+/// Whether the text is an identifier inside a body: `[A-Za-z0-9._:-]`. Nothing stands beside it there, so that
+/// it may have the marks of a URN.
+pub fn is_body_id(text: &str) -> bool {
+    is_word(text) && !text.contains('/')
 }
 
 /// Seconds since 1970: ASCII decimal digits, no sign, no leading nought.

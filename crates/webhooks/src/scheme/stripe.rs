@@ -37,8 +37,8 @@ impl Scheme for Stripe {
         let mut verified = vouched(self, secrets, Hash::Sha256, &signed, &candidates, &parcel.body)?;
         let members = Members::read(&parcel.body).unwrap_or_default();
         verified.sent_at = Some(parts.sent_at);
-        verified.delivery_id = members.id("id");
-        verified.event_type = members.id("type");
+        verified.delivery_id = members.id("id")?;
+        verified.event_type = members.word("type");
         Ok(verified)
     }
 }

@@ -225,7 +225,7 @@ fn every_item_of_adyens_is_checked_and_their_order_is_nothing() {
     assert_eq!(changed("additionalData", json!({ "hmacSignature": "" })), Err(R::SignatureMalformed));
     assert_eq!(ask(&[]), Err(R::SignatureMissing));
     assert_eq!(ask(&vec![item("P1", "r"); 17]), Err(R::CandidatesExceeded));
-    let mut long = item(&"P".repeat(256), "r");
+    let mut long = item(&"P".repeat(128), "r");
     long["originalReference"] = Value::Null;
     assert_eq!(ask(&[long]), Err(R::IdMalformed));
     for body in ["", "[]", "{}", r#"{"notificationItems":[],"notificationItems":[]}"#, r#"{"notificationItems":[{}]}"#]
@@ -255,7 +255,7 @@ fn a_body_with_two_identifiers_has_none() {
         let header = format!("t={SENT},v1={signature}");
         let verified =
             verify("stripe", json!({}), &parcel(&[("stripe-signature", &header)], body.as_bytes()), &secrets("key"));
-        verified.expect("genuine").delivery_id().map(str::to_owned)
+        verified.map(|verified| verified.delivery_id().map(str::to_owned))
     };
     assert_eq!(ask(r#"{"id":"evt_1"}"#), Ok(Some("evt_1".to_owned())));
     assert_eq!(ask(r#"{"\u0069d":"urn:a.b-1"}"#), Ok(Some("urn:a.b-1".to_owned())));

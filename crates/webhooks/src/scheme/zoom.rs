@@ -43,7 +43,7 @@ impl Scheme for Zoom {
         // Zoom signs a retry anew and names no delivery, so one is known by what it tells and not by its moment.
         verified.signed = verified.body;
         verified.sent_at = Some(sent_at);
-        verified.event_type = members.id("event");
+        verified.event_type = members.word("event");
         if verified.event_type.as_deref() == Some("endpoint.url_validation") {
             verified.challenge = Some(challenge(&members, verified.key, secrets)?);
         }

@@ -80,7 +80,7 @@ async fn what_is_not_written_as_its_scheme_writes_it_is_refused() {
     }
     let none = deliver(world.door, &hook.path, &Vec::new(), "{}").await;
     assert_eq!(refusal(&none), (401, "webhooks.signature.missing".to_owned()));
-    for id in ["a b", "../../x", "d.1", "%00", &"x".repeat(257)] {
+    for id in ["a b", "../../x", "d.1", "%00", &"x".repeat(129)] {
         let answer = deliver(world.door, &hook.path, &github(SECRET, id, "{}"), "{}").await;
         assert_eq!(refusal(&answer), (400, "webhooks.id.malformed".to_owned()), "{id}: {}", answer.text());
     }
