@@ -9,6 +9,7 @@ pub struct Verified {
     pub(crate) key: u32,
     pub(crate) delivery_id: Option<String>,
     pub(crate) signed: [u8; 32],
+    pub(crate) items: Vec<[u8; 32]>,
     pub(crate) body: [u8; 32],
     pub(crate) sent_at: Option<Timestamp>,
     pub(crate) event_type: Option<String>,
@@ -22,6 +23,7 @@ impl Verified {
             key,
             delivery_id: None,
             signed: sha256(signed),
+            items: Vec::new(),
             body: sha256(&[body]),
             sent_at: None,
             event_type: None,
@@ -45,6 +47,12 @@ impl Verified {
     /// retry anew, it is the digest of the body alone.
     pub const fn signed(&self) -> &[u8; 32] {
         &self.signed
+    }
+
+    /// SHA-256 of what was signed of each item, where items are signed each by itself. Anybody may put such
+    /// items together anew.
+    pub fn items(&self) -> &[[u8; 32]] {
+        &self.items
     }
 
     /// SHA-256 of the raw body; of a JSON Web Signature's payload. Where the signature covers less than the body, one that was signed once may

@@ -2,7 +2,8 @@
 //! of its fields joined with colons, the key in hex. Everything else in the body is free for anybody to change.
 //!
 //! The body must be read before the signature can be found, so it is read strictly; and every item must
-//! verify, not only the first.
+//! verify, not only the first. No item comes twice, and each is known by itself: somebody who captured some
+//! cannot make new deliveries of them.
 
 use std::time::Duration;
 
@@ -47,6 +48,9 @@ impl Scheme for AdyenStandard {
         // The order of the items is not signed, so it makes no other delivery of the same ones.
         let mut digests: Vec<[u8; 32]> = items.iter().map(|item| sha256(&[item.signed.as_bytes()])).collect();
         digests.sort_unstable();
+        if digests.windows(2).any(|pair| matches!(pair, [one, other] if one == other)) {
+            return Err(WebhookRefusal::BodyMalformed);
+        }
         let mut ids: Vec<&str> = items.iter().map(|item| item.id.as_str()).collect();
         ids.sort_unstable();
         let mut verified = Verified::by(key, &[], &parcel.body);
@@ -54,6 +58,7 @@ impl Scheme for AdyenStandard {
             [only] => *only,
             several => sha256(&[several.as_flattened()]),
         };
+        verified.items = digests;
         // Many together are too long for a name; they are known by what was signed all the same.
         verified.delivery_id = Some(ids.join(",")).filter(|id| id.len() <= strict::ID_CHARACTERS);
         verified.event_type = match items.as_slice() {

@@ -225,6 +225,11 @@ fn every_item_of_adyens_is_checked_and_their_order_is_nothing() {
     assert_eq!(changed("additionalData", json!({ "hmacSignature": "" })), Err(R::SignatureMalformed));
     assert_eq!(ask(&[]), Err(R::SignatureMissing));
     assert_eq!(ask(&vec![item("P1", "r"); 17]), Err(R::CandidatesExceeded));
+    assert_eq!(ask(&[item("P1", "r"), item("P2", "r"), item("P1", "r")]), Err(R::BodyMalformed), "twice the same");
+    assert_eq!((one.items(), there.items().len(), there.items()), (&[*one.signed()][..], 2, back.items()));
+    let many: Vec<Value> = (10..26).map(|number| item(&format!("P{number}"), "r")).collect();
+    let many = ask(&many).expect("genuine");
+    assert_eq!((many.items().len(), many.delivery_id()), (16, None), "too long for a name");
     let mut long = item(&"P".repeat(128), "r");
     long["originalReference"] = Value::Null;
     assert_eq!(ask(&[long]), Err(R::IdMalformed));
