@@ -34,30 +34,26 @@ impl Door {
 
     /// The answer to what was taken in. Some providers want another one than ours.
     fn received(&self, subscription: &str, received: Received) -> Response<DoorBody> {
-        let (delivery, duplicate) = match received {
+        let (heard, body) = match received {
             Received::Asked(challenge) => {
                 let mut response = answer::json(StatusCode::OK, challenge.body, NO_STORE);
                 let media_type = HeaderValue::from_static(challenge.media_type);
                 response.headers_mut().insert(CONTENT_TYPE, media_type);
                 return response;
             }
-            Received::Kept(delivery) => (delivery, false),
-            Received::Before(delivery) => (delivery, true),
-            Received::Quarantined(delivery) => {
-                self.metrics.heard("quarantined");
-                let body = json!({ "delivery": delivery, "quarantined": true }).to_string();
-                return answer::json(StatusCode::OK, body, NO_STORE);
-            }
+            Received::Kept(delivery) => ("kept", json!({ "delivery": delivery, "duplicate": false })),
+            Received::Before(delivery) => ("duplicate", json!({ "delivery": delivery, "duplicate": true })),
+            // It is kept as well, so that its provider hears the same as of any other.
+            Received::Quarantined(delivery) => ("quarantined", json!({ "delivery": delivery, "quarantined": true })),
         };
-        self.metrics.heard(if duplicate { "duplicate" } else { "kept" });
+        self.metrics.heard(heard);
         if let Some((media_type, body)) = self.webhooks.answer_of(subscription) {
             let mut response = Response::new(DoorBody::Whole(body.into()));
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
             response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(NO_STORE));
             return response;
         }
-        let body = json!({ "delivery": delivery, "duplicate": duplicate }).to_string();
-        answer::json(StatusCode::OK, body, NO_STORE)
+        answer::json(StatusCode::OK, body.to_string(), NO_STORE)
     }
 
     /// Records, counts and shows why a delivery was not taken in.
