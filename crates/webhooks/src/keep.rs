@@ -1,21 +1,25 @@
 //! Keeping a delivery: one change of the store with its envelope, its claims, its way on and its records.
 //!
-//! A claim says that something was heard. It is taken for the provider's own identifier of the delivery and,
-//! unless that was signed with it, for all that was signed: an identifier that nobody signed does not make an
-//! old delivery new. Whoever finds a claim taken has sent the same again; if the bodies differ, one of the two
-//! is not what the provider sent, so the second is put into quarantine and an alert is raised.
+//! A claim says that something was heard. It is taken for the provider's own identifier of the delivery, for
+//! all that was signed unless the identifier was signed with it, and for each item where items are signed each
+//! by itself. Whoever finds one taken reads them all, and they are judged together (`claims`): the delivery was
+//! heard before, or it conflicts with one that was. Then one of the two is not what the provider sent, so the
+//! second is put into quarantine, durably, and an alert is raised. Its sender is told that it was taken: a
+//! refusal would only have the provider stop its queue or delete its subscription.
+
+mod claims;
 
 use lockgate_access::registry::{Event, EventKind};
 use lockgate_audit::Deed;
 use lockgate_store::{ApplyFailure, Change, Value, values};
 use lockgate_vocabulary::{DeliveryId, Fault, Stop, Timestamp};
 
+use self::claims::{Claim, Judged, Kind, Standing, judge_claims};
 use crate::envelope::Envelope;
 use crate::order_key;
 use crate::receive::{Admitted, Received};
 use crate::refusal::WebhookRefusal;
 use crate::rows::deliveries as rows;
-use crate::verified::Verified;
 use crate::webhooks::Webhooks;
 
 const KEEPING: &str = "keeping a delivery";
@@ -66,9 +70,6 @@ impl NewDelivery<'_> {
     }
 }
 
-/// What a delivery is recognised by.
-pub(crate) struct Claim([u8; 32]);
-
 impl Webhooks {
     /// Keeps a delivery, or finds that it is kept.
     pub(crate) async fn keep(&self, admitted: Admitted<'_>) -> Result<Received, Stop> {
@@ -82,11 +83,11 @@ impl Webhooks {
         }
         let (id, now) = (DeliveryId::generate(&*self.clock, &*self.entropy), self.clock.now());
         let digest = self.vault.digest(subscription.tenant, "webhook.body", verified.body());
-        let claims = self.claims(&admitted, verified);
+        let claims = self.claims(&admitted, digest);
         let until = now.after(admitted.inbound.scheme.claim_time(&admitted.inbound.setting));
         let mut change = Change::of(subscription.tenant);
         for claim in &claims {
-            change = change.step(&rows::CLAIM, values![claim.0, id, digest, until, now]).expecting(1);
+            change = change.step(&rows::CLAIM, values![claim.name, id, claim.digest, until, now]).expecting(1);
         }
         let change = self.kept(change, &admitted, (id, digest, now))?;
         match self.store.apply(change).await {
@@ -94,10 +95,7 @@ impl Webhooks {
                 self.wake.notify_one();
                 Ok(Received::Kept(id))
             }
-            Err(ApplyFailure::Unmet { step }) if step < claims.len() => {
-                let taken = claims.get(step).ok_or(Fault::violated("a step that is a claim has one"))?;
-                self.again(admitted, taken, digest).await
-            }
+            Err(ApplyFailure::Unmet { step }) if step < claims.len() => self.again(admitted, &claims, digest).await,
             Err(failure) => Err(failure.into_fault(KEEPING).into()),
         }
     }
@@ -155,46 +153,70 @@ impl Webhooks {
         change.step(told, telling).step(record, recording)
     }
 
-    fn claims(&self, admitted: &Admitted<'_>, verified: &Verified) -> Vec<Claim> {
-        let claim = |kind: &[u8], what: &[u8]| {
-            let mut bytes = Vec::with_capacity(17 + kind.len() + what.len());
-            bytes.extend_from_slice(&admitted.subscription.id.as_u128().to_be_bytes());
-            bytes.extend_from_slice(kind);
-            bytes.push(0);
-            bytes.extend_from_slice(what);
-            Claim(self.vault.digest(admitted.subscription.tenant, "webhook.claim", &bytes))
+    /// What it is recognised by. In the order of their names: two deliveries with some in common would wait for
+    /// each other if each took them in an order of its own.
+    fn claims(&self, admitted: &Admitted<'_>, digest: [u8; 32]) -> Vec<Claim> {
+        let (subscription, verified) = (admitted.subscription, admitted.fresh.verified());
+        let claim = |kind: Kind, word: &[u8], what: &[u8], digest: [u8; 32]| {
+            let of = subscription.id.as_u128().to_be_bytes();
+            let bytes = [&of, word, &[0], what].concat();
+            Claim { kind, name: self.vault.digest(subscription.tenant, "webhook.claim", &bytes), digest }
         };
-        let mut claims = Vec::with_capacity(2);
-        claims.extend(verified.delivery_id().map(|id| claim(b"id", id.as_bytes())));
+        let mut claims = Vec::with_capacity(verified.items().len() + 2);
+        claims.extend(verified.delivery_id().map(|id| claim(Kind::Id, b"id", id.as_bytes(), digest)));
+        for item in verified.items() {
+            let own = self.vault.digest(subscription.tenant, "webhook.item", item);
+            claims.push(claim(Kind::Item, b"item", item, own));
+        }
         // What was signed with the identifier in it is found by the identifier.
         if claims.is_empty() || !admitted.inbound.scheme.profile().signs_id {
-            claims.push(claim(b"signed", verified.signed()));
+            claims.push(claim(Kind::Signed, b"signed", verified.signed(), digest));
         }
+        claims.sort_unstable_by_key(|claim| claim.name);
         claims
     }
 
-    /// It was heard before: the same, or something else under the same identifier.
-    async fn again(&self, admitted: Admitted<'_>, taken: &Claim, digest: [u8; 32]) -> Result<Received, Stop> {
-        let tenant = admitted.subscription.tenant;
-        let rows = self.store.read(tenant, &rows::CLAIMED, values![taken.0]).await?;
-        let row = rows.first().ok_or(Fault::unavailable(KEEPING, "a claim was given back at this moment"))?;
-        if row.bytes(1)? == digest.as_slice() {
-            return Ok(Received::Before(row.parsed(0)?));
+    /// Some of it was heard before: the same, or something else.
+    async fn again(&self, admitted: Admitted<'_>, claims: &[Claim], digest: [u8; 32]) -> Result<Received, Stop> {
+        let (tenant, now) = (admitted.subscription.tenant, self.clock.now());
+        let mut standing = Vec::with_capacity(claims.len());
+        for claim in claims {
+            let rows = self.store.read(tenant, &rows::HEARD, values![claim.name, now]).await?;
+            let stands = match rows.first() {
+                None => Standing::Free,
+                Some(row) if row.bytes(1)? == claim.digest.as_slice() => Standing::Same(row.parsed(0)?),
+                Some(_) => Standing::Other,
+            };
+            standing.push((*claim, stands));
         }
-        let id = self.quarantine(&admitted, taken, digest).await?;
-        let profile = admitted.inbound.scheme.profile();
-        // Where identifier and body are both signed, it is the provider who sent both and who would go on sending.
-        if profile.signs_id && profile.signs_body {
-            return Ok(Received::Quarantined(id));
+        match judge_claims(&standing) {
+            Judged::New => Err(Fault::unavailable(KEEPING, "a claim was given back at this moment").into()),
+            Judged::Before { first, renamed } => {
+                if renamed {
+                    self.record_renamed(&admitted, first).await?;
+                }
+                Ok(Received::Before(first))
+            }
+            Judged::Conflict(taken) => Ok(Received::Quarantined(self.quarantine(&admitted, taken, digest).await?)),
         }
-        Err(WebhookRefusal::DeliveryConflict.into())
+    }
+
+    /// A delivery that comes again under another identifier is no retry of its provider's, so it leaves a trace.
+    async fn record_renamed(&self, admitted: &Admitted<'_>, first: DeliveryId) -> Result<(), Stop> {
+        let subscription = admitted.subscription;
+        let deed = Deed::by_house(Some(subscription.tenant), "delivery.duplicate", first)
+            .traced(admitted.trace)
+            .with("subscription", subscription.id.to_string())
+            .with("scheme", admitted.inbound.scheme.profile().name)
+            .with("provider_id", admitted.fresh.verified().delivery_id().unwrap_or_default());
+        self.audit.record(deed).await.map(drop)
     }
 
     /// Keeps what conflicts with something kept, once, where nobody hands it on, and raises an alert.
-    async fn quarantine(&self, admitted: &Admitted<'_>, taken: &Claim, digest: [u8; 32]) -> Result<DeliveryId, Stop> {
+    async fn quarantine(&self, admitted: &Admitted<'_>, taken: Claim, digest: [u8; 32]) -> Result<DeliveryId, Stop> {
         let (subscription, verified) = (admitted.subscription, admitted.fresh.verified());
         let (id, now) = (DeliveryId::generate(&*self.clock, &*self.entropy), self.clock.now());
-        let conflict = self.vault.digest(subscription.tenant, "webhook.conflict", &[taken.0, digest].concat());
+        let conflict = self.vault.digest(subscription.tenant, "webhook.conflict", &[taken.name, digest].concat());
         let envelope = Envelope::of(&admitted.parcel.headers, admitted.parcel.body.clone());
         let row = NewDelivery {
             id,
@@ -227,7 +249,7 @@ impl Webhooks {
             Ok(_) => Ok(id),
             // The same conflict again is in quarantine already.
             Err(ApplyFailure::Unmet { step: 0 }) => {
-                let rows = self.store.read(subscription.tenant, &rows::CLAIMED, values![conflict]).await?;
+                let rows = self.store.read(subscription.tenant, &rows::HEARD, values![conflict, now]).await?;
                 let row = rows.first().ok_or(Fault::unavailable(KEEPING, "a claim was given back at this moment"))?;
                 Ok(row.parsed(0)?)
             }

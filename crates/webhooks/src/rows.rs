@@ -23,6 +23,7 @@ pub const STATEMENTS: &[&Statement] = &[
     &deliveries::CLAIMS_FORGET,
     &deliveries::ENVELOPE,
     &deliveries::FORGET,
+    &deliveries::HEARD,
     &deliveries::INSERT,
     &deliveries::OF_A_TIME,
     &deliveries::ONE,

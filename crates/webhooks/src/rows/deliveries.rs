@@ -15,6 +15,12 @@ pub(crate) static CLAIM: Statement = Statement::tenant(
 pub(crate) static CLAIMED: Statement =
     Statement::tenant("webhooks.claimed", "SELECT delivery, digest FROM claims WHERE tenant = $1 AND claim = $2");
 
+/// Who has a claim that is not over.
+pub(crate) static HEARD: Statement = Statement::tenant(
+    "webhooks.heard",
+    "SELECT delivery, digest FROM claims WHERE tenant = $1 AND claim = $2 AND expires_at > $3",
+);
+
 /// Forgets some claims of every tenant that are over.
 pub(crate) static CLAIMS_FORGET: Statement = Statement::house(
     "webhooks.claims_forget",

@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
@@ -58,6 +60,20 @@ fn signed(id: &str, body: &str) -> Fields {
     vec![("X-Sign".to_owned(), signature), ("X-Event-Id".to_owned(), id.to_owned())]
 }
 
+/// A batch of Adyen's standard scheme with these items.
+fn adyen(key: u8, references: &[&str]) -> String {
+    let item = |reference: &&str| {
+        let signed = format!("{reference}::Acme:r:1130:EUR:AUTHORISATION:true");
+        json!({ "NotificationRequestItem": {
+            "pspReference": reference, "merchantAccountCode": "Acme", "merchantReference": "r",
+            "amount": { "value": 1130, "currency": "EUR" }, "eventCode": "AUTHORISATION", "success": "true",
+            "additionalData": { "hmacSignature": STANDARD.encode(hmac(&[key], &[signed.as_bytes()])) }
+        } })
+    };
+    let items: Vec<Value> = references.iter().map(item).collect();
+    json!({ "live": "false", "notificationItems": items }).to_string()
+}
+
 async fn quarantined(world: &World, tenant: &Tenant) -> Vec<Value> {
     listed(world, tenant, "/v1/dead-letters").await
 }
@@ -85,27 +101,53 @@ async fn pulled(world: &World, acme: &Tenant) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn another_body_under_an_unsigned_identifier_is_a_conflict() {
+async fn another_body_under_an_unsigned_identifier_is_acknowledged_and_put_into_quarantine() {
     let (world, acme, hook) = unsigned_id().await;
     let send = async |id: &str, body: &str| deliver(world.door, &hook.path, &signed(id, body), body).await;
     let first = send("e-1", "{\"amount\":1}").await;
     assert_eq!((first.status, &first.json()["duplicate"]), (200, &json!(false)), "{}", first.text());
     for _ in 0..3 {
         let conflict = send("e-1", "{\"amount\":9}").await;
-        assert_eq!(refusal(&conflict), (409, "webhooks.delivery.conflict".to_owned()), "{}", conflict.text());
-        shows_one_conflict(&world, &acme).await;
+        assert_eq!((conflict.status, &conflict.json()["quarantined"]), (200, &json!(true)), "{}", conflict.text());
+        let kept = shows_one_conflict(&world, &acme).await;
+        assert_eq!(kept["delivery"], conflict.json()["delivery"]);
     }
     assert_eq!(send("e-1", "{\"amount\":1}").await.json()["delivery"], first.json()["delivery"]);
     // What was signed is known under any identifier.
     let renamed = send("e-2", "{\"amount\":1}").await;
     assert_eq!((&renamed.json()["delivery"], renamed.status), (&first.json()["delivery"], 200), "{}", renamed.text());
+    // It leaves a trace, and no retry before it did.
+    let replayed = recorded(&world, &acme, "delivery.duplicate").await;
+    assert_eq!(replayed.len(), 1, "{replayed:?}");
     let third = send("e-1", "{\"amount\":10}").await;
-    assert_eq!(third.code(), "webhooks.delivery.conflict", "another conflict is one of its own");
+    assert_eq!(third.json()["quarantined"], json!(true), "another conflict is one of its own: {}", third.text());
     assert_eq!(quarantined(&world, &acme).await.len(), 2);
     assert_eq!(events(&world, &acme, "SecurityAlertRaised").await.len(), 2);
     let fetched = pulled(&world, &acme).await;
     assert_eq!(fetched.len(), 1, "nobody hands on what is in quarantine: {fetched:?}");
     assert_eq!(fetched[0]["json"], json!({ "amount": 1 }));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn items_that_were_heard_before_make_no_new_batch() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let hook = door(&world, &acme, ("shop", "adyen_standard"), "ab", json!({})).await;
+    let send = async |references: &[&str]| {
+        let answer = deliver(world.door, &hook.path, &Fields::new(), &adyen(0xab, references)).await;
+        assert_eq!((answer.status, answer.text().as_str()), (200, "[accepted]"), "{references:?}");
+    };
+    for batch in [&["P1", "P2"][..], &["P3"], &["P1", "P2"], &["P1", "P3"], &["P2"], &["P3", "P2", "P1"]] {
+        send(batch).await;
+    }
+    assert_eq!(deliveries(&world, &acme).await.len(), 2, "old items in every order are old");
+    for _ in 0..2 {
+        send(&["P1", "P4"]).await;
+        shows_one_conflict(&world, &acme).await;
+    }
+    send(&["P4"]).await;
+    assert_eq!(pulled(&world, &acme).await.len(), 3, "what came in a conflict is new when it comes by itself");
     world.end().await;
 }
 
