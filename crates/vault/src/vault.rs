@@ -328,8 +328,13 @@ fn place<'a>(tenant: TenantId, purpose: &'a str, context: &'a [u8]) -> Place<'a>
     Place { tenant, purpose, reference: b"", version: 0, context }
 }
 
+/// A key that is not in memory may come yet; what was changed or never was ours stays so.
 fn unopened(reason: seal::Unopened) -> Fault {
-    Fault::broken("opening what was sealed", reason)
+    const OPENING: &str = "opening what was sealed";
+    match reason {
+        seal::Unopened::NoKey(_) => Fault::unavailable(OPENING, reason),
+        seal::Unopened::Malformed | seal::Unopened::Refused => Fault::broken(OPENING, reason),
+    }
 }
 
 /// What a tenant's key is bound to when it is wrapped.

@@ -78,8 +78,8 @@ pub struct PulledDelivery {
 }
 
 impl Webhooks {
-    /// What waits to be fetched.
-    pub async fn pull(&self, caller: &Caller, ask: &PullAsk) -> Result<Pulled, Stop> {
+    /// What waits to be fetched. Who was handed what stands in the trail before it is answered.
+    pub async fn pull(&self, caller: &Caller, trace: TraceId, ask: &PullAsk) -> Result<Pulled, Stop> {
         self.access.demand(caller, Scope::DeliveriesIngest)?;
         let tenant = caller.tenant();
         let page = PageAsk { limit: ask.limit, cursor: ask.cursor.clone() };
@@ -89,23 +89,39 @@ impl Webhooks {
         };
         let (limit, behind) = (page.limit()?, page.behind::<DeliveryId>()?);
         let rows = self.read(tenant, &rows::PULLED, values![behind, subscription, page.rows()?]).await?;
-        let (mut items, mut bytes, mut last) = (Vec::new(), 0i64, None);
-        for row in rows.iter().take(limit) {
-            bytes = bytes.saturating_add(row.int(6)?);
-            if bytes > PAGE_BYTES && !items.is_empty() {
-                break;
-            }
-            last = Some(row.text(0)?);
-            match self.pulled(tenant, row) {
-                Ok(delivery) => items.push(delivery),
-                Err(fault) if fault.is_unavailable() => return Err(fault.into()),
-                // One that cannot be opened must not keep the others from being fetched.
-                Err(fault) => self.spoiled(tenant, row.parsed(0)?, &fault).await?,
-            }
+        let fitting = fitting(&rows, limit)?;
+        let mut items = Vec::with_capacity(fitting.len());
+        for row in fitting {
+            items.extend(self.handed(tenant, row).await?);
         }
-        let more = rows.last().map(|row| row.text(0)).transpose()? != last;
-        let next = last.filter(|_| more).map(str::to_owned);
+        self.record_page(caller, trace, &items).await?;
+        let last = fitting.last().filter(|_| fitting.len() < rows.len());
+        let next = last.map(|row| row.text(0)).transpose()?.map(str::to_owned);
         Ok(Pulled { items, next })
+    }
+
+    /// One delivery of a page, read by itself. One that cannot be opened for good must not keep the others from
+    /// being fetched, so it ends.
+    async fn handed(&self, tenant: TenantId, row: &Row) -> Result<Option<PulledDelivery>, Fault> {
+        let id: DeliveryId = row.parsed(0)?;
+        let held = self.read(tenant, &rows::ENVELOPE, values![id]).await?;
+        // One that was forgotten since the page was read is not there to be handed out.
+        let Some(held) = held.first() else { return Ok(None) };
+        match self.pulled(tenant, row, held.bytes(0)?) {
+            Ok(delivery) => Ok(Some(delivery)),
+            Err(fault) if fault.is_unavailable() => Err(fault),
+            Err(fault) => self.spoiled(tenant, id, &fault).await.map(|()| None),
+        }
+    }
+
+    /// Records who was handed bodies, and which: the first and the last one bound the page.
+    async fn record_page(&self, caller: &Caller, trace: TraceId, items: &[PulledDelivery]) -> Result<(), Stop> {
+        let (Some(first), Some(last)) = (items.first(), items.last()) else { return Ok(()) };
+        let deed = Deed::new(caller.actor(), trace, "delivery.pull", caller.tenant())
+            .with("count", i64::try_from(items.len()).unwrap_or(i64::MAX))
+            .with("first", first.delivery.to_string())
+            .with("last", last.delivery.to_string());
+        self.audit.record(deed).await.map(drop)
     }
 
     async fn spoiled(&self, tenant: TenantId, id: DeliveryId, fault: &Fault) -> Result<(), Fault> {
@@ -115,13 +131,18 @@ impl Webhooks {
         let (record, recording) = self.audit.step(&deed);
         let change = Change::of(tenant)
             .step(&rows::SPOILED, values![id, code, now, now.after(SPOILED_KEPT)])
+            .expecting(1)
             .step(record, recording);
-        self.store.apply(change).await.map(drop).map_err(|failure| failure.into_fault("ending a delivery"))
+        match self.store.apply(change).await {
+            // Of two readers at the same moment the second finds it ended, and recorded.
+            Ok(_) | Err(ApplyFailure::Unmet { step: 0 }) => Ok(()),
+            Err(failure) => Err(failure.into_fault("ending a delivery")),
+        }
     }
 
-    fn pulled(&self, tenant: TenantId, row: &Row) -> Result<PulledDelivery, Fault> {
+    fn pulled(&self, tenant: TenantId, row: &Row, sealed: &[u8]) -> Result<PulledDelivery, Fault> {
         let id: DeliveryId = row.parsed(0)?;
-        let envelope = Envelope::open(&self.vault, tenant, id, row.bytes(5)?)?;
+        let envelope = Envelope::open(&self.vault, tenant, id, sealed)?;
         let mut headers = Map::with_capacity(envelope.headers.len());
         for (name, value) in &envelope.headers {
             let value = String::from_utf8_lossy(value);
@@ -137,7 +158,7 @@ impl Webhooks {
             subscription: row.parsed(1)?,
             event_type: row.opt_text(2)?.map(str::to_owned),
             provider_id: row.opt_text(3)?.map(str::to_owned),
-            replay_of: row.opt_parsed(7)?,
+            replay_of: row.opt_parsed(6)?,
             received_at: row.moment(4)?.to_string(),
             headers,
             json: serde_json::from_slice(&envelope.body).ok().filter(|_| strict),
@@ -169,4 +190,17 @@ impl Webhooks {
             Err(failure) => Err(failure.into_fault("acknowledging a delivery").into()),
         }
     }
+}
+
+/// The rows of a page: no more than asked for, and no more bytes of bodies than a page has; the first one always.
+fn fitting(rows: &[Row], limit: usize) -> Result<&[Row], Fault> {
+    let (mut bytes, mut count) = (0i64, 0);
+    for row in rows.iter().take(limit) {
+        bytes = bytes.saturating_add(row.int(5)?);
+        if bytes > PAGE_BYTES && count > 0 {
+            break;
+        }
+        count += 1;
+    }
+    rows.get(..count).ok_or(Fault::violated("a page has no more rows than were read"))
 }

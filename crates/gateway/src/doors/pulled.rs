@@ -17,7 +17,7 @@ impl Door {
     pub(super) async fn deliveries(&self, visit: &Visit) -> Response<DoorBody> {
         self.as_caller(&visit.parts, &visit.arrival, "deliveries", async |caller| {
             let ask = asked(visit.parts.uri.query())?;
-            let page = self.webhooks.pull(caller, &ask).await?;
+            let page = self.webhooks.pull(caller, visit.arrival.trace.trace, &ask).await?;
             let text = serde_json::to_string(&page).map_err(|error| Fault::broken("writing deliveries", error))?;
             Ok(answer::json(StatusCode::OK, text, NO_STORE))
         })

@@ -90,10 +90,11 @@ pub(crate) static ATTEMPTS: Statement = Statement::tenant(
     "SELECT number, outcome, status, code, took, at FROM attempts WHERE tenant = $1 AND delivery = $2 ORDER BY number",
 );
 
-/// A page of what waits to be fetched, the oldest first, behind one.
+/// A page of what waits to be fetched, the oldest first, behind one: what is told of each and how large it is, so
+/// that nothing is loaded that the page has no room for.
 pub(crate) static PULLED: Statement = Statement::tenant(
     "webhooks.deliveries_pulled",
-    "SELECT delivery, subscription, event_type, provider_id, received_at, sealed, size, replay_of FROM deliveries \
+    "SELECT delivery, subscription, event_type, provider_id, received_at, size, replay_of FROM deliveries \
      WHERE tenant = $1 AND state = 'waiting' AND due_at IS NULL AND delivery > $2 AND ($3 = '' OR subscription = $3) \
      ORDER BY delivery LIMIT $4",
 );

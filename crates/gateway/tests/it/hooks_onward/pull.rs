@@ -2,10 +2,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use lockgate_store::{Change, Statement, values};
+use lockgate_vocabulary::TenantId;
 use serde_json::json;
 
 use super::{SECRET, acknowledged, fetched, shown, taken, with_scope, world};
 use crate::sender::{deliver, door, github, recorded, refusal};
+use crate::world::{Tenant, World};
 
 const INGEST: &str = "webhooks.deliveries.ingest";
 const DAY: i64 = 86_400;
@@ -102,5 +105,86 @@ async fn what_was_acknowledged_is_forgotten_after_its_days_and_what_waits_never_
     assert!(!kept(&done).await && kept(&waits).await);
     world.clock.skew(60 * DAY);
     assert!(kept(&waits).await);
+    world.end().await;
+}
+
+static SEALED: Statement =
+    Statement::tenant("test.sealed", "SELECT sealed FROM deliveries WHERE tenant = $1 AND delivery = $2");
+static RESEALED: Statement =
+    Statement::tenant("test.resealed", "UPDATE deliveries SET sealed = $3 WHERE tenant = $1 AND delivery = $2");
+static SIZED: Statement =
+    Statement::tenant("test.sized", "UPDATE deliveries SET size = $3 WHERE tenant = $1 AND delivery = $2");
+
+/// Changes what is kept of a delivery, behind the gateway's back.
+pub async fn spoil(world: &World, acme: &Tenant, delivery: &str, how: impl FnOnce(&mut Vec<u8>)) {
+    let (store, tenant) = (&world.running.rooms.store, acme.id.parse::<TenantId>().expect("an id"));
+    let rows = store.read(tenant, &SEALED, values![delivery]).await.expect("read");
+    let mut sealed = rows[0].bytes(0).expect("bytes").to_vec();
+    how(&mut sealed);
+    let change = Change::of(tenant).step(&RESEALED, values![delivery, sealed]).expecting(1);
+    store.apply(change).await.map(drop).expect("written");
+}
+
+#[tokio::test]
+async fn one_that_is_broken_ends_once_and_keeps_no_other_from_being_fetched() {
+    let (world, acme) = world().await;
+    let hook = door(&world, &acme, ("code", "github"), SECRET, json!({})).await;
+    let key = with_scope(&world, &acme, "puller", INGEST).await;
+    let (broken, sound) = (taken(&world, &hook, "{}").await, taken(&world, &hook, "{\"n\":1}").await);
+    spoil(&world, &acme, &broken, |sealed| *sealed.last_mut().expect("a tag") ^= 1).await;
+    let (one, two) = tokio::join!(fetched(&world, &key, ""), fetched(&world, &key, ""));
+    for (items, next) in [one, two] {
+        assert!(next.is_null() && items.len() == 1 && items[0]["delivery"] == json!(sound), "{items:?}");
+    }
+    let told = shown(&world, &acme, &broken).await;
+    assert_eq!((&told["state"], &told["code"]), (&json!("dead"), &json!("webhooks.envelope.unreadable")), "{told}");
+    assert!(told["envelope"].is_null(), "{told}");
+    assert_eq!(recorded(&world, &acme, "delivery.dead").await.len(), 1, "two readers write one record");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn one_whose_key_is_not_here_yet_waits() {
+    let (world, acme) = world().await;
+    let hook = door(&world, &acme, ("code", "github"), SECRET, json!({})).await;
+    let key = with_scope(&world, &acme, "puller", INGEST).await;
+    let id = taken(&world, &hook, "{}").await;
+    // The version of the key stands in the last four bytes of the head.
+    spoil(&world, &acme, &id, |sealed| sealed[8] += 1).await;
+    let answer = world.read(&key, "/deliveries").await;
+    assert!(answer.status == 503 && answer.header("retry-after").is_some(), "{}", answer.text());
+    spoil(&world, &acme, &id, |sealed| sealed[8] -= 1).await;
+    assert_eq!(fetched(&world, &key, "").await.0.len(), 1, "it was not ended");
+    assert!(recorded(&world, &acme, "delivery.dead").await.is_empty());
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_page_is_cut_by_its_bytes_and_who_was_handed_it_is_recorded() {
+    let (world, acme) = world().await;
+    let hook = door(&world, &acme, ("code", "github"), SECRET, json!({})).await;
+    let key = with_scope(&world, &acme, "puller", INGEST).await;
+    assert!(fetched(&world, &key, "").await.0.is_empty());
+    assert!(recorded(&world, &acme, "delivery.pull").await.is_empty(), "nobody was handed anything");
+    let mut ids = Vec::new();
+    for body in ["1", "22", "333"] {
+        ids.push(taken(&world, &hook, body).await);
+        world.clock.skew(1);
+    }
+    let tenant = acme.id.parse::<TenantId>().expect("an id");
+    for (id, size) in [(&ids[0], 5i64 << 20), (&ids[1], 3 << 20), (&ids[2], 1 << 20)] {
+        let change = Change::of(tenant).step(&SIZED, values![id.as_str(), size]).expecting(1);
+        world.running.rooms.store.apply(change).await.map(drop).expect("written");
+    }
+    let (alone, next) = fetched(&world, &key, "").await;
+    assert!(alone.len() == 1 && next == json!(ids[0]), "a larger one comes alone: {alone:?}");
+    let (both, end) = fetched(&world, &key, &format!("?cursor={}", ids[0])).await;
+    assert!(both.len() == 2 && end.is_null(), "exactly 4 MiB are a page: {both:?}");
+    let records = recorded(&world, &acme, "delivery.pull").await;
+    let told = json!(records).to_string();
+    assert_eq!(records.len(), 2, "{told}");
+    for id in &ids {
+        assert!(told.contains(id.as_str()), "{told}");
+    }
     world.end().await;
 }
