@@ -165,7 +165,8 @@ async fn a_developer_sees_what_arrives_gets_it_as_it_came_and_learns_why_somethi
     let earlier = delivered(&desk, &path, "msg_0", (paid, paid)).await;
     assert_eq!(earlier.status, 200, "{}", earlier.text());
     // No more than this is needed.
-    let reader = desk.colleague("reader", json!(["integration.runs.read", "audit.read"])).await;
+    let scopes = json!(["integration.runs.read", "audit.read", "webhooks.deliveries.replay"]);
+    let reader = desk.colleague("reader", scopes).await;
     let (address, served) = server(204);
     let listening = desk.listening(&reader, &format!("listen shop --once 1 --forward http://{address}/in?desk=1"));
     assert_eq!(delivered(&desk, &path, "msg_1", (paid, "{\"type\":\"invoice.forged\"}")).await.status, 401);

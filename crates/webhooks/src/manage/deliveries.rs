@@ -120,7 +120,8 @@ pub struct DeliveryShown {
     pub record: DeliveryRecord,
     /// Every try, the first one first.
     pub attempts: Vec<AttemptRecord>,
-    /// What it holds; nothing where that cannot be opened any more.
+    /// What it holds, for whoever also has `webhooks.deliveries.replay` or `webhooks.deliveries.ingest`; nothing for
+    /// others, and where it cannot be opened any more.
     pub envelope: Option<EnvelopeRecord>,
 }
 
@@ -219,24 +220,33 @@ impl Webhooks {
         Ok(Sought { subscription, values })
     }
 
-    /// Shows a delivery with every try and what it holds. Whoever reads that stands in the trail.
+    /// Shows a delivery with every try, and what it holds to whoever may have it anyway: who plays deliveries again
+    /// or fetches them. Whoever reads that stands in the trail.
     pub async fn delivery(&self, act: Act<'_>, id: DeliveryId) -> Result<DeliveryShown, Stop> {
         self.access.demand(act.caller, Scope::RunsRead)?;
         let tenant = act.caller.tenant();
         let record = DeliveryRecord::read(&self.one(tenant, &rows::ONE, values![id]).await?)?;
         let attempts = self.read(tenant, &rows::ATTEMPTS, values![id]).await?;
         let attempts = attempts.iter().map(attempt).collect::<Result<_, Fault>>()?;
+        let scopes = act.caller.scopes();
+        let may_read = scopes.has(Scope::DeliveriesReplay) || scopes.has(Scope::DeliveriesIngest);
+        let envelope = if may_read { self.held(act, id).await? } else { None };
+        Ok(DeliveryShown { record, attempts, envelope })
+    }
+
+    /// What a delivery holds, where it can be opened still.
+    async fn held(&self, act: Act<'_>, id: DeliveryId) -> Result<Option<EnvelopeRecord>, Stop> {
+        let tenant = act.caller.tenant();
         self.audit.record(Self::deed(act, "delivery.read", id)).await?;
         let held = self.one(tenant, &rows::ENVELOPE, values![id]).await?;
-        let envelope = match Envelope::open(&self.vault, tenant, id, held.bytes(0)?) {
-            Ok(envelope) => Some(EnvelopeRecord::from(envelope)),
-            Err(fault) if fault.is_unavailable() => return Err(fault.into()),
+        match Envelope::open(&self.vault, tenant, id, held.bytes(0)?) {
+            Ok(envelope) => Ok(Some(EnvelopeRecord::from(envelope))),
+            Err(fault) if fault.is_unavailable() => Err(fault.into()),
             Err(fault) => {
                 tracing::error!(%fault, delivery = %id, "a kept delivery cannot be opened");
-                None
+                Ok(None)
             }
-        };
-        Ok(DeliveryShown { record, attempts, envelope })
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! `GET /v1/deliveries/{id}`: shows a delivery with every try and what it holds. The reading is recorded.
+//! `GET /v1/deliveries/{id}`: shows a delivery with every try, and what it holds to those who may have it anyway.
 
 use std::sync::Arc;
 
@@ -11,7 +11,8 @@ use crate::answer::Answer;
 use crate::input::Named;
 use crate::operator::Operator;
 
-/// The delivery.
+/// The delivery with every try. What it holds, the `envelope`, is shown to callers alone that also have
+/// `webhooks.deliveries.replay` or `webhooks.deliveries.ingest`, and that reading is recorded; it is null for others.
 #[utoipa::path(
     get,
     path = "/v1/deliveries/{id}",
@@ -21,7 +22,7 @@ use crate::operator::Operator;
         ("id" = String, Path, description = "Its id."),
     ),
     responses(
-        (status = 200, description = "The delivery.", body = DeliveryShown),
+        (status = 200, description = "The delivery; `envelope` is null without `webhooks.deliveries.replay` or `webhooks.deliveries.ingest`.", body = DeliveryShown),
     ),
 )]
 pub(crate) async fn show(

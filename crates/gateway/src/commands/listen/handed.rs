@@ -16,7 +16,7 @@ pub(super) enum Handed {
     Nowhere,
     /// It is in quarantine, and nobody hands that on.
     Withheld,
-    /// What it holds cannot be opened any more.
+    /// What it holds cannot be opened any more, or is not for this caller.
     Unreadable,
     /// The server answered.
     Answered(DeskAnswer),

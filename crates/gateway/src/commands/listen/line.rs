@@ -6,6 +6,10 @@ use serde_json::{Value, json};
 use super::handed::Handed;
 use crate::manual;
 
+/// The gateway does not tell the two apart.
+const UNREADABLE: &str =
+    "what it holds cannot be opened, or the key has neither webhooks.deliveries.replay nor webhooks.deliveries.ingest";
+
 /// A delivery, and what became of it at the desk.
 pub(super) fn delivery(record: &Value, handed: &Handed, as_json: bool) -> String {
     if as_json {
@@ -25,7 +29,7 @@ pub(super) fn delivery(record: &Value, handed: &Handed, as_json: bool) -> String
     parts.extend(match handed {
         Handed::Nowhere => None,
         Handed::Withheld => Some("-> withheld: it is in quarantine".to_owned()),
-        Handed::Unreadable => Some("-> what it holds cannot be opened".to_owned()),
+        Handed::Unreadable => Some(format!("-> {UNREADABLE}")),
         Handed::Answered(answer) => Some(format!("-> {} in {} ms", answer.status.as_u16(), answer.took.as_millis())),
         Handed::Unanswered(failure) => Some(format!("-> no answer: {failure}")),
     });
@@ -36,7 +40,7 @@ fn forwarded(handed: &Handed) -> Value {
     match handed {
         Handed::Nowhere => Value::Null,
         Handed::Withheld => json!({ "withheld": "quarantined" }),
-        Handed::Unreadable => json!({ "error": "what it holds cannot be opened" }),
+        Handed::Unreadable => json!({ "error": UNREADABLE }),
         Handed::Answered(answer) => json!({
             "status": answer.status.as_u16(),
             "took_ms": u64::try_from(answer.took.as_millis()).unwrap_or(u64::MAX),

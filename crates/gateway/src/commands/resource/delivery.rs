@@ -29,7 +29,7 @@ pub enum Verb {
         #[command(flatten)]
         page: Page,
     },
-    /// Shows one with every try and what it holds; reading it is recorded.
+    /// Shows one with every try, and what it holds to whoever may play deliveries again or fetch them; that is recorded.
     Show {
         /// Its id.
         id: String,

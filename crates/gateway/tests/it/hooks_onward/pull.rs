@@ -6,7 +6,7 @@ use lockgate_store::{Change, Statement, values};
 use lockgate_vocabulary::TenantId;
 use serde_json::json;
 
-use super::{SECRET, acknowledged, fetched, shown, taken, with_scope, world};
+use super::{SECRET, acknowledged, fetched, operator, shown, taken, with_scope, world};
 use crate::sender::{deliver, door, github, recorded, refusal};
 use crate::world::{Tenant, World};
 
@@ -186,5 +186,25 @@ async fn a_page_is_cut_by_its_bytes_and_who_was_handed_it_is_recorded() {
     for id in &ids {
         assert!(told.contains(id.as_str()), "{told}");
     }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_a_delivery_holds_is_shown_to_those_who_may_have_it_anyway() {
+    let (world, acme) = world().await;
+    let hook = door(&world, &acme, ("code", "github"), SECRET, json!({})).await;
+    let id = taken(&world, &hook, "{}").await;
+    let (runs, replay) = ("integration.runs.read", "webhooks.deliveries.replay");
+    for (name, scopes, sees) in [("one", vec![runs], false), ("two", vec![runs, replay], true)] {
+        let key = operator(&world, &acme, name, json!(scopes)).await;
+        let answer = world.ask(&key, "GET", &format!("/v1/deliveries/{id}"), None).await;
+        let told = answer.json();
+        assert_eq!((answer.status, &told["state"], told["attempts"].is_array()), (200, &json!("waiting"), true));
+        assert_eq!(told["envelope"].is_object(), sees, "{told}");
+        assert_eq!(recorded(&world, &acme, "delivery.read").await.len(), usize::from(sees), "{name}");
+    }
+    let key = operator(&world, &acme, "three", json!([replay])).await;
+    let refused = world.ask(&key, "GET", &format!("/v1/deliveries/{id}"), None).await;
+    assert_eq!(refusal(&refused), (403, "access.scope.missing".to_owned()), "{}", refused.text());
     world.end().await;
 }
