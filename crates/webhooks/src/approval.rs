@@ -1,8 +1,10 @@
 //! What one operator asks for and another one decides.
 //!
-//! A request stands as it was made, sealed, so that what is approved is what was shown and nothing else. Who
-//! asked never decides. A request that nobody decided is over after a day.
+//! A request stands as it was made, sealed, so that what is approved is what was shown and nothing else: a
+//! subscription that was changed meanwhile makes it void. Who asked never decides. A request that nobody decided is
+//! over after a day; one that was approved and broke off may be gone on with for another.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use lockgate_access::registry::{Event, EventKind, Page, PageAsk};
@@ -10,13 +12,13 @@ use lockgate_access::scope::Scope;
 use lockgate_access::{AccessRefusal, Violations};
 use lockgate_store::{ApplyFailure, Change, Row, values};
 use lockgate_vault::Act;
-use lockgate_vocabulary::{ApprovalId, DeliveryId, Fault, PrincipalId, Stop, TenantId, Timestamp};
+use lockgate_vocabulary::{ApprovalId, DeliveryId, Fault, PrincipalId, Stop, SubscriptionId, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::manage::{rfc3339, rfc3339_opt};
 use crate::refusal::WebhookRefusal;
-use crate::replay::{ReplayAsk, Replayed, Run};
-use crate::rows::approvals as rows;
+use crate::replay::{REMEMBERED, Replayed, Run};
+use crate::rows::{approvals as rows, deliveries, subscriptions};
 use crate::webhooks::Webhooks;
 
 const PURPOSE: &str = "approval";
@@ -24,6 +26,13 @@ const REPLAY: &str = "delivery.replay";
 
 /// How long a request waits.
 const WAITS: Duration = Duration::from_secs(86_400);
+
+/// How long what was approved and broke off may be gone on with.
+const GOES_ON: Duration = Duration::from_secs(86_400);
+
+// INVARIANT: a run remembers what it played for at least as long as its approval lives, so that going on with one
+// plays nothing twice.
+const _: () = assert!(REMEMBERED.as_secs() >= WAITS.as_secs() + GOES_ON.as_secs());
 
 /// What sorts behind every identifier of an approval.
 const NEWEST: &str = "apr_~";
@@ -55,7 +64,7 @@ pub struct ApprovalRecord {
     /// The principal who asked.
     #[schema(value_type = String)]
     pub requested_by: PrincipalId,
-    /// `pending`, `approved`, `denied`, `done`, or `expired`.
+    /// `pending`, `approved` (and not ended: it may be gone on with for a day), `denied`, `done`, or `expired`.
     pub state: String,
     /// The principal who decided.
     #[schema(value_type = Option<String>)]
@@ -74,6 +83,51 @@ pub struct ApprovalRecord {
     #[serde(serialize_with = "rfc3339_opt")]
     #[schema(value_type = Option<String>)]
     pub decided_at: Option<Timestamp>,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct RequestRecord {
+    /// How many deliveries.
+    pub count: usize,
+    /// Which.
+    #[schema(value_type = Vec<String>)]
+    pub deliveries: Vec<DeliveryId>,
+    /// Of which subscriptions.
+    #[schema(value_type = Vec<String>)]
+    pub subscriptions: Vec<SubscriptionId>,
+    /// Whether those that are in quarantine are played too.
+    pub quarantined: bool,
+}
+
+/// An approval with what is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct ApprovalShown {
+    /// What is told of it in lists too.
+    #[serde(flatten)]
+    pub record: ApprovalRecord,
+    /// What is asked for; nothing where that cannot be opened any more.
+    pub request: Option<RequestRecord>,
+}
+
+/// What is wanted of an approval to play deliveries again.
+pub(crate) struct Wanted {
+    pub(crate) deliveries: Vec<DeliveryId>,
+    pub(crate) subscriptions: BTreeSet<SubscriptionId>,
+    pub(crate) quarantined: bool,
+    pub(crate) nonce: Option<String>,
+}
+
+/// The same as it is sealed. One without its subscriptions is from an earlier version and counts as outdated.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Request {
+    deliveries: Vec<DeliveryId>,
+    reason: String,
+    /// Each subscription with the number of its last change.
+    subscriptions: Vec<(SubscriptionId, i64)>,
+    quarantined: bool,
+    nonce: Option<String>,
 }
 
 /// A decision.
@@ -97,33 +151,46 @@ pub struct Decided {
 }
 
 impl Webhooks {
-    /// Keeps a request to play these deliveries again.
-    pub(crate) async fn request_replay(&self, act: Act<'_>, ask: &ReplayAsk) -> Result<ApprovalId, Stop> {
+    /// Keeps a request to play these deliveries again. The same under the same nonce is one request.
+    pub(crate) async fn request_replay(&self, act: Act<'_>, wanted: Wanted, reason: &str) -> Result<ApprovalId, Stop> {
         let tenant = act.caller.tenant();
         let (id, now) = (ApprovalId::generate(&*self.clock, &*self.entropy), self.clock.now());
-        let plain = serde_json::to_vec(ask).map_err(|error| Fault::broken("writing a request", error))?;
+        let mut subscriptions = Vec::with_capacity(wanted.subscriptions.len());
+        for subscription in wanted.subscriptions {
+            subscriptions.push((subscription, self.changed(tenant, subscription).await?));
+        }
+        let Wanted { deliveries, quarantined, nonce, .. } = wanted;
+        let request = Request { deliveries, reason: reason.to_owned(), subscriptions, quarantined, nonce };
+        let plain = serde_json::to_vec(&request).map_err(|error| Fault::broken("writing a request", error))?;
         let sealed = self.vault.seal(tenant, PURPOSE, &context(id), &plain)?;
-        let object = match ask.deliveries.as_slice() {
+        let object = match request.deliveries.as_slice() {
             [one] => one.to_string(),
             some => format!("{} deliveries", some.len()),
         };
-        let row = values![
-            id,
-            REPLAY,
-            object.as_str(),
-            sealed,
-            ask.reason.as_str(),
-            act.caller.actor().principal,
-            now,
-            now.after(WAITS)
-        ];
+        let asker = act.caller.actor().principal;
+        let row = values![id, REPLAY, object.as_str(), sealed, reason, asker, now, now.after(WAITS)];
+        let nonce = request.nonce.clone().unwrap_or_else(|| id.to_string());
+        let claimed = format!("approval {nonce} {:?}", request.deliveries);
+        let claim = self.vault.digest(tenant, "webhook.replay", claimed.as_bytes());
         let deed = Self::deed(act, "approval.request", id).with("kind", REPLAY).with("object", object.as_str());
-        let change = Change::of(tenant).step(&rows::INSERT, row);
+        let change = Change::of(tenant)
+            .step(&deliveries::CLAIM, values![claim, id, claim, now.after(REMEMBERED), now])
+            .expecting(1)
+            .step(&rows::INSERT, row);
         let change = self.told_of(change, act, EventKind::ApprovalRequested, id);
-        let (record, recording) = self.audit.step(&deed.with("reason", ask.reason.as_str()));
-        let applied = self.store.apply(change.step(record, recording)).await;
-        applied.map_err(|failure| failure.into_fault("keeping a request"))?;
-        Ok(id)
+        let (record, recording) = self.audit.step(&deed.with("reason", reason));
+        match self.store.apply(change.step(record, recording)).await {
+            Ok(_) => Ok(id),
+            Err(ApplyFailure::Unmet { step: 0 }) => {
+                Ok(self.one(tenant, &deliveries::CLAIMED, values![claim]).await?.parsed(0)?)
+            }
+            Err(failure) => Err(failure.into_fault("keeping a request").into()),
+        }
+    }
+
+    /// The number of a subscription's last change.
+    async fn changed(&self, tenant: TenantId, subscription: SubscriptionId) -> Result<i64, Stop> {
+        Ok(self.one(tenant, &subscriptions::ONE, values![subscription]).await?.int(6)?)
     }
 
     /// Lists approvals, the newest first.
@@ -140,10 +207,28 @@ impl Webhooks {
         page.page(&rows, |row| ApprovalRecord::read(row, now), |record| record.approval.to_string())
     }
 
-    /// Shows one.
-    pub async fn approval(&self, act: Act<'_>, id: ApprovalId) -> Result<ApprovalRecord, Stop> {
+    /// Shows one with what is asked for. Whoever reads that stands in the trail.
+    pub async fn approval(&self, act: Act<'_>, id: ApprovalId) -> Result<ApprovalShown, Stop> {
         self.access.demand(act.caller, Scope::ApprovalsDecide)?;
-        self.approval_of(act.caller.tenant(), id).await
+        let tenant = act.caller.tenant();
+        let row = self.one(tenant, &rows::ONE, values![id]).await?;
+        let record = ApprovalRecord::read(&row, self.clock.now())?;
+        self.audit.record(Self::deed(act, "approval.read", id)).await?;
+        let request = match self.request(tenant, id, &row) {
+            Ok(request) => Some(RequestRecord::from(request)),
+            Err(fault) if fault.is_unavailable() => return Err(fault.into()),
+            Err(fault) => {
+                tracing::error!(%fault, approval = %id, "a kept request cannot be opened");
+                None
+            }
+        };
+        Ok(ApprovalShown { record, request })
+    }
+
+    /// What is asked for.
+    fn request(&self, tenant: TenantId, id: ApprovalId, row: &Row) -> Result<Request, Fault> {
+        let plain = self.vault.unseal(tenant, PURPOSE, &context(id), row.bytes(11)?)?;
+        serde_json::from_slice(plain.expose()).map_err(|error| Fault::broken("reading a request", error))
     }
 
     async fn approval_of(&self, tenant: TenantId, id: ApprovalId) -> Result<ApprovalRecord, Stop> {
@@ -151,7 +236,8 @@ impl Webhooks {
         Ok(ApprovalRecord::read(&row, self.clock.now())?)
     }
 
-    /// Decides what waits. What is approved is done at once; if that breaks off, approving again goes on with it.
+    /// Decides what waits. What is approved is done at once; if that breaks off, approving again within a day goes
+    /// on with it.
     pub async fn decide(&self, act: Act<'_>, id: ApprovalId, decision: Decision) -> Result<Decided, Stop> {
         self.access.demand(act.caller, Scope::ApprovalsDecide)?;
         let tenant = act.caller.tenant();
@@ -160,16 +246,40 @@ impl Webhooks {
         let plain = note.chars().count() <= 200 && !note.chars().any(char::is_control);
         wrong.check(plain, "/note", "at most 200 letters, and no control characters");
         wrong.done()?;
-        let known = self.approval_of(tenant, id).await?;
+        let row = self.one(tenant, &rows::ONE, values![id]).await?;
+        let known = ApprovalRecord::read(&row, self.clock.now())?;
+        // INVARIANT: the principal is compared, so that a second key makes nobody somebody else.
         if known.requested_by == act.caller.actor().principal {
             return Err(WebhookRefusal::ApprovalOwn.into());
         }
-        let goes_on = known.state == "approved" && decision.approve;
+        let goes_on = known.state == "approved";
+        if !(known.state == "pending" || goes_on && decision.approve) {
+            return Err(WebhookRefusal::ApprovalOver.into());
+        }
+        if !decision.approve {
+            self.keep_decision(act, id, &decision).await?;
+            return Ok(Decided { approval: self.approval_of(tenant, id).await?, replayed: None });
+        }
+        let request = self.request(tenant, id, &row)?;
+        self.demand_unchanged(tenant, &request).await?;
         if !goes_on {
             self.keep_decision(act, id, &decision).await?;
         }
-        let replayed = if decision.approve { Some(self.carry_out(act, id).await?) } else { None };
+        let replayed = Some(self.carry_out(act, &known, &request).await?);
         Ok(Decided { approval: self.approval_of(tenant, id).await?, replayed })
+    }
+
+    /// Refuses what would no longer lead where it led when it was asked for.
+    async fn demand_unchanged(&self, tenant: TenantId, request: &Request) -> Result<(), Stop> {
+        if request.subscriptions.is_empty() {
+            return Err(WebhookRefusal::ApprovalOutdated.into());
+        }
+        for (subscription, changed) in &request.subscriptions {
+            if self.changed(tenant, *subscription).await? != *changed {
+                return Err(WebhookRefusal::ApprovalOutdated.into());
+            }
+        }
+        Ok(())
     }
 
     async fn keep_decision(&self, act: Act<'_>, id: ApprovalId, decision: &Decision) -> Result<(), Stop> {
@@ -188,18 +298,18 @@ impl Webhooks {
     }
 
     /// Does what was approved: exactly what was asked for.
-    async fn carry_out(&self, act: Act<'_>, id: ApprovalId) -> Result<Replayed, Stop> {
-        let tenant = act.caller.tenant();
-        let row = self.one(tenant, &rows::ONE, values![id]).await?;
-        let plain = self.vault.unseal(tenant, PURPOSE, &context(id), row.bytes(11)?)?;
-        let ask: ReplayAsk =
-            serde_json::from_slice(plain.expose()).map_err(|error| Fault::broken("reading a request", error))?;
-        let chosen: Vec<DeliveryId> = ask.deliveries.clone();
-        let run = Run { nonce: id.to_string(), reason: &ask.reason };
-        let played = self.play(act, &chosen, &run).await?;
-        let done = Change::of(tenant).step(&rows::DONE, values![id]);
+    async fn carry_out(&self, act: Act<'_>, known: &ApprovalRecord, request: &Request) -> Result<Replayed, Stop> {
+        let id = known.approval;
+        let run = Run {
+            nonce: request.nonce.clone().unwrap_or_else(|| id.to_string()),
+            reason: &request.reason,
+            quarantined: request.quarantined,
+            approval: Some((id, known.requested_by)),
+        };
+        let (played, failed) = self.play(act, &request.deliveries, &run).await?;
+        let done = Change::of(act.caller.tenant()).step(&rows::DONE, values![id]);
         self.store.apply(done).await.map_err(|failure| failure.into_fault("ending an approval"))?;
-        Ok(Replayed { played, approval: None, more: false })
+        Ok(Replayed { played, failed, approval: None, more: false, cursor: None })
     }
 
     fn told_of(&self, change: Change, act: Act<'_>, kind: EventKind, id: ApprovalId) -> Change {
@@ -209,10 +319,23 @@ impl Webhooks {
     }
 }
 
+impl From<Request> for RequestRecord {
+    fn from(request: Request) -> Self {
+        let Request { deliveries, subscriptions, quarantined, .. } = request;
+        let subscriptions = subscriptions.into_iter().map(|(subscription, _)| subscription).collect();
+        Self { count: deliveries.len(), deliveries, subscriptions, quarantined }
+    }
+}
+
 impl ApprovalRecord {
     fn read(row: &Row, now: Timestamp) -> Result<Self, Fault> {
         let (state, expires_at) = (row.text(5)?, row.moment(9)?);
-        let over = state == "pending" && expires_at <= now;
+        let decided_at = row.opt_moment(10)?;
+        let over = match state {
+            "pending" => expires_at <= now,
+            "approved" => decided_at.is_none_or(|decided| decided.after(GOES_ON) <= now),
+            _ => false,
+        };
         Ok(Self {
             approval: row.parsed(0)?,
             kind: row.text(1)?.to_owned(),
@@ -224,7 +347,7 @@ impl ApprovalRecord {
             note: row.opt_text(7)?.map(str::to_owned),
             created_at: row.moment(8)?,
             expires_at,
-            decided_at: row.opt_moment(10)?,
+            decided_at,
         })
     }
 }

@@ -9,8 +9,11 @@ lockgate_vocabulary::refusals! {
         AlgorithmUnfit = 400, "webhooks.algorithm.unfit",
             "The delivery names another algorithm than its subscription's scheme has.",
             "Check that the subscription has the provider's own scheme; an older or weaker algorithm is not taken.";
+        ApprovalOutdated = 409, "webhooks.approval.outdated",
+            "A subscription was changed since it was asked for.",
+            "Deny it, look at the subscription, and ask again where it is still wanted.";
         ApprovalOver = 409, "webhooks.approval.over",
-            "It was decided already, or nobody decided it in time.",
+            "It was decided already, or it was not decided or not ended in time.",
             "Look at the approval; ask again where it is still wanted.";
         ApprovalOwn = 403, "webhooks.approval.own",
             "Whoever asked for something does not decide about it.",
@@ -48,6 +51,9 @@ lockgate_vocabulary::refusals! {
         DeliveryConflict = 409, "webhooks.delivery.conflict",
             "Something else was delivered before under the same identifier.",
             "Look into the dead letters: both are kept, and the second is in quarantine.";
+        DeliveryQuarantined = 409, "webhooks.delivery.quarantined",
+            "The delivery conflicts with another one and is in quarantine.",
+            "Look at both; then name it by its id with `quarantined`, and let another operator approve.";
         DeliveryUnderWay = 409, "webhooks.delivery.under_way",
             "The delivery is being handed on still.",
             "Wait until it was delivered or given up.";

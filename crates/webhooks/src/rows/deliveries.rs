@@ -134,9 +134,9 @@ pub(crate) static FORGET: Statement = Statement::house(
      (SELECT tenant, delivery FROM deliveries WHERE forget_at <= $1 ORDER BY forget_at, tenant, delivery LIMIT $2)",
 );
 
-/// A subscription's deliveries of a time that are in a state, the oldest first.
+/// A subscription's deliveries of a time that are in a state, the oldest first, behind one.
 pub(crate) static OF_A_TIME: Statement = Statement::tenant(
     "webhooks.deliveries_of_a_time",
     "SELECT delivery FROM deliveries WHERE tenant = $1 AND subscription = $2 AND state = $3 \
-     AND received_at >= $4 AND received_at < $5 ORDER BY delivery LIMIT $6",
+     AND received_at >= $4 AND received_at < $5 AND delivery > $6 ORDER BY delivery LIMIT $7",
 );

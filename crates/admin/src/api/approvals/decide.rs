@@ -11,7 +11,8 @@ use crate::answer::Answer;
 use crate::input::{Input, Named};
 use crate::operator::Operator;
 
-/// The approval, and what was done.
+/// The approval, and what was done. It waits for a decision for a day. What was approved and broke off is gone on
+/// with by approving it again within a day of the decision; no delivery is played twice by that.
 #[utoipa::path(
     post,
     path = "/v1/approvals/{id}/decide",
@@ -24,7 +25,7 @@ use crate::operator::Operator;
     responses(
         (status = 200, description = "The approval, and what was done.", body = Decided),
         (status = 403, description = "Whoever asked does not decide."),
-        (status = 409, description = "It was decided already, or is over."),
+        (status = 409, description = "It was decided already, or is over; or a subscription was changed since it was asked for."),
     ),
 )]
 pub(crate) async fn decide(

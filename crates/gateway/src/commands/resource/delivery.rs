@@ -50,6 +50,15 @@ pub enum Verb {
         /// Of the subscription: those in this state, dead or delivered; dead by default.
         #[arg(long, conflicts_with = "ids", requires = "subscription")]
         state: Option<String>,
+        /// Of the subscription: those behind this delivery, the cursor of the answer before.
+        #[arg(long, conflicts_with = "ids", requires = "subscription")]
+        cursor: Option<String>,
+        /// Play those named even if they are in quarantine, once another operator has approved it.
+        #[arg(long, requires = "ids")]
+        quarantined: bool,
+        /// Makes asking again harmless: under one nonce each delivery is played once in 7 days.
+        #[arg(long)]
+        nonce: Option<String>,
         /// Why, for whoever reads the trail: at most 200 letters.
         #[arg(long)]
         reason: String,
@@ -96,7 +105,7 @@ impl Verb {
             Self::List { state, filters, page } => filters.of(page, "/v1/deliveries", ("state", state.as_ref())),
             Self::Dead { cause, filters, page } => filters.of(page, "/v1/dead-letters", ("cause", cause.as_ref())),
             Self::Show { id } => Order::read(format!("/v1/deliveries/{}", segment(id))),
-            Self::Replay { ids, subscription, since, until, state, reason } => {
+            Self::Replay { ids, subscription, since, until, state, cursor, quarantined, nonce, reason } => {
                 if ids.is_empty() && subscription.is_none() {
                     return Err(Usage("delivery replay: name deliveries, or --subscription for its dead ones".into()));
                 }
@@ -104,10 +113,20 @@ impl Verb {
                 if !ids.is_empty() {
                     body.insert("deliveries".to_owned(), json!(ids));
                 }
-                for (name, value) in [("subscription", subscription), ("since", since), ("until", until)] {
+                let texts = [
+                    ("subscription", subscription),
+                    ("since", since),
+                    ("until", until),
+                    ("state", state),
+                    ("cursor", cursor),
+                    ("nonce", nonce),
+                ];
+                for (name, value) in texts {
                     put(&mut body, name, value.clone());
                 }
-                put(&mut body, "state", state.clone());
+                if *quarantined {
+                    body.insert("quarantined".to_owned(), json!(true));
+                }
                 Order::send(Method::POST, "/v1/deliveries/replay", body)
             }
         })

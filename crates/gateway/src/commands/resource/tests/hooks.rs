@@ -97,6 +97,8 @@ fn flags_that_contradict_each_other_or_say_too_little_are_refused_by_name() {
         ("subscription withdraw-secret a --purpose both --version 1", "--purpose"),
         ("delivery replay dlv_1", "--reason"),
         ("delivery replay dlv_1 --subscription s --reason r", "--subscription"),
+        ("delivery replay dlv_1 --cursor dlv_2 --reason r", "--cursor"),
+        ("delivery replay --subscription s --quarantined --reason r", "--quarantined"),
         ("delivery replay dlv_1 --since 2026-01-01T00:00:00Z --reason r", "--since"),
         ("subscription create --name a --spec f.json --public-url https://a.example", "--public-url"),
         ("subscription create --name a --event-type b --push https://a.example --address 192.0.2.0/24", "--address"),
@@ -169,6 +171,11 @@ fn deliveries_are_sought_by_flags_and_played_again_with_a_reason() {
         "subscription": "pay", "state": "delivered", "until": "2026-02-01T00:00:00Z", "reason": "r",
     });
     assert_eq!(body(&all), Some(wanted));
+    let rest = sent("delivery replay --subscription pay --cursor dlv_9 --nonce run-1 --reason r", "");
+    let wanted = json!({ "subscription": "pay", "cursor": "dlv_9", "nonce": "run-1", "reason": "r" });
+    assert_eq!(body(&rest), Some(wanted));
+    let held = sent("delivery replay dlv_1 --quarantined --reason r", "");
+    assert_eq!(body(&held), Some(json!({ "deliveries": ["dlv_1"], "quarantined": true, "reason": "r" })));
 }
 
 #[test]
