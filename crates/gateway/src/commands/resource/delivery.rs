@@ -54,7 +54,7 @@ pub enum Verb {
         #[arg(long, conflicts_with = "ids", requires = "subscription")]
         cursor: Option<String>,
         /// Play those named even if they are in quarantine, once another operator has approved it.
-        #[arg(long, requires = "ids")]
+        #[arg(long, conflicts_with = "subscription", requires = "ids")]
         quarantined: bool,
         /// Makes asking again harmless: under one nonce each delivery is played once in 7 days.
         #[arg(long)]
