@@ -22,7 +22,7 @@ use crate::destination::PinnedTarget;
 use crate::egress::Egress;
 use crate::refusal::EgressRefusal;
 use crate::request::AGENT;
-use crate::wire::{Exchange, Lost, Outgoing};
+use crate::wire::{Exchange, Outgoing};
 
 pub use endpoint::{Endpoint, EndpointParts};
 
@@ -76,10 +76,6 @@ pub struct Dispatched {
 pub struct DispatchFailure {
     /// Why.
     pub refusal: EgressRefusal,
-    /// Whether it may pass without anybody changing anything.
-    pub may_pass: bool,
-    /// Whether anything of the message can have reached the endpoint.
-    pub sent: bool,
     /// How long it all took.
     pub took: Duration,
 }
@@ -93,24 +89,6 @@ impl DispatchFailure {
     /// Whether it says nothing of the endpoint: the house had no room to ask.
     pub const fn is_ours(&self) -> bool {
         matches!(self.refusal, EgressRefusal::NameBusy)
-    }
-}
-
-/// Why there is no answer, before the time is told.
-struct Failed {
-    refusal: EgressRefusal,
-    may_pass: bool,
-    sent: bool,
-}
-
-impl Failed {
-    const fn unsent(refusal: EgressRefusal, may_pass: bool) -> Self {
-        Self { refusal, may_pass, sent: false }
-    }
-
-    const fn lost(lost: &Lost) -> Self {
-        // What is no HTTP today will hardly be tomorrow, but the service behind a proxy may come back.
-        Self { refusal: lost.refusal, may_pass: true, sent: lost.sent }
     }
 }
 
@@ -128,12 +106,12 @@ impl Egress {
         let outcome = self.exchange(tenant, endpoint, dispatch, &mut alarm, until).await;
         let heard = match outcome {
             Ok(exchange) => Ok(heard::read(exchange, &mut alarm, until, self.inner.parts.clock.now()).await),
-            Err(failed) => Err(failed),
+            Err(refusal) => Err(refusal),
         };
         let took = alarm.now().saturating_sub(started);
         match heard {
             Ok(Heard { status, retry_after, body }) => Ok(Dispatched { status, retry_after, body, took }),
-            Err(Failed { refusal, may_pass, sent }) => Err(DispatchFailure { refusal, may_pass, sent, took }),
+            Err(refusal) => Err(DispatchFailure { refusal, took }),
         }
     }
 
@@ -145,36 +123,24 @@ impl Egress {
         dispatch: Dispatch,
         alarm: &mut Alarm,
         until: Duration,
-    ) -> Result<Exchange, Failed> {
+    ) -> Result<Exchange, EgressRefusal> {
         let parts = &self.inner.parts;
         let vetted = parts.destination.vet_declared(tenant, endpoint.url().clone(), endpoint.policy());
-        let vetted = alarm.race(until, vetted).await.map_err(|Rang| late())?;
-        let target = vetted.map_err(|refusal| Failed::unsent(refusal, may_pass(refusal)))?;
+        let target = alarm.race(until, vetted).await.map_err(|Rang| EgressRefusal::NameTimeout)??;
         let mut fresh = false;
         loop {
             let reached = self.inner.wire.reach_endpoint((tenant, endpoint), &target, fresh, alarm, until).await;
-            let line = reached.map_err(|failure| Failed::unsent(failure.refusal(), failure.may_pass()))?;
-            let request =
-                request(endpoint, &target, &dispatch).ok_or(Failed::unsent(EgressRefusal::TargetMalformed, false))?;
+            let line = reached.map_err(|failure| failure.refusal())?;
+            let request = request(endpoint, &target, &dispatch).ok_or(EgressRefusal::TargetMalformed)?;
             match line.send(request, alarm, until).await {
                 Ok(exchange) => return Ok(exchange),
                 // A line that waited is often closed just as it is used. A message may be told apart by its
                 // receiver when it comes twice, so nobody waits for the next attempt on that account.
                 Err(lost) if lost.reused && !fresh && lost.refusal == EgressRefusal::VendorReset => fresh = true,
-                Err(lost) => return Err(Failed::lost(&lost)),
+                Err(lost) => return Err(lost.refusal),
             }
         }
     }
-}
-
-fn late() -> Failed {
-    Failed::unsent(EgressRefusal::NameTimeout, true)
-}
-
-/// Whether a destination that was refused may be allowed later without anybody changing the endpoint. What a
-/// name server says changes; what stands in the URL does not.
-const fn may_pass(refusal: EgressRefusal) -> bool {
-    matches!(refusal, EgressRefusal::NameBusy | EgressRefusal::NameTimeout | EgressRefusal::NameUnresolved)
 }
 
 fn request(endpoint: &Endpoint, target: &PinnedTarget, dispatch: &Dispatch) -> Option<Request<Outgoing>> {

@@ -129,7 +129,7 @@ async fn a_private_address_is_reached_only_where_the_tenant_opened_it() {
         let networks = networks.iter().map(|network| network.parse().expect("a network")).collect();
         let closed = EndpointParts { danger_private_networks: networks, ..parts(&world) };
         let failed = send(&world, &Endpoint::resolve(closed).expect("an endpoint")).await.expect_err("refused");
-        assert_eq!((failed.refusal, failed.may_pass, failed.sent), (EgressRefusal::AddressLoopback, false, false));
+        assert_eq!(failed.refusal, EgressRefusal::AddressLoopback);
         assert!(!failed.is_ours());
     }
     assert_eq!(world.vendor.connections(), 0);
@@ -141,7 +141,7 @@ async fn a_name_without_an_address_may_have_one_later() {
     let world = world().await;
     let parts = EndpointParts { url: "https://nobody.test/".into(), ..EndpointParts::default() };
     let failed = send(&world, &Endpoint::resolve(parts).expect("an endpoint")).await.expect_err("refused");
-    assert_eq!((failed.code(), failed.may_pass), ("egress.name.unresolved", true));
+    assert_eq!(failed.code(), "egress.name.unresolved");
 }
 
 #[tokio::test]
@@ -157,7 +157,7 @@ async fn an_endpoint_that_is_not_trusted_is_not_spoken_to() {
         (pinned, EgressRefusal::VendorPin),
     ] {
         let failed = send(&world, &Endpoint::resolve(parts).expect("an endpoint")).await.expect_err("refused");
-        assert_eq!((failed.refusal, failed.sent), (wanted, false));
+        assert_eq!(failed.refusal, wanted);
     }
     assert_eq!(world.vendor.seen().len(), 0);
 }
@@ -170,7 +170,7 @@ async fn an_endpoint_that_never_answers_is_given_up() {
     world.vendor.wait_for(LINE, 1).await;
     until_done(&world, &sent).await;
     let failed = sent.await.expect("it ran").expect_err("no answer");
-    assert_eq!((failed.refusal, failed.may_pass, failed.sent), (EgressRefusal::AnswerTimeout, true, true));
+    assert_eq!(failed.refusal, EgressRefusal::AnswerTimeout);
     assert!(failed.took >= Duration::from_secs(15), "{failed:?}");
     assert_eq!(world.egress.idle_lines(), 0);
 }
@@ -227,7 +227,7 @@ async fn an_answer_that_is_no_http_or_has_no_end_to_its_head_is_none() {
         world.vendor.forget("*");
         world.vendor.on("*", behaviour);
         let failed = send(&world, &endpoint(&world)).await.expect_err("no answer");
-        assert_eq!((failed.refusal, failed.may_pass, failed.sent), (wanted, true, true));
+        assert_eq!(failed.refusal, wanted);
     }
 }
 
