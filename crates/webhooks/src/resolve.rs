@@ -9,15 +9,13 @@ use lockgate_access::Violations;
 use lockgate_egress::{Endpoint, EndpointParts};
 use lockgate_store::Rate;
 
+use crate::judge::SCHEDULE;
 use crate::scheme::{self, Scheme};
 use crate::setting::Setting;
 use crate::spec::{DeliverySpec, EndpointSpec, Handoff, InboundSpec, OutboundSpec, SubscriptionSpec};
 use crate::subscription::{EventPattern, Inbound, Onward, Side, Way};
 
 const DAY: Duration = Duration::from_secs(86_400);
-
-/// Waits before each try after the first: 5 s, 1 min, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h.
-const SCHEDULE: [u64; 8] = [5, 60, 300, 1_800, 7_200, 18_000, 36_000, 50_400];
 
 /// Bytes of a body where a subscription says nothing; GitHub sends the largest that are known, 25 MB.
 const BODY_BYTES: u32 = 1024 * 1024;
@@ -159,7 +157,7 @@ fn onward(way: Way, spec: &DeliverySpec, endpoint: Option<&EndpointSpec>, wrong:
     wrong.check(fits, "/delivery/retry_seconds", "at most 20 waits of 1 to 86,400 seconds");
     let schedule = match waits {
         Some(waits) => waits.iter().map(|wait| Duration::from_secs(u64::from(*wait))).collect(),
-        None => SCHEDULE.iter().map(|wait| Duration::from_secs(*wait)).collect(),
+        None => SCHEDULE.into(),
     };
     let keep_days = spec.keep_days.unwrap_or(30);
     wrong.check((1..=365).contains(&keep_days), "/delivery/keep_days", "1 to 365");
