@@ -2,6 +2,7 @@
 //!
 //! It may be personal data, so only a digest under a key of the tenant's leaves this module.
 
+use lockgate_inspect::json;
 use lockgate_vault::Vault;
 use serde_json::Value;
 
@@ -10,7 +11,10 @@ use crate::subscription::Subscription;
 /// Bytes of what is found there. What is longer is no identifier of anything.
 const MOST_BYTES: usize = 1_024;
 
-/// The key of this body; none where it is not JSON, or has nothing there.
+/// Bytes of a body that has a key. One delivery's tree of values must not cost what many bodies do.
+const MOST_BODY_BYTES: usize = 1024 * 1024;
+
+/// The key of this body; none where it is not JSON of one reading, is larger than has a key, or has nothing there.
 pub(crate) fn of(vault: &Vault, subscription: &Subscription, body: &[u8]) -> Option<String> {
     let key = found(subscription.onward.order_by.as_deref(), body)?;
     let digest = vault.digest(subscription.tenant, "webhook.order", key.as_bytes());
@@ -20,6 +24,8 @@ pub(crate) fn of(vault: &Vault, subscription: &Subscription, body: &[u8]) -> Opt
 
 fn found(pointer: Option<&str>, body: &[u8]) -> Option<String> {
     let pointer = pointer?;
+    // Of two members with one name, two readers could take two keys.
+    json::check(body, &json::Limits { bytes: MOST_BODY_BYTES, ..json::Limits::default() }).ok()?;
     let value: Value = serde_json::from_slice(body).ok()?;
     let key = match value.pointer(pointer)? {
         Value::String(text) => format!("s:{text}"),

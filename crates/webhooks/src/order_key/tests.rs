@@ -21,3 +21,20 @@ fn a_key_is_a_plain_value() {
         "too long for an index"
     );
 }
+
+#[test]
+fn what_two_readers_could_read_differently_has_no_key() {
+    assert_eq!(of(Some("/a"), br#"{"a":"x","b":1}"#).as_deref(), Some("s:x"));
+    assert_eq!(of(Some("/a"), br#"{"a":"x","a":"y"}"#), None);
+    assert_eq!(of(Some("/a"), br#"{"a":"x","b":{"c":1,"c":2}}"#), None);
+    let deep = format!("{{\"a\":\"x\",\"b\":{}{}}}", "[".repeat(100), "]".repeat(100));
+    assert_eq!(of(Some("/a"), deep.as_bytes()), None);
+}
+
+#[test]
+fn a_large_body_has_no_key() {
+    let sized = |more: usize| format!("{{\"a\":\"x\",\"b\":\"{}\"}}", "y".repeat(more));
+    let beside = sized(0).len();
+    assert!(of(Some("/a"), sized(super::MOST_BODY_BYTES - beside).as_bytes()).is_some());
+    assert_eq!(of(Some("/a"), sized(super::MOST_BODY_BYTES - beside + 1).as_bytes()), None);
+}
