@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::{self, Context};
 use async_nats::{ConnectOptions, HeaderMap, ServerAddr};
 use bytes::Bytes;
@@ -39,7 +40,12 @@ impl Broker {
     /// Reads the settings. Nobody is spoken to yet.
     pub fn open(config: &NatsConfig) -> Result<Self, Fault> {
         let address: ServerAddr = config.url.parse().map_err(|error| Fault::broken(OPENING, error))?;
-        let mut options = ConnectOptions::new().name("lockgate");
+        if address.username().is_some() || address.password().is_some() {
+            // What stands in a URL stands in logs and process lists sooner or later.
+            return Err(Fault::broken(OPENING, "a URL has neither user name nor password: write token_file"));
+        }
+        // Deliveries go where the operator said, and nowhere that a server only speaks of.
+        let mut options = ConnectOptions::new().name("lockgate").ignore_discovered_servers();
         let here = address.host().parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback());
         if address.tls_required() {
             options = options.require_tls(true).tls_client_config(trust(config)?);
@@ -71,8 +77,25 @@ impl Broker {
         headers.insert("Nats-Msg-Id", id);
         headers.insert("Content-Type", "application/cloudevents+json");
         let sent = line.publish_with_headers(subject, headers, body).await;
-        let kept = sent.map_err(|error| told(&error, WebhookRefusal::BrokerUnavailable))?.await;
-        kept.map(drop).map_err(|error| told(&error, WebhookRefusal::BrokerRefused))
+        let kept = sent.map_err(|error| told(&error, unsent(error.kind())))?.await;
+        kept.map(drop).map_err(|error| told(&error, unkept(error.kind())))
+    }
+}
+
+/// Why a message was not even sent. One that the server would never take stays too large.
+const fn unsent(kind: PublishErrorKind) -> WebhookRefusal {
+    match kind {
+        PublishErrorKind::MaxPayloadExceeded => WebhookRefusal::BrokerTooLarge,
+        _ => WebhookRefusal::BrokerUnavailable,
+    }
+}
+
+/// Why nobody said that it was kept.
+const fn unkept(kind: PublishErrorKind) -> WebhookRefusal {
+    match kind {
+        PublishErrorKind::MaxPayloadExceeded => WebhookRefusal::BrokerTooLarge,
+        PublishErrorKind::TimedOut | PublishErrorKind::BrokenPipe => WebhookRefusal::BrokerUnavailable,
+        _ => WebhookRefusal::BrokerRefused,
     }
 }
 

@@ -1,5 +1,6 @@
 //! What an operator may set about webhooks.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -29,10 +30,10 @@ pub struct Config {
 }
 
 /// A NATS server, or several of one cluster.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NatsConfig {
-    /// Where it is: `tls://host:port`, or `nats://` on loopback alone.
+    /// Where it is: `tls://host:port`, or `nats://` on loopback alone. It has neither user name nor password.
     pub url: String,
     /// A file whose first line is the token that the server knows; its owner alone may read it.
     #[serde(default)]
@@ -43,6 +44,23 @@ pub struct NatsConfig {
     /// Whether `nats://` may lead to another machine: deliveries then go in the clear.
     #[serde(default)]
     pub danger_allow_plaintext: bool,
+}
+
+impl fmt::Debug for NatsConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Settings are shown before anybody refuses what should not stand in a URL.
+        let url = match (self.url.split_once("://"), self.url.rsplit_once('@')) {
+            (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
+            (None, Some((_, host))) => format!("…@{host}"),
+            (_, None) => self.url.clone(),
+        };
+        f.debug_struct("NatsConfig")
+            .field("url", &url)
+            .field("token_file", &self.token_file)
+            .field("ca_file", &self.ca_file)
+            .field("danger_allow_plaintext", &self.danger_allow_plaintext)
+            .finish()
+    }
 }
 
 impl Default for Config {

@@ -39,6 +39,8 @@ pub enum Attempt {
     Unanswered(&'static str),
     /// We could not even try, or had no room to: this is why.
     Broken(&'static str),
+    /// We cannot pass it on, and no further try would change that: this is why.
+    Unfit(&'static str),
 }
 
 /// On whose side a delivery died.
@@ -90,7 +92,7 @@ impl Attempt {
             Self::Answered { status: 200..=299, .. } => None,
             Self::Answered { status: 410, .. } => Some(WebhookRefusal::EndpointGone.info().code),
             Self::Answered { .. } => Some(WebhookRefusal::EndpointStatus.info().code),
-            Self::Unanswered(code) | Self::Broken(code) => Some(code),
+            Self::Unanswered(code) | Self::Broken(code) | Self::Unfit(code) => Some(code),
         }
     }
 
@@ -100,7 +102,7 @@ impl Attempt {
             Self::Answered { status: 200..=299, .. } => "taken",
             Self::Answered { .. } => "answered",
             Self::Unanswered(_) => "unanswered",
-            Self::Broken(_) => "broken",
+            Self::Broken(_) | Self::Unfit(_) => "broken",
         }
     }
 
@@ -108,7 +110,7 @@ impl Attempt {
     pub const fn status(&self) -> Option<u16> {
         match self {
             Self::Answered { status, .. } => Some(*status),
-            Self::Unanswered(_) | Self::Broken(_) => None,
+            Self::Unanswered(_) | Self::Broken(_) | Self::Unfit(_) => None,
         }
     }
 
@@ -124,7 +126,7 @@ impl Attempt {
     pub const fn cause(&self) -> Cause {
         match self {
             Self::Answered { .. } | Self::Unanswered(_) => Cause::Endpoint,
-            Self::Broken(_) => Cause::Pipeline,
+            Self::Broken(_) | Self::Unfit(_) => Cause::Pipeline,
         }
     }
 }
@@ -133,6 +135,9 @@ impl Attempt {
 pub fn judge(attempt: &Attempt, tries: u32, schedule: &[Duration], now: Timestamp, chance: u16) -> Judged {
     if matches!(attempt, Attempt::Answered { status: 200..=299, .. }) {
         return Judged::Delivered;
+    }
+    if matches!(attempt, Attempt::Unfit(_)) {
+        return Judged::Dead { cause: attempt.cause() };
     }
     let at = wait(attempt, tries, schedule, chance).map(|wait| now.after(wait));
     if matches!(attempt, Attempt::Answered { status: 410, .. }) {

@@ -199,7 +199,7 @@ const fn health(attempt: &Attempt) -> Health {
     match attempt {
         Attempt::Answered { status: 408 | 425 | 429 | 500.., .. } | Attempt::Unanswered(_) => Health::Bad,
         Attempt::Answered { .. } => Health::Good,
-        Attempt::Broken(_) => Health::Neutral,
+        Attempt::Broken(_) | Attempt::Unfit(_) => Health::Neutral,
     }
 }
 

@@ -25,9 +25,9 @@ pub(crate) async fn publish(inner: &Inner, subscription: &Subscription, leased: 
     let attempt = match published(inner, subscription, leased).await {
         // The stream has it, which is as good as an endpoint's yes.
         Ok(()) => Attempt::Answered { status: 200, retry_after: None },
-        Err(refusal @ (WebhookRefusal::BrokerUnavailable | WebhookRefusal::BrokerRefused)) => {
-            Attempt::Unanswered(refusal.info().code)
-        }
+        // What is too large for the server today is so tomorrow.
+        Err(refusal @ WebhookRefusal::BrokerTooLarge) => Attempt::Unfit(refusal.info().code),
+        // The broker is the gateway's own, so whatever is wrong with it says nothing of the tenant's side.
         Err(refusal) => Attempt::Broken(refusal.info().code),
     };
     let took: Duration = inner.clock.elapsed().saturating_sub(begun);

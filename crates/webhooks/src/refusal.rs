@@ -36,6 +36,9 @@ lockgate_vocabulary::refusals! {
         BrokerRefused = 502, "webhooks.broker.refused",
             "The broker did not keep the delivery.",
             "See that a JetStream stream takes the subjects `lockgate.>`, and that it has room.";
+        BrokerTooLarge = 413, "webhooks.broker.too_large",
+            "The delivery is larger than the broker takes.",
+            "Raise max_payload of the NATS server, then play the delivery again.";
         BrokerUnavailable = 503, "webhooks.broker.unavailable",
             "The broker cannot be reached, or the configuration names none.",
             "Check webhooks.nats in the configuration and that the server runs.";

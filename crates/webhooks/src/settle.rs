@@ -79,7 +79,7 @@ fn change(
     let change = match (judged, attempt) {
         (Judged::Delivered, _) => change.step(&rows::ENDPOINT_WELL, values![subscription.id]),
         // What we could not do says nothing of the endpoint.
-        (_, Attempt::Broken(_)) => change,
+        (_, Attempt::Broken(_) | Attempt::Unfit(_)) => change,
         _ => change.step(&rows::ENDPOINT_ILL, values![subscription.id, now]),
     };
     let Some(action) = action else { return change };

@@ -58,6 +58,9 @@ fn what_failed_on_our_side_is_told_apart() {
     assert_eq!(judge(&broken, 9, &SCHEDULE, NOW, 0), Judged::Dead { cause: Cause::Pipeline });
     assert_eq!((broken.outcome(), broken.status(), Cause::Pipeline.as_str()), ("broken", None, "pipeline"));
     assert_eq!(Cause::Endpoint.as_str(), "endpoint");
+    let unfit = Attempt::Unfit(WebhookRefusal::BrokerTooLarge.info().code);
+    assert_eq!(judge(&unfit, 1, &SCHEDULE, NOW, 0), Judged::Dead { cause: Cause::Pipeline }, "no try would change that");
+    assert_eq!((unfit.outcome(), unfit.code()), ("broken", Some("webhooks.broker.too_large")));
 }
 
 #[test]
@@ -88,6 +91,7 @@ fn any_attempt() -> impl Strategy<Value = Attempt> {
             .prop_map(|(status, said)| Attempt::Answered { status, retry_after: said.map(Duration::from_secs) }),
         Just(Attempt::Unanswered("egress.vendor.reset")),
         Just(Attempt::Broken("webhooks.envelope.unreadable")),
+        Just(Attempt::Unfit("webhooks.broker.too_large")),
     ]
 }
 

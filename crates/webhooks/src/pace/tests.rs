@@ -75,6 +75,7 @@ fn an_endpoint_that_fails_is_left_alone_for_longer_each_time() {
     }
     clock.advance(LONGEST_PAUSE);
     paces.report(subscription.id, &Attempt::Broken("webhooks.signing.unavailable"));
+    paces.report(subscription.id, &Attempt::Unfit("webhooks.broker.too_large"));
     assert_eq!(paces.reserve(&subscription, 9).len(), 1, "nothing was learned");
     paces.report(subscription.id, &REFUSED);
     assert_eq!(paces.reserve(&subscription, 9).len(), 4, "it answers again");
