@@ -59,7 +59,11 @@ fn what_failed_on_our_side_is_told_apart() {
     assert_eq!((broken.outcome(), broken.status(), Cause::Pipeline.as_str()), ("broken", None, "pipeline"));
     assert_eq!(Cause::Endpoint.as_str(), "endpoint");
     let unfit = Attempt::Unfit(WebhookRefusal::BrokerTooLarge.info().code);
-    assert_eq!(judge(&unfit, 1, &SCHEDULE, NOW, 0), Judged::Dead { cause: Cause::Pipeline }, "no try would change that");
+    assert_eq!(
+        judge(&unfit, 1, &SCHEDULE, NOW, 0),
+        Judged::Dead { cause: Cause::Pipeline },
+        "no try would change that"
+    );
     assert_eq!((unfit.outcome(), unfit.code()), ("broken", Some("webhooks.broker.too_large")));
 }
 
