@@ -2,7 +2,8 @@
 //!
 //! A page of events becomes deliveries, and the cursor moves on, in one change: none is told twice by us and
 //! none is left out. Events are sorted by identifiers that are made before they are committed, so a cursor only
-//! goes over what has settled.
+//! goes over what has settled: what is 15 s old, because a write may wait for as long before the store gives it
+//! up. An own event is therefore told 15 s after it happened, at the earliest.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,10 +17,10 @@ use crate::send::Told;
 use crate::subscription::{EventPattern, Side, Status, Subscription};
 use crate::webhooks::Webhooks;
 
-/// How long after an event's making an earlier one may still appear.
-const SETTLING: Duration = Duration::from_secs(5);
+/// How long after an event's making an earlier one may still appear: as long as a write may wait.
+const SETTLING: Duration = Duration::from_secs(15);
 
-/// Events of one change.
+/// Events of one change, and of one way and tick, so that one with much to tell keeps no other waiting.
 const PAGE: i64 = 200;
 
 /// The gateway's own types begin with a capital letter; a tenant's may too, but are not in the feed.
@@ -35,27 +36,32 @@ fn names_own(subscription: &Subscription) -> bool {
 }
 
 impl Webhooks {
-    /// Lets every way out that names the gateway's own events tell what happened since.
+    /// Lets every way out that names the gateway's own events tell some of what happened since. One that is not
+    /// active, or whose tenant may do nothing, tells it later; what goes wrong with one keeps no other from it.
     pub async fn tell_own(&self) -> Result<(), Fault> {
-        let page = self.book.page()?;
-        let ways = page.all().filter(|way| way.status != Status::Retired && names_own(way));
+        let (page, directory) = (self.book.page()?, self.access.directory()?);
+        let may = |way: &Subscription| directory.tenants.get(&way.tenant).is_some_and(|tenant| tenant.active);
+        let ways = page.all().filter(|way| way.status == Status::Active && names_own(way) && may(way));
         let ways: Vec<Arc<Subscription>> = ways.cloned().collect();
+        drop(directory);
         for way in ways {
-            while self.tell_page(&way).await? {}
+            if let Err(fault) = self.tell_page(&way).await {
+                tracing::warn!(%fault, subscription = %way.id, "the gateway's own events were not told");
+            }
         }
         Ok(())
     }
 
-    /// One page of events; whether there may be more.
-    async fn tell_page(&self, way: &Subscription) -> Result<bool, Fault> {
-        let Some(behind) = self.cursor(way).await? else { return Ok(false) };
+    /// One page of events.
+    async fn tell_page(&self, way: &Subscription) -> Result<(), Fault> {
+        let Some(behind) = self.cursor(way).await? else { return Ok(()) };
         let now = self.clock.now();
         let values = values![&behind, now.before(SETTLING), PAGE];
         let events = self.store.read(way.tenant, &rows::EVENTS, values).await?;
-        let Some(last) = events.last() else { return Ok(false) };
+        let Some(last) = events.last() else { return Ok(()) };
         let mut change =
             Change::of(way.tenant).step(&rows::CURSOR_MOVE, values![way.id, &behind, last.text(0)?]).expecting(1);
-        let Side::Outbound { types } = &way.side else { return Ok(false) };
+        let Side::Outbound { types } = &way.side else { return Ok(()) };
         for event in &events {
             let (id, kind) = (event.text(0)?, event.text(1)?);
             if types.iter().any(|pattern| pattern.tells(kind, true)) {
@@ -67,10 +73,10 @@ impl Webhooks {
         match self.store.apply(change).await {
             Ok(_) => self.wake.notify_one(),
             // Another node was quicker.
-            Err(ApplyFailure::Unmet { step: 0 }) => return Ok(false),
+            Err(ApplyFailure::Unmet { step: 0 }) => {}
             Err(failure) => return Err(failure.into_fault("telling the gateway's own events")),
         }
-        Ok(events.len() as i64 == PAGE)
+        Ok(())
     }
 
     /// Where a way out stands. A new one begins with what happens from now on.
