@@ -15,7 +15,7 @@ use crate::refusal::WebhookRefusal;
 const MANY: i64 = 100;
 
 /// How long they are kept, with nobody left to say.
-const KEPT: Duration = Duration::from_secs(30 * 86_400);
+pub(crate) const KEPT: Duration = Duration::from_secs(30 * 86_400);
 
 /// Ends deliveries of a subscription that was retired or is not there, each with its record. The store is
 /// asked whether that is so: what this node knows of subscriptions may be older than a delivery.

@@ -54,6 +54,9 @@ lockgate_vocabulary::refusals! {
         DeliveryConflict = 409, "webhooks.delivery.conflict",
             "Something else was delivered before under the same identifier.",
             "Look into the dead letters: both are kept, and the second is in quarantine.";
+        DeliveryLost = 500, "webhooks.delivery.lost",
+            "Every node that tried to hand the delivery on was gone before the try had come to its end.",
+            "Operators look for what ends a node while it has this delivery, then play it again.";
         DeliveryQuarantined = 409, "webhooks.delivery.quarantined",
             "The delivery conflicts with another one and is in quarantine.",
             "Look at both; then name it by its id with `quarantined`, and let another operator approve.";

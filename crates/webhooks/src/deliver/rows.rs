@@ -5,16 +5,20 @@ use lockgate_store::Statement;
 /// All of them, for the test that prepares each on both engines.
 pub const STATEMENTS: &[&Statement] = &[
     &ATTEMPT_INSERT,
+    &BURY,
     &DUE,
     &ENDPOINT_ILL,
     &ENDPOINT_WELL,
     &LEASE,
-    &LEASE_IN_ORDER,
+    &LEASE_ONE_IN_ORDER,
+    &LEASE_END,
+    &LEASES_LOST,
     &LEASES_OVER,
     &LEASES_RETURN,
+    &LEASES_SPENT,
     &PAUSE,
+    &READY_IN_ORDER,
     &RETIRED,
-    &BURY,
     &SETTLE,
 ];
 
@@ -40,16 +44,26 @@ pub(crate) static LEASE: Statement = Statement::tenant(
      ORDER BY d.due_at, d.delivery LIMIT $4) RETURNING delivery, event_type, sealed, tries",
 );
 
-/// The same of those before which none of the same key is waiting or under way.
-pub(crate) static LEASE_IN_ORDER: Statement = Statement::tenant(
-    "webhooks.lease_in_order",
-    "UPDATE deliveries SET state = 'leased', lease_until = $5, tries = tries + 1 \
-     WHERE tenant = $1 AND state = 'waiting' AND delivery IN (SELECT d.delivery FROM deliveries d \
+/// What is due of those before which none of the same key is waiting or under way.
+pub(crate) static READY_IN_ORDER: Statement = Statement::tenant(
+    "webhooks.ready_in_order",
+    "SELECT d.delivery FROM deliveries d \
      WHERE d.tenant = $1 AND d.subscription = $2 AND d.state = 'waiting' AND d.due_at <= $3 \
      AND NOT EXISTS (SELECT 1 FROM deliveries earlier WHERE earlier.tenant = $1 AND earlier.subscription = $2 \
      AND earlier.order_key IS NOT NULL AND earlier.order_key = d.order_key \
      AND earlier.state IN ('waiting', 'leased') AND earlier.delivery < d.delivery) \
-     ORDER BY d.due_at, d.delivery LIMIT $4) RETURNING delivery, event_type, sealed, tries",
+     ORDER BY d.due_at, d.delivery LIMIT $4",
+);
+
+/// Leases one of them, where it still is one.
+pub(crate) static LEASE_ONE_IN_ORDER: Statement = Statement::tenant(
+    "webhooks.lease_one_in_order",
+    "UPDATE deliveries SET state = 'leased', lease_until = $5, tries = tries + 1 \
+     WHERE tenant = $1 AND subscription = $2 AND delivery = $3 AND state = 'waiting' AND due_at <= $4 \
+     AND NOT EXISTS (SELECT 1 FROM deliveries earlier WHERE earlier.tenant = $1 AND earlier.subscription = $2 \
+     AND earlier.order_key IS NOT NULL AND earlier.order_key = deliveries.order_key \
+     AND earlier.state IN ('waiting', 'leased') AND earlier.delivery < deliveries.delivery) \
+     RETURNING delivery, event_type, sealed, tries",
 );
 
 /// Whether a lease of any tenant's is over.
@@ -58,10 +72,34 @@ pub(crate) static LEASES_OVER: Statement = Statement::house(
     "SELECT delivery FROM deliveries WHERE state = 'leased' AND lease_until <= $1 LIMIT 1",
 );
 
+/// Leases of any tenant's that are over and were given so often that nobody gets another.
+pub(crate) static LEASES_SPENT: Statement = Statement::house(
+    "webhooks.leases_spent",
+    "SELECT tenant, delivery, subscription, tries, lease_until FROM deliveries \
+     WHERE state = 'leased' AND lease_until <= $1 AND tries >= $2 ORDER BY lease_until LIMIT $3",
+);
+
+/// Ends one of them.
+pub(crate) static LEASE_END: Statement = Statement::tenant(
+    "webhooks.lease_end",
+    "UPDATE deliveries SET state = 'dead', due_at = NULL, lease_until = NULL, ended_at = $4, cause = $5, code = $6, \
+     forget_at = $7 WHERE tenant = $1 AND delivery = $2 AND state = 'leased' AND lease_until = $3",
+);
+
+/// Keeps the tries that were lost with a node.
+pub(crate) static LEASES_LOST: Statement = Statement::house(
+    "webhooks.leases_lost",
+    "INSERT INTO attempts (tenant, delivery, number, outcome, took, at) \
+     SELECT tenant, delivery, tries, 'lost', 0, CAST($1 AS BIGINT) FROM deliveries \
+     WHERE state = 'leased' AND lease_until <= $1 AND tries < $2 \
+     ON CONFLICT (tenant, delivery, number) DO NOTHING",
+);
+
 /// Gives back what a node that is gone had leased.
 pub(crate) static LEASES_RETURN: Statement = Statement::house(
     "webhooks.leases_return",
-    "UPDATE deliveries SET state = 'waiting', lease_until = NULL WHERE state = 'leased' AND lease_until <= $1",
+    "UPDATE deliveries SET state = 'waiting', lease_until = NULL \
+     WHERE state = 'leased' AND lease_until <= $1 AND tries < $2",
 );
 
 /// Says what became of a delivery, where the lease is still the one under which it was tried.
