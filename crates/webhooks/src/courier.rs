@@ -17,7 +17,6 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use crate::broker::Broker;
-use crate::bury;
 use crate::deliver::{deliver, rows};
 use crate::lease::{self, Leased};
 use crate::pace::{Paces, Slot};
@@ -210,7 +209,7 @@ impl Inner {
         lease::give_back(self).await?;
         let due = self.due().await?;
         let many = due.len();
-        let begun = self.begin(due).await?;
+        let begun = self.begin(due).await;
         Ok(Round { due: many, begun })
     }
 
@@ -226,20 +225,20 @@ impl Inner {
         Ok(due)
     }
 
-    /// Leases for each, all at the same time, and lets the workers go; how many there are.
-    async fn begin(self: &Arc<Self>, due: VecDeque<(SubscriptionId, TenantId)>) -> Result<usize, Fault> {
+    /// Leases for each, all at the same time, and lets the workers go; how many there are. What goes wrong with
+    /// one subscription keeps nothing from the others.
+    async fn begin(self: &Arc<Self>, due: VecDeque<(SubscriptionId, TenantId)>) -> usize {
         let mut leasing = JoinSet::new();
-        let (mut left, mut all) = (due.len(), Ok(()));
+        let mut left = due.len();
         for (id, tenant) in due {
             let share = self.paces.free().div_ceil(u32::try_from(left).unwrap_or(u32::MAX).max(1));
             left -= 1;
-            let (subscription, slots) = match self.turn(id, tenant, share).await {
+            let (subscription, slots) = match self.turn(id, tenant, share) {
                 Ok(Some(turn)) => turn,
                 Ok(None) => continue,
-                // What was leased meanwhile is let go all the same.
                 Err(fault) => {
-                    all = Err(fault);
-                    break;
+                    tracing::warn!(%fault, subscription = %id, "a subscription could not be looked up");
+                    continue;
                 }
             };
             let inner = Arc::clone(self);
@@ -253,19 +252,18 @@ impl Inner {
                 Err(fault) => tracing::warn!(%fault, subscription = %subscription.id, "nothing could be leased"),
             }
         }
-        all.map(|()| begun)
+        begun
     }
 
     /// The workers that a subscription with something due gets; none where nothing goes to it now.
-    async fn turn(
+    fn turn(
         &self,
         id: SubscriptionId,
         tenant: TenantId,
         share: u32,
     ) -> Result<Option<(Arc<Subscription>, Vec<Slot>)>, Fault> {
-        let Some(subscription) = (self.find)(id)?.filter(|found| found.status != Status::Retired) else {
-            return bury::bury(self, tenant, id).await.map(|()| None);
-        };
+        // Deliveries of one that is gone are ended elsewhere, where they hold nobody up.
+        let Some(subscription) = (self.find)(id)? else { return Ok(None) };
         // INVARIANT: a delivery goes to its own tenant's endpoint, whatever is wrong with the rows.
         let pushes = subscription.onward.way.is_ours() && subscription.tenant == tenant;
         if !pushes || subscription.status != Status::Active {

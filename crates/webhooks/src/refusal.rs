@@ -54,6 +54,9 @@ lockgate_vocabulary::refusals! {
         DeliveryConflict = 409, "webhooks.delivery.conflict",
             "Something else was delivered before under the same identifier.",
             "Look into the dead letters: both are kept, and the second is in quarantine.";
+        DeliveryExpired = 410, "webhooks.delivery.expired",
+            "The delivery waited for so long that it was given up.",
+            "Fetch and acknowledge what waits, or make the subscription active; this one can be played again.";
         DeliveryLost = 500, "webhooks.delivery.lost",
             "Every node that tried to hand the delivery on was gone before the try had come to its end.",
             "Operators look for what ends a node while it has this delivery, then play it again.";

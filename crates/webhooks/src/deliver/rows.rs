@@ -5,8 +5,8 @@ use lockgate_store::Statement;
 /// All of them, for the test that prepares each on both engines.
 pub const STATEMENTS: &[&Statement] = &[
     &ATTEMPT_INSERT,
-    &BURY,
     &DUE,
+    &END_SOME,
     &ENDPOINT_ILL,
     &ENDPOINT_WELL,
     &LEASE,
@@ -19,7 +19,9 @@ pub const STATEMENTS: &[&Statement] = &[
     &PAUSE,
     &READY_IN_ORDER,
     &RETIRED,
+    &RETIRED_WAITING,
     &SETTLE,
+    &WAITING_LONG,
 ];
 
 /// Subscriptions of every tenant with a delivery that is due, one row each. It leaps over the index from one
@@ -136,19 +138,43 @@ pub(crate) static PAUSE: Statement = Statement::tenant(
      WHERE tenant = $1 AND subscription = $2 AND status = 'active'",
 );
 
-/// Deliveries that wait for a subscription which is not there, or not any more.
+/// Subscriptions of every tenant for which deliveries wait, due or not, and which are not there, or not any
+/// more. It leaps over the index as `DUE` does.
+pub(crate) static RETIRED_WAITING: Statement = Statement::house(
+    "webhooks.retired_waiting",
+    "WITH RECURSIVE s(subscription) AS (\
+     SELECT MIN(subscription) FROM deliveries WHERE state = 'waiting' \
+     UNION ALL SELECT (SELECT MIN(d.subscription) FROM deliveries d \
+     WHERE d.state = 'waiting' AND d.subscription > s.subscription) FROM s WHERE s.subscription IS NOT NULL) \
+     SELECT gone.subscription, gone.tenant FROM (SELECT s.subscription, (SELECT d.tenant FROM deliveries d \
+     WHERE d.subscription = s.subscription AND d.state = 'waiting' LIMIT 1) AS tenant \
+     FROM s WHERE s.subscription IS NOT NULL AND NOT EXISTS (SELECT 1 FROM subscriptions known \
+     WHERE known.subscription = s.subscription AND known.status <> 'retired')) AS gone \
+     WHERE gone.tenant IS NOT NULL ORDER BY gone.subscription",
+);
+
+/// Deliveries behind one that wait for a subscription which is not there, or not any more.
 pub(crate) static RETIRED: Statement = Statement::tenant(
     "webhooks.retired",
     "SELECT d.delivery FROM deliveries d WHERE d.tenant = $1 AND d.subscription = $2 AND d.state = 'waiting' \
+     AND d.delivery > $3 \
      AND NOT EXISTS (SELECT 1 FROM subscriptions s WHERE s.tenant = $1 AND s.subscription = $2 \
-     AND s.status <> 'retired') ORDER BY d.delivery LIMIT $3",
+     AND s.status <> 'retired') ORDER BY d.delivery LIMIT $4",
 );
 
-/// Ends one of them.
-pub(crate) static BURY: Statement = Statement::tenant(
-    "webhooks.bury",
-    "UPDATE deliveries SET state = 'dead', due_at = NULL, ended_at = $3, cause = $4, code = $5, forget_at = $6 \
-     WHERE tenant = $1 AND delivery = $2 AND state = 'waiting'",
+/// Deliveries of a subscription behind one that were received so long ago and wait still.
+pub(crate) static WAITING_LONG: Statement = Statement::tenant(
+    "webhooks.waiting_long",
+    "SELECT delivery FROM deliveries WHERE tenant = $1 AND subscription = $2 AND state = 'waiting' \
+     AND delivery > $3 AND received_at <= $4 ORDER BY delivery LIMIT $5",
+);
+
+/// Ends a subscription's deliveries from one to another that were received so long ago and wait.
+pub(crate) static END_SOME: Statement = Statement::tenant(
+    "webhooks.end_some",
+    "UPDATE deliveries SET state = 'dead', due_at = NULL, ended_at = $6, cause = $7, code = $8, forget_at = $9 \
+     WHERE tenant = $1 AND subscription = $2 AND state = 'waiting' AND delivery >= $3 AND delivery <= $4 \
+     AND received_at <= $5",
 );
 
 #[cfg(test)]

@@ -114,23 +114,6 @@ async fn an_endpoint_that_has_only_failed_for_long_is_paused() {
 }
 
 #[tokio::test]
-async fn deliveries_of_a_retired_subscription_end() {
-    let world = World::new().await;
-    let subscription = world.subscribe("/hook").await;
-    let delivery = world.put(subscription, "{}").await;
-    world.known().remove(&subscription);
-    assert_eq!(world.deliver().await, 0);
-    assert_eq!(world.state(delivery).await.0, "waiting", "the store knows it, so this node is behind");
-    world.retire(subscription).await;
-    world.deliver().await;
-    let stands = world.stands(delivery).await;
-    assert_eq!((stands.state.as_str(), stands.cause.as_deref(), stands.ended), ("dead", Some("pipeline"), true));
-    assert_eq!(stands.code.as_deref(), Some(WebhookRefusal::SubscriptionRetired.info().code));
-    assert_eq!((world.recorded("delivery.dead", delivery).await, world.vendor.seen().len()), (1, 0));
-    assert_eq!(world.courier.round().await.expect("a round").due, 0);
-}
-
-#[tokio::test]
 async fn what_fails_on_our_side_says_nothing_of_the_endpoint() {
     let world = World::new().await;
     let (subscription, other) = (world.subscribe("/hook").await, world.subscribe("/other").await);
