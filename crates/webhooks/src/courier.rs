@@ -100,6 +100,9 @@ pub(crate) struct Inner {
     last: Mutex<Option<SubscriptionId>>,
 }
 
+/// A subscription with something due, and the workers that it gets.
+type Turn = (Arc<Subscription>, Vec<Slot>);
+
 /// What a round did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Round {
@@ -256,12 +259,7 @@ impl Inner {
     }
 
     /// The workers that a subscription with something due gets; none where nothing goes to it now.
-    fn turn(
-        &self,
-        id: SubscriptionId,
-        tenant: TenantId,
-        share: u32,
-    ) -> Result<Option<(Arc<Subscription>, Vec<Slot>)>, Fault> {
+    fn turn(&self, id: SubscriptionId, tenant: TenantId, share: u32) -> Result<Option<Turn>, Fault> {
         // Deliveries of one that is gone are ended elsewhere, where they hold nobody up.
         let Some(subscription) = (self.find)(id)? else { return Ok(None) };
         // INVARIANT: a delivery goes to its own tenant's endpoint, whatever is wrong with the rows.
