@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Answer, Client};
 use crate::process::{Gate, Serving, ask};
+use crate::world::VENDOR_HOST;
 
 /// The provider's secret.
 const SECRET: &str = "whsec_c2VjcmV0IG9mIHRoZSBwcm92aWRlciBvZiB0aGUgdGVzdA==";
@@ -77,6 +78,27 @@ impl Desk {
         let key = json!({ "principal": name, "kind": "api-key" });
         let key = ask(self.serving.admin, &self.operator, "POST", "/v1/api-keys", Some(key)).await;
         key.json()["secret"].as_str().expect("a key").to_owned()
+    }
+
+    /// A service of the tenant's that may do this; its key.
+    async fn service(&self, scope: &str) -> String {
+        let new = json!({ "name": "app", "kind": "service", "scopes": [scope] });
+        let made = ask(self.serving.admin, &self.operator, "POST", "/v1/principals", Some(new)).await;
+        assert_eq!(made.status, 201, "{}", made.text());
+        self.done("api-key create --principal app")["secret"].as_str().expect("a key").to_owned()
+    }
+
+    /// Sends an event under a key.
+    async fn event(&self, key: &str, once: &str, body: &str) -> Answer {
+        let mut client = Client::connect(self.serving.door).await;
+        client
+            .send(format!(
+                "POST /events HTTP/1.1\r\nHost: gate\r\nX-Api-Key: {key}\r\nIdempotency-Key: {once}\r\n\
+                 Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            ))
+            .await;
+        client.answer().await.expect("an answer")
     }
 
     /// A door in for the provider's deliveries; its path.
@@ -237,12 +259,11 @@ async fn the_verbs_lead_a_delivery_from_its_arrival_to_its_replay() {
     let spec = json!({ "direction": "inbound", "scheme": "standardwebhooks", "delivery": { "replay_approval": true } });
     let spec = desk.file("spec.json", &spec.to_string());
     desk.done(&format!("subscription change shop --spec {}", spec.display()));
-    let service = json!({ "name": "app", "kind": "service", "scopes": ["webhooks.deliveries.ingest"] });
-    assert_eq!(ask(desk.serving.admin, &desk.operator, "POST", "/v1/principals", Some(service)).await.status, 201);
-    let key = desk.done("api-key create --principal app");
-    let key = key["secret"].as_str().expect("a key");
-    let acknowledged = ask(desk.serving.door, key, "POST", &format!("/deliveries/{first}/ack"), None).await;
-    assert_eq!(acknowledged.status, 204, "{}", acknowledged.text());
+    let key = desk.service("webhooks.deliveries.ingest").await;
+    for time in ["once", "twice"] {
+        let acknowledged = ask(desk.serving.door, &key, "POST", &format!("/deliveries/{first}/ack"), None).await;
+        assert_eq!(acknowledged.status, 204, "{time}: {}", acknowledged.text());
+    }
     let asked = desk.done(&format!("delivery replay {first} --reason again"));
     let approval = asked["approval"].as_str().expect("an approval").to_owned();
     let own = desk.refused(&desk.operator, &format!("approval approve {approval}"));
@@ -268,5 +289,37 @@ async fn the_verbs_lead_a_delivery_from_its_arrival_to_its_replay() {
     assert_eq!(desk.done("subscription retire shop")["status"], "retired");
     assert_eq!(desk.refused(&desk.operator, "subscription resume shop"), "webhooks.subscription.retired");
     assert_eq!(desk.done("subscription list")["items"][0]["status"], "retired");
+    desk.end();
+}
+
+#[tokio::test]
+async fn a_way_out_waits_for_its_endpoint_and_events_wait_for_it() {
+    let desk = Desk::set().await;
+    // The name leads to this machine, which is no place for a tenant's endpoint.
+    let made =
+        desk.done(&format!("subscription create --name out --event-type invoice.* --push https://{VENDOR_HOST}/in"));
+    assert_eq!((&made["status"], &made["reason"]), (&json!("pending"), &json!("egress.address.loopback")));
+    assert!(made["signing_secret"].as_str().is_some_and(|secret| secret.starts_with("whsec_")), "{made}");
+    assert_eq!(desk.done("subscription verify out")["status"], "pending");
+    assert_eq!(desk.refused(&desk.operator, "subscription resume out"), "webhooks.endpoint.unverified");
+    let shown = desk.done("subscription show out");
+    assert!(shown["signing_secret"].is_null() && shown["secrets"][0]["purpose"] == "sign", "{shown}");
+
+    let key = desk.service("webhooks.events.send").await;
+    let paid = "{\"type\": \"invoice.paid\", \"data\": {\"n\":  7}}";
+    let sent = desk.event(&key, "inv-7", paid).await;
+    assert_eq!((sent.status, &sent.json()["deliveries"]), (202, &json!(1)), "{}", sent.text());
+    let again = desk.event(&key, "inv-7", paid).await;
+    assert_eq!((again.header("idempotent-replayed"), again.json()), (Some("true"), sent.json()));
+    let other = desk.event(&key, "inv-7", "{\"type\": \"invoice.void\", \"data\": {}}").await;
+    assert_eq!((other.status, other.code().as_str()), (422, "webhooks.event.key_reused"));
+    for shapeless in
+        ["{\"type\": \"invoice.paid\"}", "{\"type\": \"a\", \"data\": {}, \"more\": 1}", "[]", "{\"type\":"]
+    {
+        let refused = desk.event(&key, "inv-8", shapeless).await;
+        assert_eq!((refused.status, refused.code().as_str()), (400, "gateway.body.json"), "{shapeless}");
+    }
+    let waits = desk.done("delivery list --subscription out --state waiting");
+    assert_eq!(waits["items"].as_array().map(Vec::len), Some(1), "told once: {waits}");
     desk.end();
 }
