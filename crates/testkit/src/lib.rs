@@ -12,4 +12,4 @@ mod vendor;
 pub use clock::ManualClock;
 pub use corpora::corpus;
 pub use entropy::SeededEntropy;
-pub use vendor::{Behaviour, Canned, Seen, Vendor};
+pub use vendor::{Behaviour, Canned, Flood, Seen, Vendor, frame};

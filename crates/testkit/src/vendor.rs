@@ -4,6 +4,7 @@
 //! It writes its answers byte by byte itself, so that it can misbehave in ways that no HTTP library does.
 
 mod certificate;
+mod flood;
 mod request;
 
 use std::collections::{HashMap, VecDeque};
@@ -15,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore};
 use tokio_rustls::TlsAcceptor;
 
+pub use flood::{Flood, frame};
 pub use request::Seen;
 
 /// A well-formed answer.

@@ -124,6 +124,7 @@ impl Flow {
                 Some(left) => self.left = left,
                 None => return Poll::Ready(Err(EgressRefusal::AnswerTooLarge)),
             }
+            self.line.delivered(data.len());
             self.ended = self.body.is_end_stream();
             self.unread = data;
         }

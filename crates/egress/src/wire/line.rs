@@ -22,7 +22,7 @@ use tokio_rustls::TlsConnector;
 
 use super::dial::Dialled;
 use super::failure::WireFailure;
-use super::gauge::{Babble, Gauge, Gauged};
+use super::gauge::{Gauge, Gauged};
 use super::outgoing::Outgoing;
 use super::pool::Place;
 use super::tls;
@@ -119,13 +119,17 @@ impl Line {
                 alarm.race(until, answer).await
             }
             Sender::Two(two) => {
+                self.wired.gauge.begins();
                 let answer = two.try_send_request(request);
                 alarm.race(until, answer).await
             }
         };
         match answer {
             Ok(Ok(response)) => {
-                self.wired.gauge.has_head();
+                match self.wired.sender {
+                    Sender::One(_) => self.wired.gauge.has_head(),
+                    Sender::Two(_) => self.wired.gauge.progresses(),
+                }
                 let (head, body) = response.into_parts();
                 Ok(Exchange { head, body, line: self })
             }
@@ -144,9 +148,16 @@ impl Line {
         // has ended with the failure, so nothing is written any more.
         let untouched = matches!(self.wired.sender, Sender::One(_)) && self.wired.gauge.read() == before;
         let error = failed.into_error();
-        let (refusal, word) = reason(&error);
+        let (refusal, word) = reason(&error, self.wired.gauge.is_spent());
         let fault = fault_in(&error);
         Lost { sent: !(unsent || untouched), refusal, word, reused: self.reused, fault }
+    }
+
+    /// So many bytes of an answer's body were taken from it.
+    pub(crate) fn delivered(&self, bytes: usize) {
+        if let Sender::Two(_) = self.wired.sender {
+            self.wired.gauge.delivered(bytes as u64);
+        }
     }
 
     /// Gives the line back once its exchange is over.
@@ -166,8 +177,9 @@ fn to_origin_form(request: &mut Request<Outgoing>, place: &Place) {
     request.headers_mut().insert(HOST, place.host_value());
 }
 
-fn reason(error: &hyper::Error) -> (EgressRefusal, &'static str) {
-    if error.is_parse_too_large() || causes(error).any(is_babble) {
+/// `spent` says that the peer said too much before it answered.
+fn reason(error: &hyper::Error, spent: bool) -> (EgressRefusal, &'static str) {
+    if error.is_parse_too_large() || spent {
         (EgressRefusal::AnswerHeadTooLarge, "head-too-large")
     } else if error.is_parse() {
         (EgressRefusal::AnswerHead, "malformed")
@@ -180,12 +192,6 @@ fn reason(error: &hyper::Error) -> (EgressRefusal, &'static str) {
 fn fault_in(error: &hyper::Error) -> Option<Fault> {
     let inner = causes(error).find(|cause| cause.is::<Fault>())?;
     Some(Fault::unavailable("reading a spool while it was sent", inner.to_string()))
-}
-
-/// Whether the peer said too much before it answered.
-fn is_babble(cause: &(dyn std::error::Error + 'static)) -> bool {
-    let inner = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-    inner.is_some_and(|inner| inner.is::<Babble>())
 }
 
 fn causes(error: &hyper::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {

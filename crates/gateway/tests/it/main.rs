@@ -22,6 +22,7 @@ mod escalations;
 mod explain;
 mod explain_call;
 mod fallback;
+mod floods;
 mod forged_acts;
 mod forgeries;
 mod founding;
