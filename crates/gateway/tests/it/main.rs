@@ -45,6 +45,7 @@ mod refused;
 mod schemas;
 mod sdk;
 mod sender;
+mod settling;
 mod smuggle;
 mod ssrf;
 mod standing;

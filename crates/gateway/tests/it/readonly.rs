@@ -2,7 +2,7 @@
 //! in time, what has not goes on, and once it can be written again nothing was lost and nothing half done. The
 //! files are made immutable, so this needs a file system and the right for that.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -21,13 +21,12 @@ const IN_TIME: Duration = Duration::from_secs(8);
 
 /// The database and its log, which nobody may write while this is there. The index of the log is memory that
 /// processes share, and stays.
-struct Frozen(Vec<PathBuf>);
+pub struct Frozen(Vec<PathBuf>);
 
 impl Frozen {
     /// Says so where it may not.
     #[expect(clippy::print_stderr, reason = "a test that is skipped must say so")]
-    fn database(gate: &Gate) -> Option<Self> {
-        let data = gate.folder().join("data");
+    pub fn database(data: &Path) -> Option<Self> {
         let files = Self(["lockgate.db", "lockgate.db-wal"].map(|name| data.join(name)).to_vec());
         if !files.turn("+i") {
             eprintln!("skipped: this user, or this file system, makes no file immutable");
@@ -124,7 +123,7 @@ async fn a_database_that_can_only_be_read_refuses_what_must_be_kept_and_comes_ba
     let other = made["secret"].as_str().expect("a secret").to_owned();
     let revoked = format!("/v1/api-keys/{}", made["key"].as_str().expect("an id"));
 
-    let Some(frozen) = Frozen::database(&gate) else { return };
+    let Some(frozen) = Frozen::database(&gate.folder().join("data")) else { return };
     let sent = vendor.count(LINE);
     refused("a change", admin("POST", "/v1/principals", more("during"))).await;
     refused("a revocation of a key", admin("DELETE", &revoked, None)).await;

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -254,6 +254,11 @@ impl World {
         let report = verify(&self.config.audit.dir, self.running.rooms.audit.verifier(), &Options::default());
         assert!(report.is_sound(), "{report}");
         report.entries
+    }
+
+    /// The folder of what the node writes.
+    pub fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
     }
 
     /// Lets so much time go by, and waits until the gateway has seen the store again.
