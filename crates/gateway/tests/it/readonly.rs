@@ -4,9 +4,10 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lockgate_testkit::{Behaviour, Canned, Vendor};
+use lockgate_vocabulary::{Clock as _, SystemClock};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -82,9 +83,10 @@ async fn write(serving: &Serving, more: &str) -> Answer {
 
 /// Refused for now, in time, and without a word of what is inside.
 async fn refused(what: &str, asked: impl Future<Output = Answer>) {
-    let begun = Instant::now();
+    let clock = SystemClock::new();
+    let begun = clock.elapsed();
     let answer = asked.await;
-    let took = begun.elapsed();
+    let took = clock.elapsed() - begun;
     assert_eq!(answer.status, 503, "{what}: {}", answer.text());
     assert!(took < IN_TIME, "{what}: {took:?}");
     let text = answer.text().to_lowercase();
