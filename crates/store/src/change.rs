@@ -1,7 +1,7 @@
 //! A change: the unit in which the gateway changes its mind. All of its steps hold, or none does.
 //!
-//! A change is declared, not run by hand: the writer puts many of them into one commit, each in a
-//! savepoint of its own. Not here: how it is applied (`writer`, `engine`).
+//! A change is declared, not run by hand: the writer puts many of them into one commit, in which each
+//! fails alone. Not here: how it is applied (`writer`, `engine`).
 
 use std::fmt;
 

@@ -52,8 +52,9 @@ impl Engine {
         }
     }
 
-    /// Commits a batch: one transaction, one savepoint for each change, so that one that fails fails
-    /// alone. Gives as many outcomes as there were changes.
+    /// Commits a batch in one transaction, in which a change that fails fails alone. It is run plainly
+    /// at first, and again with a savepoint for each change where one fails that has to be undone.
+    /// Gives as many outcomes as there were changes.
     pub(crate) async fn commit(&self, batch: Vec<Change>) -> Outcomes {
         match self {
             Self::Sqlite(engine) => engine.commit(batch).await,

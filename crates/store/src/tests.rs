@@ -3,6 +3,7 @@
 //! PostgreSQL and Redis are taken from `LOCKGATE_TEST_POSTGRES` and `LOCKGATE_TEST_REDIS`, which
 //! `scripts/services` sets; without them those halves say that they were skipped.
 
+mod alike;
 mod changes;
 mod epochs;
 mod migrations;

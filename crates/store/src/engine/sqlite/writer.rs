@@ -100,22 +100,39 @@ fn checkpoint(connection: &Connection) -> Result<(), Fault> {
     }
 }
 
-/// Commits a batch. Where a full disk takes the whole transaction with it, each change is tried alone,
-/// so that a large one does not take the small ones along.
+/// Commits a batch: plainly where that will do, with each change in a savepoint where it will not. Where
+/// a full disk takes the whole transaction with it, each change is tried alone, so that a large one does
+/// not take the small ones along.
 fn commit(connection: &Connection, batch: &[Change]) -> Outcomes {
-    match commit_together(connection, batch) {
+    let committed = match commit_together(connection, batch, Apart::Not) {
+        Err(Whole::Entangled) => commit_together(connection, batch, Apart::Savepoints),
+        plainly => plainly,
+    };
+    match committed {
         Ok(outcomes) => outcomes,
         Err(Whole::Undone(_)) if batch.len() > 1 => {
             batch.chunks(1).flat_map(|change| commit(connection, change)).collect()
         }
-        Err(Whole::Undone(fault) | Whole::Failed(fault)) => {
+        Err(whole) => {
+            let fault = whole.into_fault();
             batch.iter().map(|_| Err(told_again(&fault).into())).collect()
         }
     }
 }
 
+/// How the changes of one transaction are kept apart.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Apart {
+    /// Not at all, which costs nothing: a change that fails when it has changed rows undoes them all.
+    Not,
+    /// By a savepoint for each, to which one that fails goes back.
+    Savepoints,
+}
+
 /// Why nothing of a batch holds.
 enum Whole {
+    /// A change that was not kept apart failed when it had changed rows; all was rolled back.
+    Entangled,
     /// The transaction was rolled back for want of room; nothing of it is left anywhere.
     Undone(Fault),
     /// Anything else.
@@ -128,14 +145,25 @@ impl Whole {
         let fault = classify(WRITING, error).into_fault(WRITING);
         if full { Self::Undone(fault) } else { Self::Failed(fault) }
     }
+
+    fn into_fault(self) -> Fault {
+        match self {
+            Self::Undone(fault) | Self::Failed(fault) => fault,
+            Self::Entangled => Fault::violated("a change in a savepoint can be undone alone"),
+        }
+    }
 }
 
-fn commit_together(connection: &Connection, batch: &[Change]) -> Result<Outcomes, Whole> {
+fn commit_together(connection: &Connection, batch: &[Change], apart: Apart) -> Result<Outcomes, Whole> {
     let alone = batch.len() == 1;
     command(connection, "BEGIN IMMEDIATE")?;
     let mut outcomes = Vec::with_capacity(batch.len());
     for change in batch {
-        let outcome = if alone { apply(connection, change) } else { apply_in_savepoint(connection, change)? };
+        let outcome = match apart {
+            _ if alone => apply(connection, change),
+            Apart::Not => apply_plainly(connection, change)?,
+            Apart::Savepoints => apply_in_savepoint(connection, change)?,
+        };
         outcomes.push(outcome);
         // INVARIANT: no change is answered with yes that SQLite has undone by a rollback of its own.
         if connection.is_autocommit() {
@@ -149,6 +177,23 @@ fn commit_together(connection: &Connection, batch: &[Change]) -> Result<Outcomes
         command(connection, "ROLLBACK")?;
     }
     ended.map(|()| outcomes)
+}
+
+/// Applies a change that nothing keeps apart from those before it.
+///
+/// INVARIANT: a change that fails here has changed nothing. A step that meets a conflict is undone by
+/// SQLite itself, and the connection counts every row that the steps before it changed. Whatever else
+/// went wrong is not judged here: the batch is begun again.
+fn apply_plainly(connection: &Connection, change: &Change) -> Result<Result<Applied, ApplyFailure>, Whole> {
+    let before = connection.total_changes();
+    let outcome = apply(connection, change);
+    let foreseen = !matches!(outcome, Err(ApplyFailure::Fault(_)));
+    let untouched = foreseen && connection.total_changes() == before;
+    if outcome.is_ok() || untouched || connection.is_autocommit() {
+        return Ok(outcome);
+    }
+    command(connection, "ROLLBACK")?;
+    Err(Whole::Entangled)
 }
 
 fn apply_in_savepoint(connection: &Connection, change: &Change) -> Result<Result<Applied, ApplyFailure>, Whole> {
