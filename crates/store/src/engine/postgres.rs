@@ -7,6 +7,8 @@
 mod line;
 mod migrate;
 mod pipeline;
+mod plain;
+mod plan;
 mod run;
 mod writer;
 
@@ -26,8 +28,8 @@ use line::{Line, Session};
 use pipeline::launch;
 use run::{BIND_TENANT, Prepared};
 
-/// How many changes one commit may hold: PostgreSQL keeps 64 savepoints of a transaction where every
-/// other session finds them quickly.
+/// How many changes one commit may hold: where they are kept apart, PostgreSQL keeps 64 savepoints of a
+/// transaction where every other session finds them quickly.
 pub(crate) const MOST_CHANGES: usize = 60;
 
 /// How long to wait for a connection.
@@ -37,6 +39,8 @@ const WAIT: Duration = Duration::from_secs(5);
 const LONGEST_NAME: usize = 63;
 
 const CONNECTING: &str = "connecting to PostgreSQL";
+
+const WRITING: &str = "writing the database";
 
 /// The shared engine.
 #[derive(Clone)]

@@ -95,6 +95,11 @@ fn read(row: &tokio_postgres::Row) -> Result<Row, Failure> {
     values.collect::<Result<_, _>>().map(Row::new)
 }
 
+/// What it means that a command of a transaction failed.
+pub(super) fn lost(error: tokio_postgres::Error) -> Fault {
+    classify(super::WRITING, error).into_fault(super::WRITING)
+}
+
 /// What an error of PostgreSQL's means to us, told by its code.
 pub(super) fn classify(doing: &'static str, error: tokio_postgres::Error) -> Failure {
     let Some(code) = error.code().cloned() else {

@@ -93,3 +93,36 @@ async fn a_server_that_is_away_is_unavailable() {
     postgres.readers = 0;
     assert!(!opened(&config).await.is_unavailable(), "no readers is a mistake, not an outage");
 }
+
+/// How many transactions, those of savepoints among them, have left a row behind.
+async fn transactions(place: &Place) -> i64 {
+    let EngineConfig::Postgres(config) = &place.config.engine else { return 0 };
+    let client = session(config, &config.roles.house).await;
+    client.query_one("SELECT COUNT(DISTINCT xmin::text) FROM providers", &[]).await.unwrap().get(0)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_that_holds_needs_no_savepoint() {
+    let Some(place) = Place::postgres() else { return };
+    let store = place.open().await;
+    let large = "x".repeat(700_000);
+    let change = |number: u32| {
+        let owner = tenant(u128::from(number / 2 % 3));
+        let key = format!("prv_{number}");
+        let put = crate::values![key.as_str(), key.as_str(), large.as_str(), 5_i64];
+        let put = crate::Change::of(owner).step(&crate::tests::place::INSERT, put).expecting(1);
+        let change = match number {
+            1 => put.step(&crate::tests::place::COUNT, crate::values![]),
+            2 => crate::Change::house().step(&crate::tests::place::COUNT, crate::values![]).and(put),
+            _ => put,
+        };
+        if number % 4 == 3 { change.raising_epoch() } else { change }
+    };
+    let outcomes = store.engine().commit((0..9).map(change).collect()).await;
+    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    assert_eq!((count(&store).await, transactions(&place).await), (9, 1), "each row was its own tenant's to write");
+    let again = [insert(tenant(1), "a"), insert(tenant(2), "b"), insert(tenant(1), "a")];
+    let outcomes = store.engine().commit(again.into()).await;
+    assert!(matches!(outcomes.as_slice(), [Ok(_), Ok(_), Err(ApplyFailure::Conflict { step: 0 })]), "{outcomes:?}");
+    assert_eq!((count(&store).await, transactions(&place).await), (11, 3), "they were kept apart");
+}

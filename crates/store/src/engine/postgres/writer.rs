@@ -1,20 +1,16 @@
-//! Commits a batch: one transaction, a savepoint for each change, each change one round trip.
-
-use std::borrow::Cow;
+//! Commits a batch: plainly where that will do, and where a change fails with a savepoint for each
+//! change, each of them one round trip.
 
 use deadpool_postgres::{Object, Pool};
 use lockgate_vocabulary::Fault;
 
-use super::super::{Answer, Arguments, Failure, Gathering, Outcomes, RAISE_EPOCH, Undone, told_again};
-use super::connection;
+use super::super::{Gathering, Outcomes, Undone, told_again};
 use super::pipeline::launch;
-use super::run::{BIND_TENANT_AND_ROLE, Prepared, classify};
+use super::plan::{Plan, Planner};
+use super::run::lost;
+use super::{connection, plain};
 use crate::change::{Applied, ApplyFailure, Change};
 use crate::config::RolesConfig;
-use crate::statement::Reach;
-use crate::value::Value;
-
-const WRITING: &str = "writing the database";
 
 /// How often a change is tried again alone that stood in another transaction's way.
 const TRIES: usize = 2;
@@ -54,7 +50,7 @@ impl Writer<'_> {
             match self.commit(std::slice::from_ref(change)).await.pop() {
                 Some(Err(Undone::Again(fault))) => last = fault,
                 Some(other) => return other.map_err(Undone::into_failure),
-                None => return Err(Fault::violated("every change has an outcome").into()),
+                None => return Err(unanswered().into()),
             }
         }
         Err(last.into())
@@ -70,83 +66,59 @@ impl Writer<'_> {
             Ok(client) => client,
             Err(fault) => return all_failed(&fault),
         };
-        let plans = self.plan(&client, batch).await;
-        let committed = self.run(&client, plans).await;
+        let plans = Planner(self.roles).all(&client, batch).await;
+        let committed = run(&client, plans).await;
         committed.unwrap_or_else(|fault| {
             // Nobody knows in which state the connection is, so nobody gets it again.
             drop(Object::take(client));
             all_failed(&fault)
         })
     }
+}
 
-    /// Prepares every statement before the transaction begins, where one that cannot be prepared does
-    /// no harm to the others.
-    async fn plan<'c>(&self, client: &Object, batch: &'c [Change]) -> Vec<Result<Plan<'c>, Undone>> {
-        let mut plans = Vec::with_capacity(batch.len());
-        for change in batch {
-            plans.push(self.plan_one(client, change).await.map_err(|fault| Undone::Failed(fault.into())));
+/// What came of planned changes. A fault means that nothing of them is known to hold.
+type Ran = Result<Vec<Result<Applied, Undone>>, Fault>;
+
+/// Runs the planned changes in one transaction.
+async fn run(client: &Object, plans: Vec<Result<Plan<'_>, Undone>>) -> Ran {
+    let sound: Vec<&Plan<'_>> = plans.iter().flatten().collect();
+    // A change that is alone needs no savepoint in any case.
+    let plainly = if sound.len() > 1 { plain::run(client, &sound).await? } else { None };
+    match plainly {
+        Some(applied) => {
+            let mut applied = applied.into_iter();
+            let mut next = || applied.next().ok_or_else(|| Undone::Failed(unanswered().into()));
+            Ok(plans.into_iter().map(|plan| plan.and_then(|_| next())).collect())
         }
-        plans
+        None => run_apart(client, plans).await,
     }
+}
 
-    async fn plan_one<'c>(&self, client: &Object, change: &'c Change) -> Result<Plan<'c>, Fault> {
-        let tenant = change.tenant.map(Value::from);
-        let mut sends = Vec::with_capacity(change.steps.len() + 3);
-        let mut reach = None;
-        let epoch = change.raises_epoch.then_some((&RAISE_EPOCH, &[] as &[Value], Kind::Epoch));
-        let steps =
-            change.steps.iter().map(|step| (step.statement, step.values.as_slice(), Kind::Step(step.expecting)));
-        for (statement, values, kind) in epoch.into_iter().chain(steps) {
-            if reach != Some(statement.reach) {
-                reach = Some(statement.reach);
-                sends.push(self.bind(client, tenant.as_ref(), statement.reach).await?);
+fn unanswered() -> Fault {
+    Fault::violated("every change has an outcome")
+}
+
+/// Runs each of them in a savepoint, one after the other.
+async fn run_apart(client: &Object, plans: Vec<Result<Plan<'_>, Undone>>) -> Ran {
+    let alone = plans.len() == 1;
+    let mut before = Before::Nothing;
+    let mut outcomes = Vec::with_capacity(plans.len());
+    for plan in plans {
+        let outcome = match plan {
+            Err(undone) => Err(undone),
+            Ok(plan) => {
+                let opened = launch(client.batch_execute(opening(before, alone))).await;
+                let outcome = plan.run(client).await;
+                opened.land().await.map_err(lost)?;
+                before = if outcome.is_ok() { Before::Held } else { Before::Failed };
+                outcome
             }
-            // Checked here, so that a change with wrong arguments never reaches the line.
-            Arguments::of(statement, tenant.as_ref(), values)?;
-            let prepared = Prepared::of(client, statement).await?;
-            sends.push(Send { prepared, values: Cow::Borrowed(values), kind });
-        }
-        Ok(Plan { tenant, sends })
-    }
-
-    /// What binds the tenant and the role for the steps behind it.
-    async fn bind<'c>(&self, client: &Object, tenant: Option<&Value>, reach: Reach) -> Result<Send<'c>, Fault> {
-        let role = match reach {
-            Reach::Tenant => &self.roles.runtime,
-            Reach::House => &self.roles.house,
         };
-        let tenant = tenant.cloned().unwrap_or_else(|| Value::from(""));
-        let prepared = Prepared::of(client, &BIND_TENANT_AND_ROLE).await?;
-        Ok(Send { prepared, values: Cow::Owned(vec![tenant, Value::from(role.as_str())]), kind: Kind::Bind })
+        outcomes.push(outcome);
     }
-
-    /// Runs the planned changes in one transaction. A fault means that nothing of it is known to hold.
-    async fn run(
-        &self,
-        client: &Object,
-        plans: Vec<Result<Plan<'_>, Undone>>,
-    ) -> Result<Vec<Result<Applied, Undone>>, Fault> {
-        let lost = |error| classify(WRITING, error).into_fault(WRITING);
-        let alone = plans.len() == 1;
-        let mut before = Before::Nothing;
-        let mut outcomes = Vec::with_capacity(plans.len());
-        for plan in plans {
-            let outcome = match plan {
-                Err(undone) => Err(undone),
-                Ok(plan) => {
-                    let opened = launch(client.batch_execute(opening(before, alone))).await;
-                    let outcome = plan.run(client).await;
-                    opened.land().await.map_err(lost)?;
-                    before = if outcome.is_ok() { Before::Held } else { Before::Failed };
-                    outcome
-                }
-            };
-            outcomes.push(outcome);
-        }
-        let holds = outcomes.iter().any(Result::is_ok);
-        client.batch_execute(closing(before, holds)).await.map_err(lost)?;
-        Ok(outcomes)
-    }
+    let holds = outcomes.iter().any(Result::is_ok);
+    client.batch_execute(closing(before, holds)).await.map_err(lost)?;
+    Ok(outcomes)
 }
 
 /// What a change begins with. A savepoint that was rolled back to is still there, and is used again.
@@ -169,28 +141,6 @@ fn closing(before: Before, holds: bool) -> &'static str {
     }
 }
 
-/// What a change sends, in order.
-struct Plan<'c> {
-    tenant: Option<Value>,
-    sends: Vec<Send<'c>>,
-}
-
-struct Send<'c> {
-    prepared: Prepared,
-    values: Cow<'c, [Value]>,
-    kind: Kind,
-}
-
-#[derive(Clone, Copy)]
-enum Kind {
-    /// Binds the tenant and the role.
-    Bind,
-    /// Raises the epoch.
-    Epoch,
-    /// A step of the change, and how many rows it must touch.
-    Step(Option<u64>),
-}
-
 impl Plan<'_> {
     /// Sends everything and tells the first thing that went wrong, in the order of the steps.
     async fn run(&self, client: &Object) -> Result<Applied, Undone> {
@@ -198,9 +148,8 @@ impl Plan<'_> {
         for group in self.sends.chunks(AHEAD) {
             let mut flights = Vec::with_capacity(group.len());
             for send in group {
-                let given = Arguments::of(send.prepared.statement(), self.tenant.as_ref(), &send.values);
-                let given = given.map_err(|fault| Undone::Failed(fault.into()))?;
-                flights.push(launch(send.prepared.run(client, given)).await);
+                let flight = send.launch(client, self.tenant.as_ref()).await;
+                flights.push(flight.map_err(|fault| Undone::Failed(fault.into()))?);
             }
             let mut so_far = Ok(());
             for (send, flight) in group.iter().zip(flights) {
@@ -210,20 +159,5 @@ impl Plan<'_> {
             so_far?;
         }
         Ok(gathering.finish())
-    }
-}
-
-impl Kind {
-    fn take_in(self, gathering: &mut Gathering, answer: Result<Answer, Failure>) -> Result<(), Undone> {
-        let answer = answer.map_err(|failure| match self {
-            Self::Step(_) => Undone::at(gathering.steps(), failure),
-            // A conflict here is no caller's: the house's own row is broken.
-            Self::Bind | Self::Epoch => Undone::Failed(failure.into_fault(WRITING).into()),
-        })?;
-        match self {
-            Self::Bind => Ok(()),
-            Self::Epoch => gathering.epoch(&answer).map_err(|fault| Undone::Failed(fault.into())),
-            Self::Step(expecting) => gathering.step(expecting, answer).map_err(Undone::Failed),
-        }
     }
 }
