@@ -5,6 +5,7 @@
 //! sorted is left on the disk; connections that read cannot write.
 
 mod backup;
+mod kept;
 mod readers;
 mod run;
 mod writer;

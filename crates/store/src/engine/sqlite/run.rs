@@ -10,9 +10,20 @@ use crate::value::{Row, Value};
 
 /// Runs a statement to its end.
 pub(super) fn run(connection: &Connection, statement: &Statement, given: Arguments<'_>) -> Result<Answer, Failure> {
-    let failed = |error| classify(statement.name, error);
-    let mut prepared = connection.prepare_cached(statement.sql).map_err(failed)?;
-    bind(&mut prepared, given)?;
+    let prepared = connection.prepare_cached(statement.sql);
+    let mut prepared = prepared.map_err(|error| classify(statement.name, error))?;
+    with(&mut prepared, statement.name, given, number)
+}
+
+/// Runs a prepared statement to its end. `number` tells which argument goes to a place.
+pub(super) fn with(
+    prepared: &mut rusqlite::Statement<'_>,
+    name: &'static str,
+    given: Arguments<'_>,
+    number: impl Fn(&rusqlite::Statement<'_>, usize) -> Option<usize>,
+) -> Result<Answer, Failure> {
+    let failed = |error| classify(name, error);
+    bind(prepared, given, number)?;
     let columns = prepared.column_count();
     if columns == 0 {
         let touched = prepared.raw_execute().map_err(failed)?;
@@ -28,13 +39,22 @@ pub(super) fn run(connection: &Connection, statement: &Statement, given: Argumen
     Ok(Answer { rows, touched })
 }
 
-/// Binds every argument to the place that carries its number. SQLite numbers `$n` by where it first
-/// stands in the text, so the number is read from the name.
-fn bind(prepared: &mut rusqlite::Statement<'_>, given: Arguments<'_>) -> Result<(), Failure> {
+/// The number of the argument that goes to this place. SQLite numbers `$n` by where it first stands in
+/// the text, so the number is read from the name.
+pub(super) fn number(prepared: &rusqlite::Statement<'_>, place: usize) -> Option<usize> {
+    prepared.parameter_name(place)?.strip_prefix('$')?.parse().ok()
+}
+
+/// Binds every argument to the place that carries its number.
+fn bind(
+    prepared: &mut rusqlite::Statement<'_>,
+    given: Arguments<'_>,
+    number: impl Fn(&rusqlite::Statement<'_>, usize) -> Option<usize>,
+) -> Result<(), Failure> {
     const DOING: &str = "binding a statement's arguments";
     let mut highest = 0;
     for place in 1..=prepared.parameter_count() {
-        let number = prepared.parameter_name(place).and_then(|name| name.strip_prefix('$')?.parse().ok());
+        let number = number(prepared, place);
         let argument = number.and_then(|number| given.numbered(number));
         let (Some(number), Some(argument)) = (number, argument) else {
             return Err(Fault::violated("a statement is given as many arguments as it has").into());

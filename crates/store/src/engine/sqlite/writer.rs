@@ -8,7 +8,8 @@ use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
 use super::super::{Arguments, Gathering, Outcomes, RAISE_EPOCH, Undone, told_again};
-use super::run::{classify, run};
+use super::kept::Kept;
+use super::run::classify;
 use crate::change::{Applied, ApplyFailure, Change};
 use crate::value::Value;
 
@@ -74,21 +75,28 @@ fn closed() -> Fault {
 
 /// Carries out orders one after the other. That an asker is gone changes nothing.
 fn serve(connection: Connection, orders: &mpsc::Receiver<Order>) {
+    let closing = carry_out(&mut Kept::on(&connection), orders);
+    let closed = connection.close().map_err(|(_, error)| Fault::unavailable(WRITING, error));
+    if let Some(answer) = closing {
+        drop(answer.send(closed));
+    }
+}
+
+/// Carries out orders up to the one that closes, and gives back whom to answer then.
+fn carry_out(kept: &mut Kept<'_>, orders: &mpsc::Receiver<Order>) -> Option<oneshot::Sender<Result<(), Fault>>> {
     while let Ok(order) = orders.recv() {
         match order {
-            Order::Commit(batch, answer) => drop(answer.send(commit(&connection, &batch))),
-            Order::Checkpoint(answer) => drop(answer.send(checkpoint(&connection))),
-            Order::Close(answer) => {
-                let closed = connection.close().map_err(|(_, error)| Fault::unavailable(WRITING, error));
-                return drop(answer.send(closed));
-            }
+            Order::Commit(batch, answer) => drop(answer.send(commit(kept, &batch))),
+            Order::Checkpoint(answer) => drop(answer.send(checkpoint(kept.connection()))),
+            Order::Close(answer) => return Some(answer),
             #[cfg(test)]
             Order::Meddle(sql, answer) => {
-                let done = connection.execute_batch(sql).map_err(|error| Fault::broken(WRITING, error));
+                let done = kept.connection().execute_batch(sql).map_err(|error| Fault::broken(WRITING, error));
                 drop(answer.send(done));
             }
         }
     }
+    None
 }
 
 fn checkpoint(connection: &Connection) -> Result<(), Fault> {
@@ -103,16 +111,14 @@ fn checkpoint(connection: &Connection) -> Result<(), Fault> {
 /// Commits a batch: plainly where that will do, with each change in a savepoint where it will not. Where
 /// a full disk takes the whole transaction with it, each change is tried alone, so that a large one does
 /// not take the small ones along.
-fn commit(connection: &Connection, batch: &[Change]) -> Outcomes {
-    let committed = match commit_together(connection, batch, Apart::Not) {
-        Err(Whole::Entangled) => commit_together(connection, batch, Apart::Savepoints),
+fn commit(kept: &mut Kept<'_>, batch: &[Change]) -> Outcomes {
+    let committed = match commit_together(kept, batch, Apart::Not) {
+        Err(Whole::Entangled) => commit_together(kept, batch, Apart::Savepoints),
         plainly => plainly,
     };
     match committed {
         Ok(outcomes) => outcomes,
-        Err(Whole::Undone(_)) if batch.len() > 1 => {
-            batch.chunks(1).flat_map(|change| commit(connection, change)).collect()
-        }
+        Err(Whole::Undone(_)) if batch.len() > 1 => batch.chunks(1).flat_map(|change| commit(kept, change)).collect(),
         Err(whole) => {
             let fault = whole.into_fault();
             batch.iter().map(|_| Err(told_again(&fault).into())).collect()
@@ -154,27 +160,27 @@ impl Whole {
     }
 }
 
-fn commit_together(connection: &Connection, batch: &[Change], apart: Apart) -> Result<Outcomes, Whole> {
+fn commit_together(kept: &mut Kept<'_>, batch: &[Change], apart: Apart) -> Result<Outcomes, Whole> {
     let alone = batch.len() == 1;
-    command(connection, "BEGIN IMMEDIATE")?;
+    command(kept, "BEGIN IMMEDIATE")?;
     let mut outcomes = Vec::with_capacity(batch.len());
     for change in batch {
         let outcome = match apart {
-            _ if alone => apply(connection, change),
-            Apart::Not => apply_plainly(connection, change)?,
-            Apart::Savepoints => apply_in_savepoint(connection, change)?,
+            _ if alone => apply(kept, change),
+            Apart::Not => apply_plainly(kept, change)?,
+            Apart::Savepoints => apply_in_savepoint(kept, change)?,
         };
         outcomes.push(outcome);
         // INVARIANT: no change is answered with yes that SQLite has undone by a rollback of its own.
-        if connection.is_autocommit() {
+        if kept.connection().is_autocommit() {
             let undone = Fault::unavailable(WRITING, "the transaction was rolled back");
             return if alone { Ok(outcomes) } else { Err(Whole::Undone(undone)) };
         }
     }
     let holds = outcomes.iter().any(Result::is_ok);
-    let ended = command(connection, if holds { "COMMIT" } else { "ROLLBACK" });
-    if ended.is_err() && !connection.is_autocommit() {
-        command(connection, "ROLLBACK")?;
+    let ended = command(kept, if holds { "COMMIT" } else { "ROLLBACK" });
+    if ended.is_err() && !kept.connection().is_autocommit() {
+        command(kept, "ROLLBACK")?;
     }
     ended.map(|()| outcomes)
 }
@@ -184,46 +190,46 @@ fn commit_together(connection: &Connection, batch: &[Change], apart: Apart) -> R
 /// INVARIANT: a change that fails here has changed nothing. A step that meets a conflict is undone by
 /// SQLite itself, and the connection counts every row that the steps before it changed. Whatever else
 /// went wrong is not judged here: the batch is begun again.
-fn apply_plainly(connection: &Connection, change: &Change) -> Result<Result<Applied, ApplyFailure>, Whole> {
-    let before = connection.total_changes();
-    let outcome = apply(connection, change);
+fn apply_plainly(kept: &mut Kept<'_>, change: &Change) -> Result<Result<Applied, ApplyFailure>, Whole> {
+    let before = kept.connection().total_changes();
+    let outcome = apply(kept, change);
     let foreseen = !matches!(outcome, Err(ApplyFailure::Fault(_)));
-    let untouched = foreseen && connection.total_changes() == before;
-    if outcome.is_ok() || untouched || connection.is_autocommit() {
+    let untouched = foreseen && kept.connection().total_changes() == before;
+    if outcome.is_ok() || untouched || kept.connection().is_autocommit() {
         return Ok(outcome);
     }
-    command(connection, "ROLLBACK")?;
+    command(kept, "ROLLBACK")?;
     Err(Whole::Entangled)
 }
 
-fn apply_in_savepoint(connection: &Connection, change: &Change) -> Result<Result<Applied, ApplyFailure>, Whole> {
-    command(connection, "SAVEPOINT change")?;
-    let outcome = apply(connection, change);
-    if !connection.is_autocommit() {
+fn apply_in_savepoint(kept: &mut Kept<'_>, change: &Change) -> Result<Result<Applied, ApplyFailure>, Whole> {
+    command(kept, "SAVEPOINT change")?;
+    let outcome = apply(kept, change);
+    if !kept.connection().is_autocommit() {
         if outcome.is_err() {
-            command(connection, "ROLLBACK TO change")?;
+            command(kept, "ROLLBACK TO change")?;
         }
-        command(connection, "RELEASE change")?;
+        command(kept, "RELEASE change")?;
     }
     Ok(outcome)
 }
 
-fn command(connection: &Connection, sql: &'static str) -> Result<(), Whole> {
-    connection.prepare_cached(sql).and_then(|mut prepared| prepared.raw_execute()).map(drop).map_err(Whole::of)
+fn command(kept: &mut Kept<'_>, sql: &'static str) -> Result<(), Whole> {
+    kept.command(sql).map_err(Whole::of)
 }
 
 /// Runs the steps of one change, up to the first that fails.
-fn apply(connection: &Connection, change: &Change) -> Result<Applied, ApplyFailure> {
+fn apply(kept: &mut Kept<'_>, change: &Change) -> Result<Applied, ApplyFailure> {
     let mut gathering = Gathering::new(change.steps.len());
     if change.raises_epoch {
         let given = Arguments::of(&RAISE_EPOCH, None, &[])?;
-        let raised = run(connection, &RAISE_EPOCH, given).map_err(|failure| failure.into_fault(RAISE_EPOCH.name))?;
+        let raised = kept.run(&RAISE_EPOCH, given).map_err(|failure| failure.into_fault(RAISE_EPOCH.name))?;
         gathering.epoch(&raised)?;
     }
     let tenant = change.tenant.map(Value::from);
     for (place, step) in change.steps.iter().enumerate() {
         let given = Arguments::of(step.statement, tenant.as_ref(), &step.values)?;
-        let answer = run(connection, step.statement, given);
+        let answer = kept.run(step.statement, given);
         let answer = answer.map_err(|failure| Undone::at(place, failure).into_failure())?;
         gathering.step(step.expecting, answer)?;
     }
