@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac;
 use lockgate_vocabulary::AuditId;
 
@@ -27,18 +28,21 @@ impl RowKey {
 
     /// The MAC of a row.
     pub(crate) fn sign(&self, entry: AuditId, body: &str) -> Vec<u8> {
-        hmac::sign(&self.0, &covered(entry, body)).as_ref().to_vec()
+        self.mac(entry, body).as_ref().to_vec()
     }
 
     /// Whether this is the MAC of the row.
     pub(crate) fn is_of(&self, entry: AuditId, body: &str, mac: &[u8]) -> bool {
-        hmac::verify(&self.0, &covered(entry, body), mac).is_ok()
+        verify_slices_are_equal(self.mac(entry, body).as_ref(), mac).is_ok()
     }
-}
 
-/// The identifier has one length, so no two rows read the same.
-fn covered(entry: AuditId, body: &str) -> Vec<u8> {
-    [&entry.as_u128().to_be_bytes(), body.as_bytes()].concat()
+    /// The identifier has one length, so no two rows read the same.
+    fn mac(&self, entry: AuditId, body: &str) -> hmac::Tag {
+        let mut context = hmac::Context::with_key(&self.0);
+        context.update(&entry.as_u128().to_be_bytes());
+        context.update(body.as_bytes());
+        context.sign()
+    }
 }
 
 impl fmt::Debug for RowKey {

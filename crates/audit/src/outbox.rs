@@ -31,8 +31,7 @@ fn values(shared: &Shared, deed: &Deed) -> Vec<Value> {
     let draft = shared.draft(deed.tenant, Mark::Plain, emit::deed(deed, true));
     let mut body = Vec::with_capacity(draft.tail.len() + 160);
     emit::outbox(&mut body, &shared.node, &draft);
-    // What `emit` writes is text: everything in it came from text.
-    let body = String::from_utf8_lossy(&body).into_owned();
+    let body = written(body);
     let mac = shared.rows.sign(draft.id, &body);
     vec![draft.id.into(), body.into(), draft.time.into(), mac.into()]
 }
@@ -41,7 +40,12 @@ fn values(shared: &Shared, deed: &Deed) -> Vec<Value> {
 pub(crate) fn beginning(node: &str) -> String {
     let mut out = Vec::with_capacity(node.len() + 16);
     emit::outbox_node(&mut out, node);
-    String::from_utf8_lossy(&out).into_owned()
+    written(out)
+}
+
+/// What `emit` wrote, as the text that it is: everything in it came from text.
+fn written(out: Vec<u8>) -> String {
+    String::from_utf8(out).unwrap_or_else(|bad| String::from_utf8_lossy(bad.as_bytes()).into_owned())
 }
 
 /// The entry of a row as it is in the table, ready to be appended, if the row is ours.
