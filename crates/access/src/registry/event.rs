@@ -3,11 +3,11 @@
 //!
 //! An event says what, to which object, by whom and in which trace. It holds no secret and no payload.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 
 use lockgate_store::{Statement, Value, values};
 use lockgate_vocabulary::{Actor, Clock, Entropy, EventId, TenantId, TraceId};
-use serde_json::json;
+use serde::Serialize;
 
 use crate::rows;
 
@@ -97,17 +97,38 @@ impl Event {
     pub fn step(self, clock: &dyn Clock, entropy: &dyn Entropy) -> (&'static Statement, Vec<Value>) {
         let id = EventId::generate(clock, entropy);
         let now = clock.now();
-        let body = json!({
-            "specversion": "1.0",
-            "id": id,
-            "source": format!("/tenants/{}", self.tenant),
-            "type": self.kind.as_str(),
-            "subject": self.subject,
-            "time": now.to_string(),
-            "datacontenttype": "application/json",
-            "data": self.data,
-        });
-        (&rows::events::INSERT, values![id, self.kind.as_str(), body.to_string(), now])
+        let body = CloudEvent {
+            data: &self.data,
+            datacontenttype: "application/json",
+            id,
+            source: format_args!("/tenants/{}", self.tenant),
+            specversion: "1.0",
+            subject: &self.subject,
+            time: format_args!("{now}"),
+            kind: self.kind.as_str(),
+        };
+        (&rows::events::INSERT, values![id, self.kind.as_str(), body.written(), now])
+    }
+}
+
+/// The members of an event, in the order in which they are kept.
+#[derive(Serialize)]
+struct CloudEvent<'a> {
+    data: &'a serde_json::Map<String, serde_json::Value>,
+    datacontenttype: &'static str,
+    id: EventId,
+    source: fmt::Arguments<'a>,
+    specversion: &'static str,
+    subject: &'a str,
+    time: fmt::Arguments<'a>,
+    #[serde(rename = "type")]
+    kind: &'static str,
+}
+
+impl CloudEvent<'_> {
+    fn written(&self) -> String {
+        // Nothing in it can fail to be written: every key is a text, and so is what is formatted.
+        serde_json::to_string(self).unwrap_or_default()
     }
 }
 
