@@ -268,7 +268,8 @@ impl Inner {
             return Ok(None);
         }
         let slots = self.paces.reserve(&subscription, share);
-        if slots.is_empty() {
+        // A round that was under way when the courier was closed begins nothing more either.
+        if slots.is_empty() || *self.closing.borrow() {
             return Ok(None);
         }
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(id);

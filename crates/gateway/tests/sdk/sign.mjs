@@ -147,7 +147,7 @@ const providers = {
     const jwk = { ...(await jose.exportJWK(publicKey)), kid: 'k1', alg: 'ES256', use: 'sig' }
     const body = json({ said })
     const signer = new jose.CompactSign(new TextEncoder().encode(body))
-    const [head, , signature] = (await signer.setProtectedHeader({ alg: 'ES256', kid: 'k1' }).sign(privateKey)).split('.')
+    const [head, , signature] = (await signer.setProtectedHeader({ alg: 'ES256', kid: 'k1', iat: now }).sign(privateKey)).split('.')
     const setting = { jws: { form: 'detached', jwks: { keys: [jwk] } } }
     return { scheme: 'jws', setting, secrets: [], headers: { 'X-JWS-Signature': `${head}..${signature}` }, body }
   },
@@ -155,7 +155,7 @@ const providers = {
     const { publicKey, privateKey } = await jose.generateKeyPair('Ed25519', { extractable: true })
     const jwk = { ...(await jose.exportJWK(publicKey)), kid: 'k1', alg: 'Ed25519', use: 'sig' }
     const token = new jose.SignJWT({ said, jti: 'one' }).setProtectedHeader({ alg: 'Ed25519', kid: 'k1', typ: 'JWT' }).setIssuedAt()
-    const setting = { jws: { form: 'compact', demand_issued_at: true, jwks: { keys: [jwk] } } }
+    const setting = { jws: { form: 'compact', jwks: { keys: [jwk] } } }
     return { scheme: 'jws', setting, secrets: [], headers: { 'Content-Type': 'application/jose' }, body: await token.sign(privateKey) }
   },
 }
