@@ -2,8 +2,8 @@
 //!
 //! We post a word that nobody can guess, signed like every delivery, and the endpoint answers 2xx with that
 //! word: as the whole body, or as the member `challenge_response` of a JSON object. A server that sends back
-//! whatever it gets does not pass. Otherwise a tenant could have us
-//! knock at somebody else's door, for as long as a schedule lasts.
+//! whatever it gets does not pass. Otherwise a tenant could have us knock at somebody else's door, for as long
+//! as a schedule lasts.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -29,21 +29,27 @@ use crate::webhooks::Webhooks;
 const WITHIN: Duration = Duration::from_secs(10);
 
 impl Webhooks {
-    /// Asks the endpoint, and makes its subscription active where it answers. Otherwise the reason stands with
-    /// the subscription, which stays pending.
-    pub(crate) async fn challenge(&self, act: Act<'_>, id: SubscriptionId) {
-        let outcome = self.ask(act, id).await;
-        if let Err(Stop::Fault(fault)) = outcome {
+    /// Asks the endpoint of what was just written, which holds whatever comes of it: it can be asked again.
+    pub(crate) async fn challenge_at_once(&self, act: Act<'_>, id: SubscriptionId) {
+        if let Err(Stop::Fault(fault)) = self.challenge(act, id).await {
             tracing::warn!(%fault, subscription = %id, "an endpoint was not asked for its challenge");
         }
     }
 
-    async fn ask(&self, act: Act<'_>, id: SubscriptionId) -> Result<(), Stop> {
+    /// Asks the endpoint, and makes its subscription active where it answers. Otherwise the reason stands with
+    /// the subscription, which stays pending. An error where it was not asked.
+    pub(crate) async fn challenge(&self, act: Act<'_>, id: SubscriptionId) -> Result<(), Stop> {
         // INVARIANT: what is activated is what was asked: the endpoint of this very state of the subscription.
         let record = self.record_of(act.caller.tenant(), &id.to_string()).await?;
         let page = self.book.page()?;
         let subscription = page.find(id).ok_or(Fault::violated("a subscription that was made is in the book"))?;
         let Way::Push(endpoint) = &subscription.onward.way else { return Ok(()) };
+        let now = self.clock.now();
+        if !subscription.signing.iter().any(|secret| secret.is_live(now)) {
+            // It was made to be fetched or published, and is pushed from now on.
+            let reason = "no secret of its own signs yet; add one, then verify".to_owned();
+            return self.settle_challenge(act, &record, Some(reason)).await;
+        }
         // Nobody has us knock at a door again and again.
         let pace = Rate::per_minute(3, 3).ok_or(Fault::violated("three a minute are a rate"))?;
         self.traffic.knock(id, IpAddr::V4(Ipv4Addr::UNSPECIFIED), pace)?;

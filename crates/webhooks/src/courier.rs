@@ -17,6 +17,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use crate::broker::Broker;
+use crate::config::Config;
 use crate::deliver::{deliver, rows};
 use crate::lease::{self, Leased};
 use crate::pace::{Paces, Slot};
@@ -48,7 +49,7 @@ pub struct CourierConfig {
 
 impl Default for CourierConfig {
     fn default() -> Self {
-        Self { workers: 64, pause_after: Duration::from_secs(24 * 3_600), pause_failures: 10 }
+        Config::default().courier()
     }
 }
 

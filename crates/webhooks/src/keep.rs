@@ -12,7 +12,7 @@ mod claims;
 use lockgate_access::registry::{Event, EventKind};
 use lockgate_audit::Deed;
 use lockgate_store::{ApplyFailure, Change, Value, values};
-use lockgate_vocabulary::{DeliveryId, Fault, Stop, Timestamp};
+use lockgate_vocabulary::{DeliveryId, Fault, Stop, SubscriptionId, Timestamp};
 
 use self::claims::{Claim, Judged, Kind, Standing, judge_claims};
 use crate::envelope::Envelope;
@@ -20,6 +20,7 @@ use crate::order_key;
 use crate::receive::{Admitted, Received};
 use crate::refusal::WebhookRefusal;
 use crate::rows::deliveries as rows;
+use crate::subscription::Subscription;
 use crate::webhooks::Webhooks;
 
 const KEEPING: &str = "keeping a delivery";
@@ -27,7 +28,7 @@ const KEEPING: &str = "keeping a delivery";
 /// A row of `deliveries` that comes to be.
 pub(crate) struct NewDelivery<'a> {
     pub(crate) id: DeliveryId,
-    pub(crate) subscription: lockgate_vocabulary::SubscriptionId,
+    pub(crate) subscription: SubscriptionId,
     pub(crate) state: &'static str,
     pub(crate) event_type: Option<&'a str>,
     pub(crate) provider_id: Option<&'a str>,
@@ -45,6 +46,31 @@ pub(crate) struct NewDelivery<'a> {
 }
 
 impl NewDelivery<'_> {
+    /// One that waits to go on by its subscription's way, of which nothing more is known.
+    pub(crate) fn waiting(
+        (id, of, at): (DeliveryId, &Subscription, Timestamp),
+        digest: [u8; 32],
+        (size, sealed): (usize, Vec<u8>),
+    ) -> Self {
+        Self {
+            id,
+            subscription: of.id,
+            state: "waiting",
+            event_type: None,
+            provider_id: None,
+            key: None,
+            digest,
+            size,
+            sealed,
+            order_key: None,
+            replay_of: None,
+            due_at: of.onward.way.is_ours().then_some(at),
+            refused: None,
+            at,
+            forget_at: None,
+        }
+    }
+
     /// The arguments of the statement that inserts it.
     pub(crate) fn values(self) -> Vec<Value> {
         let ended = self.refused.map(|_| self.at);
@@ -108,29 +134,32 @@ impl Webhooks {
         (id, digest, now): (DeliveryId, [u8; 32], Timestamp),
     ) -> Result<Change, Fault> {
         let (subscription, verified) = (admitted.subscription, admitted.fresh.verified());
-        let envelope = Envelope::of(&admitted.parcel.headers, admitted.parcel.body.clone());
         let row = NewDelivery {
-            id,
-            subscription: subscription.id,
-            state: "waiting",
-            event_type: verified.event_type(),
-            provider_id: verified.delivery_id(),
-            key: Some(verified.key()),
-            digest,
-            size: admitted.parcel.body.len(),
-            sealed: envelope.seal(&self.vault, subscription.tenant, id)?,
             order_key: order_key::of(&self.vault, subscription, &admitted.parcel.body),
-            replay_of: None,
-            due_at: subscription.onward.way.is_ours().then_some(now),
-            refused: None,
-            at: now,
-            forget_at: None,
+            ..self.came(admitted, (id, digest, now))?
         };
         let event = Event::new(EventKind::WebhookDeliveryReceived, subscription.tenant, id)
             .with("subscription", subscription.id.to_string())
             .with("event_type", verified.event_type().unwrap_or_default())
             .with("trace_id", admitted.trace.to_string());
         Ok(self.recorded(change.step(&rows::INSERT, row.values()), admitted, event, ("delivery.receive", id)))
+    }
+
+    /// The row of what came.
+    fn came<'a>(
+        &self,
+        admitted: &'a Admitted<'_>,
+        (id, digest, now): (DeliveryId, [u8; 32], Timestamp),
+    ) -> Result<NewDelivery<'a>, Fault> {
+        let (subscription, verified) = (admitted.subscription, admitted.fresh.verified());
+        let body = &admitted.parcel.body;
+        let sealed = Envelope::of(&admitted.parcel.headers, body.clone()).seal(&self.vault, subscription.tenant, id)?;
+        Ok(NewDelivery {
+            event_type: verified.event_type(),
+            provider_id: verified.delivery_id(),
+            key: Some(verified.key()),
+            ..NewDelivery::waiting((id, subscription, now), digest, (body.len(), sealed))
+        })
     }
 
     /// Adds the event and the record of what was done with a delivery.
@@ -214,26 +243,15 @@ impl Webhooks {
 
     /// Keeps what conflicts with something kept, once, where nobody hands it on, and raises an alert.
     async fn quarantine(&self, admitted: &Admitted<'_>, taken: Claim, digest: [u8; 32]) -> Result<DeliveryId, Stop> {
-        let (subscription, verified) = (admitted.subscription, admitted.fresh.verified());
+        let subscription = admitted.subscription;
         let (id, now) = (DeliveryId::generate(&*self.clock, &*self.entropy), self.clock.now());
         let conflict = self.vault.digest(subscription.tenant, "webhook.conflict", &[taken.name, digest].concat());
-        let envelope = Envelope::of(&admitted.parcel.headers, admitted.parcel.body.clone());
         let row = NewDelivery {
-            id,
-            subscription: subscription.id,
             state: "quarantined",
-            event_type: verified.event_type(),
-            provider_id: verified.delivery_id(),
-            key: Some(verified.key()),
-            digest,
-            size: admitted.parcel.body.len(),
-            sealed: envelope.seal(&self.vault, subscription.tenant, id)?,
-            order_key: None,
-            replay_of: None,
             due_at: None,
             refused: Some(WebhookRefusal::DeliveryConflict),
-            at: now,
             forget_at: Some(now.after(subscription.onward.keep)),
+            ..self.came(admitted, (id, digest, now))?
         };
         let until = now.after(admitted.inbound.scheme.claim_time(&admitted.inbound.setting));
         let event = Event::new(EventKind::SecurityAlertRaised, subscription.tenant, id)

@@ -19,6 +19,7 @@ use lockgate_vocabulary::{DeliveryId, Fault, Stop, SubscriptionId, TenantId, Tra
 use crate::fresh::Fresh;
 use crate::parcel::Parcel;
 use crate::refusal::WebhookRefusal;
+use crate::scheme::Answer;
 use crate::source;
 use crate::subscription::{Inbound, SecretPurpose, Status, Subscription};
 use crate::verified::{Challenge, Verified};
@@ -72,8 +73,13 @@ impl Webhooks {
         self.book.page().ok()?.find(id).map(|found| (found.tenant, found.id))
     }
 
-    /// Takes in a delivery, or says why not.
-    pub async fn receive<B: Body<Data = Bytes>>(&self, knock: Knock<'_>, body: B) -> Result<Received, Stop> {
+    /// Takes in a delivery, or says why not. Beside what became of it stands what its provider wants to hear,
+    /// where that is special.
+    pub async fn receive<B: Body<Data = Bytes>>(
+        &self,
+        knock: Knock<'_>,
+        body: B,
+    ) -> Result<(Received, Option<Answer>), Stop> {
         let mut alarm = Alarm::new(Arc::clone(&self.clock));
         let subscription = self.door(knock.subscription)?;
         let inbound = subscription.inbound().ok_or(WebhookRefusal::SubscriptionUnknown)?;
@@ -92,7 +98,8 @@ impl Webhooks {
         };
         // It may hold all the same; whoever sends it again is told that it does.
         let late = |Rang| Fault::unavailable("keeping a delivery", "the store did not answer in time");
-        alarm.race(until, Box::pin(keeping)).await.map_err(late)?
+        let received = alarm.race(until, Box::pin(keeping)).await.map_err(late)??;
+        Ok((received, inbound.scheme.profile().answer))
     }
 
     /// The subscription that this names, if its tenant may do anything. A text that names none, one that is

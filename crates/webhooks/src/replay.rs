@@ -268,22 +268,14 @@ impl Webhooks {
             WebhookRefusal::EnvelopeUnreadable
         })?;
         let digest = <[u8; 32]>::try_from(held.bytes(1)?).map_err(|_| Fault::violated("a digest has 32 bytes"))?;
+        let sealed = envelope.seal(&self.vault, tenant, id)?;
         Ok(NewDelivery {
-            id,
-            subscription: subscription.id,
-            state: "waiting",
             event_type: told.opt_text(3)?,
             provider_id: told.opt_text(4)?,
             key: told.opt_int(5)?.and_then(|key| u32::try_from(key).ok()),
-            digest,
-            size: envelope.body.len(),
-            sealed: envelope.seal(&self.vault, tenant, id)?,
             order_key: held.opt_text(2)?.map(str::to_owned),
             replay_of: Some(of),
-            due_at: subscription.onward.way.is_ours().then_some(now),
-            refused: None,
-            at: now,
-            forget_at: None,
+            ..NewDelivery::waiting((id, subscription, now), digest, (envelope.body.len(), sealed))
         })
     }
 

@@ -152,22 +152,13 @@ impl Webhooks {
         let mut headers = HeaderMap::with_capacity(1);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(told.media_type));
         let envelope = Envelope::of(&headers, told.body.clone());
+        let digest = self.vault.digest(way.tenant, "webhook.body", &sha256(&[&told.body]));
+        let sealed = envelope.seal(&self.vault, way.tenant, id)?;
         let row = NewDelivery {
-            id,
-            subscription: way.id,
-            state: "waiting",
             event_type: Some(told.event_type),
             provider_id: Some(told.id),
-            key: None,
-            digest: self.vault.digest(way.tenant, "webhook.body", &sha256(&[&told.body])),
-            size: told.body.len(),
-            sealed: envelope.seal(&self.vault, way.tenant, id)?,
             order_key: order_key::of(&self.vault, way, &told.body),
-            replay_of: None,
-            due_at: way.onward.way.is_ours().then_some(now),
-            refused: None,
-            at: now,
-            forget_at: None,
+            ..NewDelivery::waiting((id, way, now), digest, (told.body.len(), sealed))
         };
         Ok(change.step(&rows::INSERT, row.values()))
     }

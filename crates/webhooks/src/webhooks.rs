@@ -87,13 +87,6 @@ impl Webhooks {
         })
     }
 
-    /// The answer that a subscription's provider wants instead of ours: a media type and a body.
-    pub fn answer_of(&self, subscription: &str) -> Option<(&'static str, &'static str)> {
-        let page = self.book.page().ok()?;
-        let answer = page.find(subscription.parse().ok()?)?.inbound()?.scheme.profile().answer?;
-        Some((answer.media_type, answer.body))
-    }
-
     /// Who passes on what is kept. It does nothing until it is started.
     pub fn courier(self: &Arc<Self>) -> Courier {
         let (book, access, signer) = (Arc::clone(&self.book), Arc::clone(&self.access), Arc::clone(self));

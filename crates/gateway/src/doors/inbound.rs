@@ -9,6 +9,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 use lockgate_audit::RefusedFacts;
 use lockgate_vocabulary::{Arrival, Fault, Stop, SubscriptionId, TenantId};
+use lockgate_webhooks::scheme::Answer;
 use lockgate_webhooks::{Knock, Received};
 use serde_json::json;
 
@@ -25,7 +26,7 @@ impl Door {
         let (peer, trace) = (arrival.peer.ip(), arrival.trace.trace);
         let knock = Knock { subscription, headers: parts.headers, peer, trace };
         let mut response = match self.webhooks.receive(knock, body).await {
-            Ok(received) => self.received(subscription, received),
+            Ok((received, wanted)) => self.received(received, wanted),
             Err(stop) => self.unheard(subscription, stop, &arrival).await,
         };
         headers::mark(response.headers_mut(), None, &arrival);
@@ -33,7 +34,7 @@ impl Door {
     }
 
     /// The answer to what was taken in. Some providers want another one than ours.
-    fn received(&self, subscription: &str, received: Received) -> Response<DoorBody> {
+    fn received(&self, received: Received, wanted: Option<Answer>) -> Response<DoorBody> {
         let (heard, body) = match received {
             Received::Asked(challenge) => {
                 let mut response = answer::json(StatusCode::OK, challenge.body, NO_STORE);
@@ -47,9 +48,9 @@ impl Door {
             Received::Quarantined(delivery) => ("quarantined", json!({ "delivery": delivery, "quarantined": true })),
         };
         self.metrics.heard(heard);
-        if let Some((media_type, body)) = self.webhooks.answer_of(subscription) {
-            let mut response = Response::new(DoorBody::Whole(body.into()));
-            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+        if let Some(wanted) = wanted {
+            let mut response = Response::new(DoorBody::Whole(wanted.body.into()));
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(wanted.media_type));
             response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(NO_STORE));
             return response;
         }

@@ -1,9 +1,10 @@
 //! Changing a subscription, and retiring it.
 
-use ipnet::IpNet;
-use lockgate_access::Violations;
+use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
+use lockgate_access::Violations;
 use lockgate_access::registry::EventKind;
 use lockgate_access::scope::Scope;
 use lockgate_store::{Change, Statement, Value, values};
@@ -92,7 +93,7 @@ impl Webhooks {
             self.reroute_later(tenant, id, statement);
         }
         if status == Status::Pending {
-            self.challenge(act, id).await;
+            self.challenge_at_once(act, id).await;
         }
         self.record_of(tenant, &id.to_string()).await
     }
@@ -105,7 +106,7 @@ impl Webhooks {
         if record.status()? != Status::Pending {
             return Ok(record);
         }
-        self.challenge(act, record.subscription).await;
+        self.challenge(act, record.subscription).await?;
         self.record_of(tenant, &record.subscription.to_string()).await
     }
 }
@@ -117,8 +118,8 @@ impl Webhooks {
 
     /// A node that learns of the change a moment later may keep deliveries for the old way until then.
     fn reroute_later(&self, tenant: TenantId, id: SubscriptionId, statement: &'static Statement) {
-        let (store, clock) = (self.store.clone(), std::sync::Arc::clone(&self.clock));
-        let (values, wake) = (self.rerouting(id, statement), std::sync::Arc::clone(&self.wake));
+        let (store, clock) = (self.store.clone(), Arc::clone(&self.clock));
+        let (values, wake) = (self.rerouting(id, statement), Arc::clone(&self.wake));
         tokio::spawn(async move {
             clock.sleep(LEARNT).await;
             let change = Change::of(tenant).step(statement, values);
@@ -161,7 +162,9 @@ fn after(
     match wanted {
         Status::Active | Status::Pending if moved => Ok(Status::Pending),
         // INVARIANT: whatever way a subscription took, it is active only with an endpoint that said yes.
-        Status::Active if unverified => Err(WebhookRefusal::EndpointUnverified.into()),
+        Status::Active if unverified && before == Status::Pending => Err(WebhookRefusal::EndpointUnverified.into()),
+        // Its endpoint became another one while it was paused, and is asked now.
+        Status::Active if unverified => Ok(Status::Pending),
         Status::Pending if !unverified => Ok(Status::Active),
         status => Ok(status),
     }

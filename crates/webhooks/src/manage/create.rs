@@ -94,7 +94,7 @@ impl Webhooks {
             .with("status", status.as_str());
         self.commit(change.step(told, telling), &deed).await?;
         if pushes {
-            self.challenge(act, id).await;
+            self.challenge_at_once(act, id).await;
         }
         Ok(MadeSubscription { record: self.record_of(tenant, &id.to_string()).await?, signing_secret })
     }
@@ -111,12 +111,12 @@ impl Webhooks {
 
 /// A scheme that verifies by a secret is given one; a way out is given none, because ours is made here.
 fn check_secrets(resolved: &Resolved, secrets: &[Secret], wrong: &mut Violations) {
-    let least = match resolved.side.secrets() {
-        Need::Must => 1,
-        Need::May | Need::Never => 0,
+    let (least, told) = match resolved.side.secrets() {
+        Need::Must => (1, "1 to 8 of the provider's secrets"),
+        Need::May | Need::Never => (0, "at most 8"),
     };
     let fits = (least..=SECRETS_MOST).contains(&secrets.len());
-    wrong.check(fits, "/secrets", "1 to 8 of the provider's secrets");
+    wrong.check(fits, "/secrets", told);
     for (index, secret) in secrets.iter().enumerate() {
         let fits = resolved.side.takes(secret);
         wrong.check(fits, format!("/secrets/{index}"), "not a secret of the provider's as the scheme wants it");

@@ -1,8 +1,6 @@
 //! Adyen's platform webhooks: `HmacSignature`, HMAC-SHA256 in base64 of the body, the key in hex. The
 //! identifiers in the body are those of what it tells of, not of the delivery.
 
-use std::time::Duration;
-
 use lockgate_vault::webhook::{Hash, KeyForm, WebhookSecrets};
 
 use super::members::Members;
@@ -18,7 +16,6 @@ pub(super) struct AdyenPlatform;
 const PROFILE: &Profile = &Profile {
     name: "adyen_platform",
     signature_header: Some("hmacsignature"),
-    answer_within: Some(Duration::from_secs(10)),
     repeats_for: days(30),
     key_form: KeyForm::Hex,
     ..Profile::PLAIN

@@ -5,8 +5,6 @@
 //! verify, not only the first. No item comes twice, and each is known by itself: somebody who captured some
 //! cannot make new deliveries of them.
 
-use std::time::Duration;
-
 use lockgate_vault::webhook::{Hash, KeyForm, WebhookSecrets, sha256};
 
 use super::members::Members;
@@ -21,7 +19,6 @@ pub(super) struct AdyenStandard;
 
 const PROFILE: &Profile = &Profile {
     name: "adyen_standard",
-    answer_within: Some(Duration::from_secs(10)),
     answer: Some(Answer { media_type: "text/plain", body: "[accepted]" }),
     repeats_for: days(30),
     signs_id: true,

@@ -3,8 +3,6 @@
 //! Nothing stands between the two parts. The window keeps a digit from moving from one to the other: it would
 //! make the moment ten times as early or as late.
 
-use std::time::Duration;
-
 use lockgate_vault::webhook::{PublicKeyForm, WebhookSecrets};
 
 use super::members::Members;
@@ -20,7 +18,6 @@ const PROFILE: &Profile = &Profile {
     name: "discord",
     signature_header: Some("x-signature-ed25519"),
     window: Some(Window::both(300)),
-    answer_within: Some(Duration::from_secs(3)),
     signs_id: true,
     secret: Need::Never,
     public_key: Need::Must,

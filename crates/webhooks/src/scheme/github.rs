@@ -1,8 +1,6 @@
 //! GitHub: `X-Hub-Signature-256: sha256=`, HMAC-SHA256 in hex of the body. Neither the moment nor the
 //! delivery's identifier is signed; the SHA-1 header beside it counts for nothing.
 
-use std::time::Duration;
-
 use lockgate_vault::webhook::{Hash, WebhookSecrets};
 
 use super::{Profile, Scheme, strict, vouched};
@@ -13,12 +11,7 @@ use crate::verified::Verified;
 
 pub(super) struct GitHub;
 
-const PROFILE: &Profile = &Profile {
-    name: "github",
-    signature_header: Some("x-hub-signature-256"),
-    answer_within: Some(Duration::from_secs(10)),
-    ..Profile::PLAIN
-};
+const PROFILE: &Profile = &Profile { name: "github", signature_header: Some("x-hub-signature-256"), ..Profile::PLAIN };
 
 impl Scheme for GitHub {
     fn profile(&self) -> &'static Profile {

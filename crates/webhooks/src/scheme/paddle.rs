@@ -1,7 +1,5 @@
 //! Paddle Billing: `Paddle-Signature: ts=;h1=[;h1=]`, HMAC-SHA256 in hex of `{ts}:{body}`, within five seconds.
 
-use std::time::Duration;
-
 use lockgate_vault::webhook::{Hash, WebhookSecrets};
 
 use super::list::{self, Manner};
@@ -20,7 +18,6 @@ const PROFILE: &Profile = &Profile {
     name: "paddle",
     signature_header: Some("paddle-signature"),
     window: Some(Window::both(5)),
-    answer_within: Some(Duration::from_secs(5)),
     repeats_for: days(3),
     signs_id: true,
     sources: &[

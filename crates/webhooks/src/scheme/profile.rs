@@ -56,8 +56,6 @@ pub struct Profile {
     pub signature_header: Option<&'static str>,
     /// How far from now the signed moment may lie; none where no moment is signed.
     pub window: Option<Window>,
-    /// How soon the provider wants its answer; none where it documents no limit.
-    pub answer_within: Option<Duration>,
     /// For how long the provider sends a delivery again that nobody took, as far as is known.
     pub repeats_for: Duration,
     /// What the provider wants to hear, where that is special.
@@ -95,7 +93,6 @@ impl Profile {
         name: "",
         signature_header: None,
         window: None,
-        answer_within: None,
         repeats_for: Duration::ZERO,
         answer: None,
         signs_id: false,

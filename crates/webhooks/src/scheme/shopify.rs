@@ -1,8 +1,6 @@
 //! Shopify, in both families of headers: HMAC-SHA256 in base64 of the body, with the app's client secret.
 //! Topic, shop, moment and identifier stand in headers and are not signed.
 
-use std::time::Duration;
-
 use lockgate_vault::webhook::{Hash, WebhookSecrets};
 
 use super::{Profile, Scheme, strict, vouched};
@@ -19,12 +17,7 @@ pub(super) struct Shopify {
     topic: &'static str,
 }
 
-const PROFILE: Profile = Profile {
-    name: "shopify",
-    signature_header: Some("x-shopify-hmac-sha256"),
-    answer_within: Some(Duration::from_secs(5)),
-    ..Profile::PLAIN
-};
+const PROFILE: Profile = Profile { name: "shopify", signature_header: Some("x-shopify-hmac-sha256"), ..Profile::PLAIN };
 
 pub(super) const CLASSIC: Shopify = Shopify {
     profile: &PROFILE,

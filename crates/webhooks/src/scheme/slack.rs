@@ -1,8 +1,6 @@
 //! Slack: `X-Slack-Signature: v0=`, HMAC-SHA256 in hex of `v0:{timestamp}:{body}`. Events are JSON with an
 //! identifier; slash commands and interactions are forms without one.
 
-use std::time::Duration;
-
 use lockgate_vault::webhook::{Hash, WebhookSecrets};
 use serde_json::json;
 
@@ -19,7 +17,6 @@ const PROFILE: &Profile = &Profile {
     name: "slack",
     signature_header: Some("x-slack-signature"),
     window: Some(Window::both(300)),
-    answer_within: Some(Duration::from_secs(3)),
     signs_id: true,
     ..Profile::PLAIN
 };

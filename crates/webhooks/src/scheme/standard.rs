@@ -2,8 +2,6 @@
 //! the key after `whsec_`, `v1a` Ed25519 over the same. Several signatures stand side by side, parted by one
 //! blank each.
 
-use std::time::Duration;
-
 use http::HeaderMap;
 use lockgate_vault::webhook::{Hash, KeyForm, PublicKey, PublicKeyForm, WebhookSecrets};
 
@@ -33,7 +31,6 @@ const BRANDED: Family = Family { id: "svix-id", timestamp: "svix-timestamp", sig
 const PROFILE: Profile = Profile {
     name: "standardwebhooks",
     window: Some(Window::both(300)),
-    answer_within: Some(Duration::from_secs(15)),
     signs_id: true,
     key_form: KeyForm::Whsec,
     secret: Need::May,

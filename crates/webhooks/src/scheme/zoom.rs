@@ -4,8 +4,6 @@
 //! event for whoever may choose the token. So the challenge itself must be verified, and a token is letters,
 //! digits, `_` and `-` alone: no signed text is without a colon.
 
-use std::time::Duration;
-
 use lockgate_vault::webhook::{Hash, WebhookSecrets};
 use serde_json::json;
 
@@ -22,7 +20,6 @@ const PROFILE: &Profile = &Profile {
     name: "zoom",
     signature_header: Some("x-zm-signature"),
     window: Some(Window::both(300)),
-    answer_within: Some(Duration::from_secs(3)),
     ..Profile::PLAIN
 };
 

@@ -136,3 +136,41 @@ async fn a_body_of_a_kind_that_its_scheme_does_not_sign_is_refused() {
     assert!(deliveries(&world, &acme).await.is_empty());
     world.end().await;
 }
+
+#[tokio::test]
+async fn where_there_is_no_room_for_a_body_its_provider_is_asked_to_come_again() {
+    const MOST: usize = 26 * 1024 * 1024;
+    let world = World::with("[webhooks]\nbody_bytes = 33554432\nbody_bytes_per_tenant = 33554432\n").await;
+    let acme = world.tenant("acme").await;
+    let hook = door(&world, &acme, ("code", "github"), SECRET, json!({ "body_bytes": MOST })).await;
+    // Whoever knows the URL begins the largest body and never ends it.
+    let mut stranger = Client::connect(world.door).await;
+    let begun = format!("{}Content-Length: {MOST}\r\n\r\n", head(&hook.path, &github("a guess", "d-1", "")));
+    stranger.send(begun).await;
+    stranger.send(vec![b'x'; MOST - 1]).await;
+    let body = "y".repeat(20_000);
+    let fields = github(SECRET, "d-2", &body);
+    let send = async || deliver(world.door, &hook.path, &fields, &body).await;
+    // What it sent is read in some of these turns. A body that is held meanwhile would be in the stranger's way.
+    for _ in 0..200 {
+        assert_eq!(world.read("nobody", "/healthz").await.status, 200);
+    }
+    // However often that is: some providers take a 4xx for the end.
+    for number in 0..130 {
+        let refused = send().await;
+        assert_eq!(refusal(&refused), (503, "webhooks.body.room".to_owned()), "{number}: {}", refused.text());
+        assert_eq!(refused.header("retry-after"), Some("5"));
+    }
+    let small = deliver(world.door, &hook.path, &github(SECRET, "d-3", "[3]"), "[3]").await;
+    assert_eq!(small.status, 200, "there is always room for a small one: {}", small.text());
+    stranger.reset();
+    let mut answer = send().await;
+    for _ in 0..10_000 {
+        if answer.status != 503 {
+            break;
+        }
+        answer = send().await;
+    }
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    world.end().await;
+}

@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 
 use lockgate_store::{Change, Statement, values};
+use lockgate_vocabulary::Clock as _;
 use serde_json::json;
 
 use super::{SECRET, hooked, taken};
 use crate::client::{Answer, Client};
-use crate::sender::{deliver, deliver_by, deliveries, github, listed, refusal, subscribed};
+use crate::sender::{deliver, deliver_by, deliveries, github, hex, hmac, listed, refusal, subscribed};
 use crate::world::{VENDOR_HOST, World};
 
 #[tokio::test]
@@ -64,6 +65,35 @@ async fn only_listed_networks_deliver_whatever_a_header_says() {
     assert_eq!(deliver(world.door, &hook.path, &fields, "{}").await.status, 200);
     let elsewhere = deliver_from(&world, [127, 0, 0, 9].into(), &hook.path, "9").await;
     assert_eq!(elsewhere.code(), "webhooks.address.refused", "{}", elsewhere.text());
+    world.end().await;
+}
+
+#[tokio::test]
+async fn only_the_networks_that_a_provider_publishes_deliver_where_that_is_asked_for() {
+    let (world, acme, _) = hooked(json!({})).await;
+    let published = |scheme: &str| json!({ "direction": "inbound", "scheme": scheme, "published_addresses": true });
+    let body = json!({ "name": "none", "spec": published("github"), "secrets": [SECRET] });
+    let refused = world.ask(&acme.operator, "POST", "/v1/subscriptions", Some(body)).await;
+    let pointer = refused.json()["violations"][0]["pointer"].clone();
+    assert_eq!((refused.status, pointer), (422, json!("/spec/published_addresses")), "{}", refused.text());
+
+    let made = subscribed(&world, &acme, "shop", published("paddle"), &[SECRET]).await;
+    let path = made["path"].as_str().expect("a path").to_owned();
+    let body = r#"{"event_id":"evt_1","event_type":"transaction.paid"}"#;
+    let now = world.clock.now().as_secs();
+    let mac = hex(&hmac(SECRET.as_bytes(), &[format!("{now}:{body}").as_bytes()]));
+    let fields = vec![("Paddle-Signature".to_owned(), format!("ts={now};h1={mac}"))];
+    let elsewhere = deliver(world.door, &path, &fields, body).await;
+    assert_eq!(refusal(&elsewhere), (403, "webhooks.address.refused".to_owned()), "{}", elsewhere.text());
+
+    // What the operator lists beside them is let in as well; here it stands for the provider.
+    let mut spec = published("paddle");
+    spec["addresses"] = json!(["127.0.0.1/32"]);
+    let id = made["subscription"].as_str().expect("an id");
+    let change = Some(json!({ "spec": spec }));
+    let changed = world.ask(&acme.operator, "PATCH", &format!("/v1/subscriptions/{id}"), change).await;
+    assert_eq!(changed.status, 200, "{}", changed.text());
+    assert_eq!(deliver(world.door, &path, &fields, body).await.status, 200);
     world.end().await;
 }
 
