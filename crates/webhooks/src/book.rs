@@ -10,12 +10,12 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use ipnet::IpNet;
 use lockgate_access::Violations;
 use lockgate_store::{Epoch, Row, Statement, Store, Value, values};
 use lockgate_vocabulary::{Clock, Fault, SubscriptionId, TenantId};
 use tokio::sync::{Mutex, watch};
 
+use crate::ground::Ground;
 use crate::resolve::{self, Resolved};
 use crate::rows::subscriptions as rows;
 use crate::spec::SubscriptionSpec;
@@ -102,7 +102,7 @@ pub struct Book {
     store: Store,
     clock: Arc<dyn Clock>,
     epoch: Epoch,
-    opened: Box<[IpNet]>,
+    ground: Arc<Ground>,
     loading: Mutex<()>,
     level_at: AtomicU64,
 }
@@ -112,7 +112,7 @@ impl Book {
     pub async fn open(
         store: Store,
         clock: Arc<dyn Clock>,
-        opened: &[IpNet],
+        ground: Arc<Ground>,
     ) -> Result<(Arc<Self>, watch::Sender<()>), Fault> {
         let epoch = store.epoch();
         let book = Self {
@@ -120,7 +120,7 @@ impl Book {
             store,
             clock,
             epoch,
-            opened: opened.into(),
+            ground,
             loading: Mutex::new(()),
             level_at: AtomicU64::new(0),
         };
@@ -194,17 +194,17 @@ impl Book {
 
     fn subscription(&self, row: &Row, page: &Page) -> Result<Subscription, Fault> {
         const READING: &str = "reading a subscription";
-        let id: SubscriptionId = row.parsed(1)?;
+        let (tenant, id): (TenantId, SubscriptionId) = (row.parsed(0)?, row.parsed(1)?);
         let spec: SubscriptionSpec =
             serde_json::from_str(row.text(3)?).map_err(|error| Fault::broken(READING, error))?;
         let mut wrong = Violations::default();
-        let resolved = resolve::subscription(&spec, &self.opened, &mut wrong);
+        let resolved = resolve::subscription(&spec, self.ground.of(tenant), &mut wrong);
         let Some(Resolved { side, onward }) = resolved.filter(|_| wrong.is_empty()) else {
             return Err(Fault::broken(READING, wrong.to_string()));
         };
         let status = Status::parse(row.text(4)?).ok_or(Fault::violated("a status is one of the four"))?;
         let Secrets { verifying, signing } = page.secrets(id);
-        Ok(Subscription { tenant: row.parsed(0)?, id, name: row.parsed(2)?, status, side, onward, verifying, signing })
+        Ok(Subscription { tenant, id, name: row.parsed(2)?, status, side, onward, verifying, signing })
     }
 
     async fn secrets(&self, page: &mut Page) -> Result<(), Fault> {

@@ -1,13 +1,15 @@
 //! What an operator may set about webhooks.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lockgate_vocabulary::Fault;
+use lockgate_vocabulary::{Fault, TenantId};
 use serde::Deserialize;
 
 use crate::courier::CourierConfig;
+use crate::ground::Ground;
 
 /// The settings of this room.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -25,6 +27,12 @@ pub struct Config {
     pub body_bytes: u64,
     /// The same of one tenant; 64 MiB by default.
     pub body_bytes_per_tenant: u64,
+    /// Bytes of deliveries of one tenant that wait, for whatever reason; 4 GiB by default.
+    pub waiting_bytes_per_tenant: u64,
+    /// Hosts of tenants' endpoints, `*.example.com` for every name below; every public host by default.
+    pub endpoint_hosts: Option<Vec<String>>,
+    /// The same of one tenant, by its id, in place of the list for all.
+    pub tenant_endpoint_hosts: BTreeMap<TenantId, Vec<String>>,
     /// The NATS JetStream to which deliveries are published; none by default.
     pub nats: Option<NatsConfig>,
 }
@@ -72,6 +80,9 @@ impl Default for Config {
             pause_after_failures: 10,
             body_bytes: 256 * 1024 * 1024,
             body_bytes_per_tenant: 64 * 1024 * 1024,
+            waiting_bytes_per_tenant: 4 * 1024 * 1024 * 1024,
+            endpoint_hosts: None,
+            tenant_endpoint_hosts: BTreeMap::new(),
             nats: None,
         }
     }
@@ -103,6 +114,7 @@ impl Config {
         if !(1..=720).contains(&self.pause_after_hours) {
             return wrong("webhooks.pause_after_hours is not between 1 and 720");
         }
+        Ground::new(self, &[])?;
         Ok(self)
     }
 }

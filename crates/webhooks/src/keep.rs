@@ -107,6 +107,7 @@ impl Webhooks {
             self.audit.record(deed.traced(admitted.trace)).await?;
             return Ok(Received::Asked(challenge.clone()));
         }
+        self.backlog.demand(&self.store, subscription.tenant, &*self.clock).await?;
         let (id, now) = (DeliveryId::generate(&*self.clock, &*self.entropy), self.clock.now());
         let digest = self.vault.digest(subscription.tenant, "webhook.body", verified.body());
         let claims = self.claims(&admitted, digest);
@@ -118,6 +119,7 @@ impl Webhooks {
         let change = self.kept(change, &admitted, (id, digest, now))?;
         match self.store.apply(change).await {
             Ok(_) => {
+                self.backlog.add(subscription.tenant, admitted.parcel.body.len());
                 self.wake.notify_one();
                 Ok(Received::Kept(id))
             }

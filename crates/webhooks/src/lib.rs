@@ -19,6 +19,7 @@
 //! request (`gateway`).
 
 pub mod approval;
+mod backlog;
 mod book;
 mod broker;
 mod bury;
@@ -30,6 +31,7 @@ mod envelope;
 pub mod explain;
 mod fresh;
 mod governance;
+mod ground;
 pub mod judge;
 mod keep;
 mod lease;

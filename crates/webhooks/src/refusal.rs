@@ -120,5 +120,8 @@ lockgate_vocabulary::refusals! {
         TimestampStale = 401, "webhooks.timestamp.stale",
             "The delivery was signed too long ago.",
             "Let the provider send it anew; a delivery that was captured is not taken again.";
+        WaitingFull = 503, "webhooks.waiting.full",
+            "The deliveries that wait for this tenant are as large together as they may be.",
+            "Fetch and acknowledge what waits, resume or retire subscriptions, or mend endpoints; operators may raise webhooks.waiting_bytes_per_tenant.";
     }
 }

@@ -235,8 +235,10 @@ impl Webhooks {
     /// Plays one, unless this run did before; the delivery that plays it.
     async fn play_one(&self, act: Act<'_>, found: &Playable, run: &Run<'_>) -> Result<DeliveryId, Stop> {
         let (tenant, of) = (found.subscription.tenant, found.of);
+        self.backlog.demand(&self.store, tenant, &*self.clock).await?;
         let (id, now) = (DeliveryId::generate(&*self.clock, &*self.entropy), self.clock.now());
         let row = self.replaying(found, id, now).await?;
+        let size = row.size;
         let claim = self.vault.digest(tenant, "webhook.replay", format!("{} {of}", run.nonce).as_bytes());
         let change = Change::of(tenant)
             .step(&rows::CLAIM, values![claim, id, row.digest, now.after(REMEMBERED), now])
@@ -244,7 +246,10 @@ impl Webhooks {
             .step(&rows::INSERT, row.values())
             .step(&rows::REPLAYED, values![of, now.after(found.subscription.onward.keep)]);
         match self.store.apply(self.told_of_play(change, act, (found, id), run)).await {
-            Ok(_) => Ok(id),
+            Ok(_) => {
+                self.backlog.add(tenant, size);
+                Ok(id)
+            }
             // This run played it before.
             Err(ApplyFailure::Unmet { step: 0 }) => {
                 Ok(self.one(tenant, &rows::CLAIMED, values![claim]).await?.parsed(0)?)

@@ -9,6 +9,7 @@ use lockgate_access::Violations;
 use lockgate_egress::{Endpoint, EndpointParts};
 use lockgate_store::Rate;
 
+use crate::ground::Open;
 use crate::judge::SCHEDULE;
 use crate::scheme::{self, Scheme};
 use crate::setting::Setting;
@@ -44,15 +45,16 @@ pub(crate) struct Resolved {
     pub(crate) onward: Onward,
 }
 
-/// Resolves a specification. `opened` are the networks that the gateway's configuration opens to tenants.
-pub(crate) fn subscription(spec: &SubscriptionSpec, opened: &[IpNet], wrong: &mut Violations) -> Option<Resolved> {
+/// Resolves a specification. `open` is what the gateway's configuration opens to its tenant. A list of hosts does
+/// not refuse here: it may have changed since, and what is not on it is refused at every message.
+pub(crate) fn subscription(spec: &SubscriptionSpec, open: Open<'_>, wrong: &mut Violations) -> Option<Resolved> {
     match spec {
-        SubscriptionSpec::Inbound(spec) => inbound(spec, opened, wrong),
-        SubscriptionSpec::Outbound(spec) => outbound(spec, opened, wrong),
+        SubscriptionSpec::Inbound(spec) => inbound(spec, open, wrong),
+        SubscriptionSpec::Outbound(spec) => outbound(spec, open, wrong),
     }
 }
 
-fn inbound(spec: &InboundSpec, opened: &[IpNet], wrong: &mut Violations) -> Option<Resolved> {
+fn inbound(spec: &InboundSpec, open: Open<'_>, wrong: &mut Violations) -> Option<Resolved> {
     let scheme = scheme::named(&spec.scheme);
     wrong.check(scheme.is_some(), "/scheme", "no scheme that is known; `hmac` and `jws` are for all others");
     let setting = scheme.and_then(|scheme| match Setting::resolve(scheme, &spec.setting) {
@@ -73,7 +75,7 @@ fn inbound(spec: &InboundSpec, opened: &[IpNet], wrong: &mut Violations) -> Opti
     let onward = match &spec.handoff {
         Handoff::Nats => Some(onward(Way::Publish, &spec.delivery, None, wrong)),
         Handoff::Pull => Some(onward(Way::Pull, &spec.delivery, None, wrong)),
-        Handoff::Push(endpoint) => pushed(endpoint, &spec.delivery, "/handoff/push", opened, wrong),
+        Handoff::Push(endpoint) => pushed(endpoint, &spec.delivery, "/handoff/push", open, wrong),
     };
     let inbound = Inbound {
         scheme: scheme?,
@@ -95,7 +97,7 @@ fn addresses(spec: &InboundSpec, scheme: Option<&dyn Scheme>, wrong: &mut Violat
     spec.addresses.iter().map(IpNet::trunc).chain(published).collect()
 }
 
-fn outbound(spec: &OutboundSpec, opened: &[IpNet], wrong: &mut Violations) -> Option<Resolved> {
+fn outbound(spec: &OutboundSpec, open: Open<'_>, wrong: &mut Violations) -> Option<Resolved> {
     wrong.check((1..=TYPES_MOST).contains(&spec.event_types.len()), "/event_types", "1 to 100 types");
     let mut types = Vec::with_capacity(spec.event_types.len());
     for (index, written) in spec.event_types.iter().take(TYPES_MOST).enumerate() {
@@ -103,7 +105,7 @@ fn outbound(spec: &OutboundSpec, opened: &[IpNet], wrong: &mut Violations) -> Op
         wrong.check(pattern.is_some(), format!("/event_types/{index}"), "a type, or a beginning with `.*`, or `*`");
         types.extend(pattern);
     }
-    let onward = pushed(&spec.endpoint, &spec.delivery, "/endpoint", opened, wrong)?;
+    let onward = pushed(&spec.endpoint, &spec.delivery, "/endpoint", open, wrong)?;
     Some(Resolved { side: Side::Outbound { types: types.into() }, onward })
 }
 
@@ -128,11 +130,11 @@ fn pushed(
     spec: &EndpointSpec,
     delivery: &DeliverySpec,
     at: &'static str,
-    opened: &[IpNet],
+    open: Open<'_>,
     wrong: &mut Violations,
 ) -> Option<Onward> {
     for (index, network) in spec.danger_private_networks.iter().enumerate() {
-        let within = opened.iter().any(|allowed| allowed.contains(network));
+        let within = open.networks.iter().any(|allowed| allowed.contains(network));
         let at = format!("{at}/danger_private_networks/{index}");
         wrong.check(within, at, "the gateway's configuration does not open this network to tenants");
     }
@@ -146,9 +148,20 @@ fn pushed(
         trust_pem: spec.trust_pem.clone(),
         pins: Vec::new(),
         danger_private_networks: spec.danger_private_networks.clone(),
+        allow: open.hosts.cloned(),
     });
     let endpoint = wrong.take(endpoint.map_err(|refusal| refusal.info().title), format!("{at}/url"))?;
     Some(onward(Way::Push(Arc::new(endpoint)), delivery, Some(spec), wrong))
+}
+
+/// Refuses an endpoint that is not on the house's list, where it is declared.
+pub(crate) fn listed(resolved: &Resolved, wrong: &mut Violations) {
+    let Way::Push(endpoint) = &resolved.onward.way else { return };
+    let at = match resolved.side {
+        Side::Inbound(_) => "/handoff/push/url",
+        Side::Outbound { .. } => "/endpoint/url",
+    };
+    wrong.check(endpoint.is_listed(), at, "the gateway's configuration lists no such host for this tenant's endpoints");
 }
 
 fn onward(way: Way, spec: &DeliverySpec, endpoint: Option<&EndpointSpec>, wrong: &mut Violations) -> Onward {

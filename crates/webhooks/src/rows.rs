@@ -33,6 +33,7 @@ pub const STATEMENTS: &[&Statement] = &[
     &deliveries::PULLED,
     &deliveries::REPLAYED,
     &deliveries::SPOILED,
+    &deliveries::WAITING_BYTES,
     &governance::CURSOR,
     &governance::CURSOR_BEGIN,
     &governance::CURSOR_MOVE,

@@ -77,6 +77,7 @@ impl Webhooks {
         self.access.demand(caller, Scope::EventsSend)?;
         check(event)?;
         let (tenant, now) = (caller.tenant(), self.clock.now());
+        self.backlog.demand(&self.store, tenant, &*self.clock).await?;
         let id = EventId::generate(&*self.clock, &*self.entropy);
         let body = payload(event, now);
         let name = id.to_string();
@@ -103,6 +104,7 @@ impl Webhooks {
         let (record, recording) = self.audit.step(&deed);
         match (self.store.apply(change.step(record, recording)).await, claim) {
             (Ok(_), _) => {
+                self.backlog.add(tenant, told.body.len() * ways.len());
                 self.wake.notify_one();
                 Ok(Sent { event: id, deliveries: ways.len(), replayed: false })
             }

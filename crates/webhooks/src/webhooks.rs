@@ -12,10 +12,12 @@ use lockgate_vault::{Act, Vault};
 use lockgate_vocabulary::{Clock, Entropy, Fault, Stop, TenantId};
 use tokio::sync::{Notify, watch};
 
+use crate::backlog::Backlog;
 use crate::book::Book;
 use crate::broker::Broker;
 use crate::config::Config;
 use crate::courier::{Courier, CourierParts};
+use crate::ground::Ground;
 use crate::parcel::Room;
 use crate::subscription::{SecretPurpose, Status, Subscription};
 
@@ -51,11 +53,15 @@ pub struct Webhooks {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) config: Config,
+    /// Where endpoints may be.
+    pub(crate) ground: Arc<Ground>,
     pub(crate) book: Arc<Book>,
     /// The gateway's broker, where it has one.
     pub(crate) broker: Option<Arc<Broker>>,
     /// Bytes of bodies that are in memory.
     pub(crate) room: Room,
+    /// Bytes of deliveries that wait.
+    pub(crate) backlog: Backlog,
     /// Told when something is to be passed on.
     pub(crate) wake: Arc<Notify>,
     /// Ends the task that follows the epoch, when it is dropped.
@@ -66,9 +72,9 @@ impl Webhooks {
     /// Reads the book of subscriptions and follows the epoch from then on. It must run inside a tokio runtime.
     pub async fn open(config: &Config, parts: Parts) -> Result<Self, Fault> {
         let Parts { access, traffic, audit, vault, store, egress, clock, entropy } = parts;
-        let opened = access.danger_networks();
+        let ground = Arc::new(Ground::new(config, access.danger_networks())?);
         let broker = config.nats.as_ref().map(Broker::open).transpose()?.map(Arc::new);
-        let (book, following) = Book::open(store.clone(), Arc::clone(&clock), opened).await?;
+        let (book, following) = Book::open(store.clone(), Arc::clone(&clock), Arc::clone(&ground)).await?;
         Ok(Self {
             access,
             traffic,
@@ -79,9 +85,11 @@ impl Webhooks {
             clock,
             entropy,
             config: config.clone(),
+            ground,
             book,
             broker,
             room: Room::new(config.body_bytes_per_tenant, config.body_bytes),
+            backlog: Backlog::new(config.waiting_bytes_per_tenant),
             wake: Arc::new(Notify::new()),
             _following: following,
         })

@@ -11,6 +11,7 @@ use lockgate_access::directory::Settings;
 use lockgate_access::spec::{BreakerSpec, LimitSpec, RedirectSpec};
 use lockgate_vocabulary::TenantId;
 
+use crate::destination::host::HostList;
 use crate::destination::judge::judge_url;
 use crate::destination::{PinnedTarget, Policy, StrictUrl, Verdict};
 use crate::refusal::EgressRefusal;
@@ -27,6 +28,8 @@ pub struct EndpointParts {
     pub pins: Vec<[u8; 32]>,
     /// Private networks in which it may lie all the same.
     pub danger_private_networks: Vec<IpNet>,
+    /// Hosts to which its tenant may send; every public host where there is no list.
+    pub allow: Option<HostList>,
 }
 
 /// An endpoint whose text was judged. Its addresses are judged for every message anew.
@@ -45,7 +48,8 @@ impl Endpoint {
         if parts.url.contains('#') {
             return Err(EgressRefusal::UrlFragment);
         }
-        let policy = Policy {
+        // The list is the house's and may change under what was declared, so that it is asked for every message.
+        let mut policy = Policy {
             allow: None,
             danger_allow_http: false,
             danger_private_networks: parts.danger_private_networks.clone(),
@@ -58,12 +62,18 @@ impl Endpoint {
             return Err(EgressRefusal::VendorCertificate);
         }
         let digest = digest(&url, &parts);
+        policy.allow = parts.allow.clone();
         Ok(Self { url, policy, settings: Arc::new(settings(parts)), digest })
     }
 
     /// Its URL in the one form that is used.
     pub const fn url(&self) -> &StrictUrl {
         &self.url
+    }
+
+    /// Whether its tenant may send to its host by the list that there is.
+    pub fn is_listed(&self) -> bool {
+        self.policy.allow.as_ref().is_none_or(|list| list.allows(self.url.host()))
     }
 
     pub(super) const fn policy(&self) -> &Policy {

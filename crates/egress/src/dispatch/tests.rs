@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::Config;
+use crate::destination::host::HostList;
 use crate::tests::world::World;
 
 const LINE: &str = "POST /hooks/one?v=1";
@@ -21,6 +22,7 @@ fn parts(world: &World) -> EndpointParts {
         trust_pem: Some(world.vendor.authority_pem.clone()),
         pins: Vec::new(),
         danger_private_networks: vec!["127.0.0.0/8".parse().expect("a network")],
+        allow: None,
     }
 }
 
@@ -280,4 +282,18 @@ async fn a_line_that_the_endpoint_closed_is_replaced() {
         assert_eq!(send(&world, &endpoint(&world)).await.expect("an answer").status, StatusCode::OK);
     }
     assert_eq!(world.vendor.connections(), 3);
+}
+
+#[tokio::test]
+async fn a_host_that_is_not_listed_is_not_reached_though_it_was_declared_before() {
+    let world = world().await;
+    world.vendor.answers("*", Canned::json(200, "{}"));
+    for (hosts, reached) in [(&["vendor.test"][..], true), (&["*.vendor.test", "other.test"], false), (&[], false)] {
+        let allow = Some(HostList::parse(hosts.iter().copied()).expect("a list"));
+        let listed = Endpoint::resolve(EndpointParts { allow, ..parts(&world) }).expect("an endpoint");
+        let sent = send(&world, &listed).await;
+        assert_eq!(sent.is_ok(), reached, "{hosts:?}");
+        assert!(reached || sent.is_err_and(|failed| failed.refusal == EgressRefusal::HostNotAllowed));
+    }
+    assert_eq!(world.vendor.connections(), 1);
 }

@@ -1,5 +1,6 @@
 //! Deliveries on their way to the tenant: fetched, pushed, played again; and the tenant's own events.
 
+mod bounded;
 mod changed;
 mod events;
 mod pull;

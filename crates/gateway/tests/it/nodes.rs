@@ -13,7 +13,7 @@ use crate::world::{World, call_at};
 /// What two nodes share, or a visible line that says that it is not there.
 #[expect(clippy::disallowed_methods, reason = "tests are told by their environment where the servers are")]
 #[expect(clippy::print_stdout, reason = "a test that is skipped must say so")]
-fn shared() -> Option<String> {
+pub fn shared() -> Option<String> {
     let told = |name: &str| {
         let value = std::env::var(name).ok();
         if value.is_none() {

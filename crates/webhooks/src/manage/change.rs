@@ -59,7 +59,10 @@ impl Webhooks {
                 self.access.demand(act.caller, Scope::ApprovalsDecide)?;
             }
             let mut inner = Violations::below("/spec");
-            resolve::subscription(spec, self.access.danger_networks(), &mut inner);
+            let resolved = resolve::subscription(spec, self.ground.of(tenant), &mut inner);
+            if let Some(resolved) = &resolved {
+                resolve::listed(resolved, &mut inner);
+            }
             wrong.join(inner);
             self.check_broker(spec, &mut wrong);
         }

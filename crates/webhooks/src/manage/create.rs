@@ -55,7 +55,10 @@ impl Webhooks {
         let name = new.name.parse::<Name>();
         wrong.check(name.is_ok(), "/name", "1 to 63 lower-case letters, digits and hyphens, beginning with a letter");
         let mut inner = Violations::below("/spec");
-        let resolved = resolve::subscription(&new.spec, self.access.danger_networks(), &mut inner);
+        let resolved = resolve::subscription(&new.spec, self.ground.of(tenant), &mut inner);
+        if let Some(resolved) = &resolved {
+            resolve::listed(resolved, &mut inner);
+        }
         wrong.join(inner);
         self.check_broker(&new.spec, &mut wrong);
         let (Some(resolved), Ok(name)) = (resolved, name) else { return Err(wrong.refuse().into()) };

@@ -56,7 +56,7 @@ impl Webhooks {
         let tenant = act.caller.tenant();
         let record = self.usable(tenant, id_or_name).await?;
         let mut wrong = Violations::default();
-        let resolved = resolve::subscription(&record.spec, self.access.danger_networks(), &mut wrong);
+        let resolved = resolve::subscription(&record.spec, self.ground.of(tenant), &mut wrong);
         wrong.done()?;
         let resolved = resolved.ok_or(Fault::violated("a specification without a fault is resolved"))?;
         let purpose = if given.is_some() { SecretPurpose::Verify } else { SecretPurpose::Sign };

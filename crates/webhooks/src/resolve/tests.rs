@@ -7,7 +7,7 @@ use super::*;
 fn told(spec: Value) -> Vec<String> {
     let spec: SubscriptionSpec = serde_json::from_value(spec).unwrap();
     let mut wrong = Violations::default();
-    let resolved = subscription(&spec, &["10.0.0.0/8".parse().unwrap()], &mut wrong);
+    let resolved = subscription(&spec, Open { networks: &["10.0.0.0/8".parse().unwrap()], hosts: None }, &mut wrong);
     let refused = !wrong.is_empty();
     assert!(refused || resolved.is_some(), "what is not refused is resolved");
     wrong.refuse().violations().iter().map(|violation| violation.pointer.clone()).collect()
@@ -16,7 +16,7 @@ fn told(spec: Value) -> Vec<String> {
 #[test]
 fn what_makes_sense_is_resolved_with_its_defaults() {
     let spec: SubscriptionSpec = serde_json::from_value(json!({ "direction": "inbound", "scheme": "github" })).unwrap();
-    let resolved = subscription(&spec, &[], &mut Violations::default()).unwrap();
+    let resolved = subscription(&spec, Open::default(), &mut Violations::default()).unwrap();
     let Side::Inbound(inbound) = &resolved.side else { panic!("it comes in") };
     assert_eq!((inbound.body_bytes, inbound.addresses.len()), (1024 * 1024, 0));
     assert!(matches!(resolved.onward.way, Way::Pull));

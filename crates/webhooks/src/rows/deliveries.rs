@@ -36,6 +36,13 @@ pub(crate) static INSERT: Statement = Statement::tenant(
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, $13, $14, $15, $16, $17, $18)",
 );
 
+/// How many bytes wait. By way of the tenant's subscriptions, for which there is an index of what waits.
+pub(crate) static WAITING_BYTES: Statement = Statement::tenant(
+    "webhooks.waiting_bytes",
+    "SELECT COALESCE(CAST(SUM(size) AS BIGINT), 0) FROM deliveries WHERE tenant = $1 AND state = 'waiting' \
+     AND subscription IN (SELECT subscription FROM subscriptions WHERE tenant = $1)",
+);
+
 /// What is told of a delivery; `read` in `manage/deliveries.rs` knows their order.
 macro_rules! told {
     ($rest:literal) => {
