@@ -1,10 +1,11 @@
-//! The embedded engine: one file, one thread that writes, a few connections that read.
+//! The embedded engine: one file, one thread that writes, one that copies what it wrote, a few connections that read.
 //!
 //! INVARIANT: `synchronous=FULL` with a write-ahead log, so a commit that was answered survives the
 //! loss of power; `secure_delete` and temporary tables in memory, so nothing that was deleted or
 //! sorted is left on the disk; connections that read cannot write.
 
 mod backup;
+mod checkpoints;
 mod kept;
 mod readers;
 mod run;
@@ -57,7 +58,7 @@ impl Sqlite {
             return Err(Fault::broken(OPENING, "`readers` must be 1 to 32"));
         }
         let (path, most_megabytes) = (config.path.clone(), config.most_megabytes);
-        let connection = blocking(OPENING, move || {
+        let (connection, copying) = blocking(OPENING, move || {
             if matches!(opening, Opening::AsItIs) && !path.exists() {
                 return Err(Fault::broken(OPENING, "there is no database yet"));
             }
@@ -69,10 +70,11 @@ impl Sqlite {
             if let Some(megabytes) = most_megabytes {
                 limit_size(&connection, megabytes)?;
             }
-            Ok(connection)
+            let copying = checkpoints::follow(&mut connection, &path)?;
+            Ok((connection, copying))
         })
         .await?;
-        let writer = Writer::start(connection)?;
+        let writer = Writer::start(connection, copying)?;
         Ok(Self { writer, readers: Readers::new(config.path.clone(), config.readers) })
     }
 
@@ -145,7 +147,7 @@ fn open_to_write(path: &Path) -> Result<Connection, Fault> {
     connection
         .execute_batch(
             "PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; PRAGMA cache_size=-8000;
-             PRAGMA journal_size_limit=67108864; PRAGMA wal_autocheckpoint=1000;",
+             PRAGMA journal_size_limit=67108864;",
         )
         .map_err(run::opening)?;
     Ok(connection)

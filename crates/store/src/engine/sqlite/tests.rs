@@ -119,3 +119,24 @@ async fn who_only_looks_makes_and_migrates_nothing() {
     Sqlite::open(&config, Opening::AsItIs).await.unwrap().close().await.unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), before);
 }
+
+#[test]
+fn the_log_is_copied_beside_the_commits_and_begins_again_though_they_never_pause() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let mut writer = open_to_write(&path).unwrap();
+    writer.execute_batch("CREATE TABLE filling (x INTEGER PRIMARY KEY, y BLOB)").unwrap();
+    let copying = checkpoints::follow(&mut writer, &path).unwrap();
+    let (page, log) = (setting(&writer, "page_size"), folder.path().join("store.db-wal"));
+    // Some 80,000 pages of log, had it never begun again.
+    for number in 0..10_000 {
+        writer.execute("INSERT INTO filling VALUES (?1, randomblob(20000))", [number]).unwrap();
+    }
+    let longest = log.metadata().unwrap().len() / page.unsigned_abs();
+    assert!(longest < 20_000, "{longest} pages");
+    let kept: i64 = writer.query_row("SELECT COUNT(*) FROM filling", [], |row| row.get(0)).unwrap();
+    assert_eq!(kept, 10_000);
+    copying.end(&mut writer);
+    writer.close().unwrap();
+    assert!(!log.exists(), "the last connection takes the log away");
+}

@@ -8,6 +8,7 @@ use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
 use super::super::{Arguments, Gathering, Outcomes, RAISE_EPOCH, Undone, told_again};
+use super::checkpoints::Copying;
 use super::kept::Kept;
 use super::run::classify;
 use crate::change::{Applied, ApplyFailure, Change};
@@ -30,11 +31,11 @@ enum Order {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection) -> Result<Self, Fault> {
+    pub(super) fn start(connection: Connection, copying: Copying) -> Result<Self, Fault> {
         let (orders, taken) = mpsc::channel();
         thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || serve(connection, &taken))
+            .spawn(move || serve(connection, copying, &taken))
             .map_err(|error| Fault::unavailable(WRITING, error))?;
         Ok(Self { orders })
     }
@@ -74,8 +75,9 @@ fn closed() -> Fault {
 }
 
 /// Carries out orders one after the other. That an asker is gone changes nothing.
-fn serve(connection: Connection, orders: &mpsc::Receiver<Order>) {
+fn serve(mut connection: Connection, copying: Copying, orders: &mpsc::Receiver<Order>) {
     let closing = carry_out(&mut Kept::on(&connection), orders);
+    copying.end(&mut connection);
     let closed = connection.close().map_err(|(_, error)| Fault::unavailable(WRITING, error));
     if let Some(answer) = closing {
         drop(answer.send(closed));
