@@ -61,8 +61,42 @@ pub enum AuthPlacement {
     },
     /// `Authorization: Basic` (RFC 7617); the secret is `user:password`, or the user alone.
     Basic,
+    /// `Authorization: Bearer` with a short-lived access token. The credential is the client's id and secret,
+    /// `id:secret`, which go to the token endpoint alone (client credentials, RFC 6749 section 4.4).
+    OAuth(Box<TokenSpec>),
     /// The vendor wants none.
     None,
+}
+
+/// Where and how an access token is had. Its credential is bound to all of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenSpec {
+    /// The token endpoint; `https:` alone. It is reached under the connection's certificates and private networks.
+    pub token_url: String,
+    /// How the client proves who it is; `basic` by default.
+    #[serde(default)]
+    pub client_auth: ClientAuth,
+    /// The scope that is asked for; what the vendor gives by itself where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// The resource that the token is for (RFC 8707).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+    /// What this vendor wants beside it, such as `audience`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, String>,
+}
+
+/// How a client proves who it is at a token endpoint (RFC 6749 section 2.3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ClientAuth {
+    /// `Authorization: Basic`.
+    #[default]
+    Basic,
+    /// `client_id` and `client_secret` in the form.
+    Post,
 }
 
 /// What a call does to the far side.

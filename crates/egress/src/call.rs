@@ -160,6 +160,8 @@ async fn attempt(run: &mut Run, proofs: &Proofs) -> Result<Exchange, Setback> {
     let (inner, connection) = (Arc::clone(&run.inner), Arc::clone(run.grant.connection()));
     let mut leg = Leg::first(&proofs.target);
     let mut trace = Trace::new(&connection, &proofs.passage);
+    let mut renewed = false;
+    within(&mut run.alarm, run.end, pin!(inner.parts.tokens.ready(&run.grant))).await?;
     operation::attempting(&inner, run.operation, run.retries()).await?;
     run.attempting();
     loop {
@@ -168,6 +170,8 @@ async fn attempt(run: &mut Run, proofs: &Proofs) -> Result<Exchange, Setback> {
         let clearance = Clearance::new(grant, &proofs.permit, &proofs.passage, &leg.target, opened)?;
         let reached = inner.wire.reach(&clearance, leg.fresh, alarm, end).await;
         let line = reached.map_err(|failure| unreached(run, failure))?;
+        // Another call may have thrown the token away meanwhile, because the vendor did not know it any more.
+        within(&mut run.alarm, end, pin!(inner.parts.tokens.ready(&run.grant))).await?;
         inner.parts.access.still_holds(&run.grant)?;
         let request = leg.equip(run)?;
         let (peer, until) = (line.peer().ip(), run.head_until());
@@ -182,12 +186,27 @@ async fn attempt(run: &mut Run, proofs: &Proofs) -> Result<Exchange, Setback> {
             }
             Err(lost) => return Err(unanswered(run, lost, peer)),
         };
-        let Some(hop) = trace.follow(run, &exchange, peer)? else { return Ok(exchange) };
+        let Some(hop) = trace.follow(run, &exchange, peer)? else {
+            if std::mem::replace(&mut renewed, true) || !leg.is_unknown_by_token(run, &exchange)? {
+                return Ok(exchange);
+            }
+            answer::discard(run, exchange).await;
+            renew(run).await?;
+            continue;
+        };
         answer::discard(run, exchange).await;
         let vetting = inner.parts.destination.vet_hop(connection.tenant, &hop, &connection.settings);
         let target = within(&mut run.alarm, end, pin!(vetting)).await?;
         leg = leg.next(hop, target);
     }
+}
+
+/// Another access token in the place of one that the vendor does not take any more. What is sent with it is taken
+/// from the rates like every other request.
+async fn renew(run: &mut Run) -> Result<(), Stop> {
+    let (inner, end) = (Arc::clone(&run.inner), run.end);
+    within(&mut run.alarm, end, pin!(inner.parts.traffic.admit(&run.grant))).await?;
+    within(&mut run.alarm, end, pin!(inner.parts.tokens.ready(&run.grant))).await
 }
 
 /// How long the whole of a call may take.

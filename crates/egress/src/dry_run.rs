@@ -83,6 +83,7 @@ fn placement(auth: &AuthPlacement, lent: bool) -> Value {
     }
     match auth {
         AuthPlacement::Bearer => json!({ "placement": "bearer", "name": "authorization" }),
+        AuthPlacement::OAuth(_) => json!({ "placement": "oauth", "name": "authorization" }),
         AuthPlacement::Basic => json!({ "placement": "basic", "name": "authorization" }),
         AuthPlacement::Header { name, .. } => json!({ "placement": "header", "name": name }),
         AuthPlacement::Query { name } => json!({ "placement": "query", "name": name }),

@@ -8,7 +8,7 @@ use lockgate_access::{Access, Caller, Grant};
 use lockgate_audit::{Audit, RunFacts, UnfinishedRun};
 use lockgate_store::{Change, Store, values};
 use lockgate_traffic::Traffic;
-use lockgate_vault::Vault;
+use lockgate_vault::{Tokens, Vault};
 use lockgate_vocabulary::{Clock, Entropy, Fault, OperationId, Stop, TenantId};
 
 use crate::answer::Schemas;
@@ -38,6 +38,8 @@ pub struct Parts {
     pub audit: Audit,
     /// The credentials, and what seals what is kept.
     pub vault: Vault,
+    /// Access tokens that are had for credentials.
+    pub tokens: Tokens,
     /// Kept answers, operations, escalations.
     pub store: Store,
     /// Where to.

@@ -1,15 +1,20 @@
 //! The house's own errands: the seam `Errand`, under the same guard as every call.
 //!
 //! Only hosts that an operator configured are asked, over https, without redirects, each on a line of its
-//! own. Nothing secret goes along.
+//! own. Nothing secret goes along but to the token endpoint to which a credential is bound.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, HeaderMap, HeaderValue};
-use http::{Request, Uri};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap,
+    HeaderValue,
+};
+use http::{Method, Request, Uri};
 use ipnet::IpNet;
-use lockgate_vocabulary::{BoxFuture, Clock, Errand, ErrandAnswer, ErrandFailure, ErrandOrder, ErrandOwner, Stop};
+use lockgate_vocabulary::{
+    BoxFuture, Clock, Errand, ErrandAnswer, ErrandFailure, ErrandOrder, ErrandOwner, ErrandPost, Stop,
+};
 
 use crate::alarm::{Alarm, Rang};
 use crate::config::Config;
@@ -54,7 +59,7 @@ impl Errand for Errands {
             let vetted = inner.destination.vet_url(&order.url, &policy);
             let vetted = alarm.race(until, vetted).await.map_err(|Rang| ErrandFailure::Unreachable)?;
             let (url, target) = vetted.map_err(|stop| failure_of(&stop))?;
-            inner.fetch(&url, &target, &order, &mut alarm, until).await
+            inner.fetch(&url, &target, order, &mut alarm, until).await
         })
     }
 }
@@ -77,17 +82,23 @@ impl Inner {
         &self,
         url: &StrictUrl,
         target: &PinnedTarget,
-        order: &ErrandOrder,
+        order: ErrandOrder,
         alarm: &mut Alarm,
         until: Duration,
     ) -> Result<ErrandAnswer, ErrandFailure> {
+        // A tenant that names authorities of its own trusts them instead of the house's.
+        let authorities = match order.owner {
+            ErrandOwner::Tenant(_) if order.trust_pem.is_some() => order.trust_pem.as_deref(),
+            _ => self.authorities.as_deref(),
+        };
         let tls = match target.scheme() {
-            Scheme::Https => Some(self.trust.with(self.authorities.as_deref(), &[], &[b"http/1.1"])),
+            Scheme::Https => Some(self.trust.with(authorities, &[], &[b"http/1.1"])),
             Scheme::Http => None,
         };
         let tls = tls.transpose().map_err(|failure| ErrandFailure::Refused(failure.refusal().info().code))?;
         let once = Once { target, tls, most_bytes: order.most_bytes, until };
-        let request = request(url).ok_or(ErrandFailure::Refused(EgressRefusal::UrlMalformed.info().code))?;
+        let request =
+            request(url, order.post).ok_or(ErrandFailure::Refused(EgressRefusal::UrlMalformed.info().code))?;
         let Whole { head, body } = once.send(request, alarm).await.map_err(told)?;
         if head.headers.contains_key(CONTENT_ENCODING) {
             return Err(ErrandFailure::Refused(EgressRefusal::AnswerEncoding.info().code));
@@ -99,8 +110,16 @@ impl Inner {
     }
 }
 
-fn request(url: &StrictUrl) -> Option<Request<Outgoing>> {
+fn request(url: &StrictUrl, post: Option<ErrandPost>) -> Option<Request<Outgoing>> {
     let mut request = Request::new(Outgoing::Empty);
+    if let Some(ErrandPost { form, authorization }) = post {
+        *request.method_mut() = Method::POST;
+        *request.body_mut() = Outgoing::Full(form);
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        if let Some(authorization) = authorization {
+            request.headers_mut().insert(AUTHORIZATION, authorization);
+        }
+    }
     *request.uri_mut() = Uri::try_from(url.path()).ok()?;
     let headers = request.headers_mut();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));

@@ -11,6 +11,7 @@ mod operations;
 mod plain;
 mod redirects;
 mod retries;
+mod tokens;
 mod two;
 mod unknown;
 pub(crate) mod world;

@@ -14,8 +14,8 @@ use lockgate_egress::destination::resolve::{Resolver, SystemResolver};
 use lockgate_egress::{Egress, Errands};
 use lockgate_store::{Counters, EngineConfig, Store};
 use lockgate_traffic::Traffic;
-use lockgate_vault::{Custodian, HOUSE, RootKeyProblem, Vault};
-use lockgate_vocabulary::{Clock, Entropy, Fault, Stop, SystemClock};
+use lockgate_vault::{Custodian, HOUSE, RootKeyProblem, Tokens, Vault};
+use lockgate_vocabulary::{Clock, Entropy, Errand, Fault, Stop, SystemClock};
 use lockgate_webhooks::{Courier, Webhooks};
 
 use crate::chance::PooledEntropy;
@@ -260,13 +260,14 @@ pub async fn assemble(config: &Config, seams: &Seams) -> Result<Rooms, StartFail
     let Seams { clock, entropy, resolver } = seams.clone();
 
     let (destination, errands) = ways_out(config, resolver, &clock)?;
+    let errands: Arc<dyn Errand> = Arc::new(errands);
     let foundation = Foundation {
         store: store.clone(),
         audit: audit.clone(),
         clock: clock.clone(),
         entropy: entropy.clone(),
         seal: seal_keys(&vault),
-        errand: Arc::new(errands),
+        errand: Arc::clone(&errands),
     };
     let access = Arc::new(Access::open(&config.access, foundation).await?);
     let limits = config.store.redis.is_some().then(|| Limits::new(store.counters(), clock.clone()));
@@ -279,6 +280,7 @@ pub async fn assemble(config: &Config, seams: &Seams) -> Result<Rooms, StartFail
         traffic: traffic.clone(),
         audit: audit.clone(),
         vault: vault.clone(),
+        tokens: Tokens::new(vault.clone(), errands, audit.clone()),
         store: store.clone(),
         destination,
         clock: clock.clone(),

@@ -10,14 +10,15 @@
 use std::borrow::Cow;
 
 use lockgate_access::directory::Connection;
-use lockgate_access::spec::AuthPlacement;
+use lockgate_access::spec::{AuthPlacement, ClientAuth, TokenSpec};
 
 /// The longest binding that is sensible: a host has 253 bytes, a prefix what a target has.
 const MOST_BYTES: usize = 9 * 1024;
 
 /// Where one version of a credential may be used, in its canonical bytes: connection(16) plain(1) port(2)
 /// trust(32) placement(1) and then name, prefix before the credential, host, path prefix, each with its
-/// length(2) before it.
+/// length(2) before it. Where an access token is had for it, the token endpoint stands in the place of the name, and
+/// what is asked for there follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Binding<'a>(Cow<'a, [u8]>);
 
@@ -29,6 +30,7 @@ struct Parts<'a> {
     trust: &'a [u8; 32],
     placement: [u8; 1],
     texts: [&'a str; 4],
+    token: Option<&'a TokenSpec>,
 }
 
 impl<'a> Parts<'a> {
@@ -39,6 +41,7 @@ impl<'a> Parts<'a> {
             AuthPlacement::Basic => (2, "", ""),
             AuthPlacement::Header { name, prefix } => (3, name.as_str(), prefix.as_str()),
             AuthPlacement::Query { name } => (4, name.as_str(), ""),
+            AuthPlacement::OAuth(token) => (5, token.token_url.as_str(), ""),
         };
         let base = &connection.base;
         Self {
@@ -48,6 +51,10 @@ impl<'a> Parts<'a> {
             trust: &connection.settings.trust,
             placement: [placement],
             texts: [name, prefix, &base.host, &base.prefix],
+            token: match &connection.provider.auth {
+                AuthPlacement::OAuth(token) => Some(token),
+                _ => None,
+            },
         }
     }
 
@@ -55,10 +62,19 @@ impl<'a> Parts<'a> {
     fn each(&self, mut take: impl FnMut(&[u8])) {
         let fixed = [self.connection.as_slice(), &self.plain, &self.port, self.trust, &self.placement];
         fixed.into_iter().for_each(&mut take);
-        for text in self.texts {
+        let mut put = |text: &str| {
             // None is longer than a target; a longer one gives a binding that nothing matches.
             take(&u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes());
             take(text.as_bytes());
+        };
+        self.texts.into_iter().for_each(&mut put);
+        let Some(token) = self.token else { return };
+        put(if token.client_auth == ClientAuth::Basic { "basic" } else { "post" });
+        put(token.scope.as_deref().unwrap_or_default());
+        put(token.resource.as_deref().unwrap_or_default());
+        for (name, value) in &token.parameters {
+            put(name);
+            put(value);
         }
     }
 }

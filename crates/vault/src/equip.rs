@@ -49,12 +49,18 @@ pub struct Equipped {
     header: Option<HeaderName>,
     parameter: Option<Box<str>>,
     spellings: Option<Spellings>,
+    token: Option<u64>,
 }
 
 impl Equipped {
     /// The credential that is in the request and its version; none where the provider wants none.
     pub const fn lent(&self) -> Option<(CredentialId, u32)> {
         self.lent
+    }
+
+    /// Which access token it was, where one was had for the credential.
+    pub const fn token(&self) -> Option<u64> {
+        self.token
     }
 
     /// What finds the credential in the vendor's answer; none where none was lent, or one so short that it
@@ -79,6 +85,8 @@ pub(crate) struct Loan {
     pub(crate) credential: CredentialId,
     pub(crate) version: u32,
     pub(crate) value: Secret,
+    /// Which access token the value is, where it is one.
+    pub(crate) token: Option<u64>,
 }
 
 /// Demands that the request goes where the connection's credential belongs.
@@ -88,18 +96,21 @@ pub(crate) fn check_origin(connection: &Connection, parts: &Parts) -> Result<(),
 
 /// Puts the credential where the provider wants it.
 pub(crate) fn put(placement: &AuthPlacement, loan: Option<&Loan>, parts: &mut Parts) -> Result<Equipped, Stop> {
-    let mut equipped = Equipped { lent: None, header: None, parameter: None, spellings: None };
+    let mut equipped = Equipped { lent: None, header: None, parameter: None, spellings: None, token: None };
     let Some(loan) = loan else {
         remove_authority(&mut parts.headers, None);
         return Ok(equipped);
     };
-    if !fits(placement, &loan.value) {
+    let fit = if loan.token.is_some() { is_token(loan.value.expose()) } else { fits(placement, &loan.value) };
+    if !fit {
         return Err(VaultRefusal::SecretUnfit.into());
     }
     equipped.lent = Some((loan.credential, loan.version));
+    equipped.token = loan.token;
     let secret = loan.value.expose();
     match placement {
-        AuthPlacement::Bearer => {
+        // What is lent for it is an access token.
+        AuthPlacement::Bearer | AuthPlacement::OAuth(_) => {
             place_header(&mut equipped, parts, AUTHORIZATION, joined(b"Bearer ", secret)?);
         }
         AuthPlacement::Basic => {
@@ -138,8 +149,18 @@ pub(crate) fn fits(placement: &AuthPlacement, secret: &Secret) -> bool {
             let text = std::str::from_utf8(bytes).ok();
             length && text.is_some_and(|text| !text.chars().any(char::is_control) && !text.starts_with(':'))
         }
+        // RFC 6749 appendix A: an id and a secret of visible ASCII and blanks. The id ends at the first colon.
+        AuthPlacement::OAuth(_) => {
+            let parts = std::str::from_utf8(bytes).ok().and_then(|text| text.split_once(':'));
+            line && parts.is_some_and(|(id, secret)| !id.is_empty() && !secret.is_empty())
+        }
         AuthPlacement::None => false,
     }
+}
+
+/// Whether a text is an access token that can stand behind `Bearer` (RFC 6750 section 2.1).
+pub(crate) fn is_token(text: &[u8]) -> bool {
+    (1..=CREDENTIAL_BYTES).contains(&text.len()) && text.iter().all(|byte| (0x21..=0x7e).contains(byte))
 }
 
 fn header_name(name: &str) -> Option<HeaderName> {

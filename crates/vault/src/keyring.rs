@@ -170,7 +170,7 @@ impl Keyring {
             context: binding.context(),
         };
         let value = open_envelope(&key, &place, sealed).map_err(LendFailure::Unopened)?;
-        Ok(Loan { credential, version: held.version, value })
+        Ok(Loan { credential, version: held.version, value, token: None })
     }
 }
 

@@ -21,6 +21,7 @@ mod scrub;
 mod seal;
 mod secret;
 mod spelling;
+mod token;
 mod vault;
 pub mod webhook;
 
@@ -32,6 +33,7 @@ pub use rows::STATEMENTS;
 pub use seal::{StreamOpener, StreamSealer, Unopened};
 pub use secret::{Act, CredentialView, Custodian, Listed, NewCredential, Revoked, Sensitivity, VersionView};
 pub use spelling::{Search, Spellings};
+pub use token::Tokens;
 pub use vault::{HOUSE, Vault};
 
 #[cfg(test)]

@@ -66,7 +66,9 @@ fn spelled(secret: &[u8], placement: &AuthPlacement) -> (Zeroizing<Vec<u8>>, For
             encode(&mut buffer, secret);
             Sent::Encoded(0..buffer.len())
         }
-        AuthPlacement::Bearer | AuthPlacement::Header { .. } | AuthPlacement::None => Sent::Itself,
+        AuthPlacement::Bearer | AuthPlacement::OAuth(_) | AuthPlacement::Header { .. } | AuthPlacement::None => {
+            Sent::Itself
+        }
     };
     let forms = Forms::write(&mut buffer, secret, &sent, 1);
     (buffer, forms)

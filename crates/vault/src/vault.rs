@@ -15,10 +15,12 @@ use crate::config::Config;
 use crate::equip::{self, Equipped, Loan};
 use crate::fingerprint::Digests;
 use crate::keyring::{Keyring, LendFailure};
+use crate::refusal::VaultRefusal;
 use crate::root_key::{self, RootKey, RootKeyProblem, UnwrapFailure, Wrapped};
 use crate::rows;
 use crate::scrub;
 use crate::seal::{self, Place, StreamOpener, StreamSealer, TenantKey};
+use crate::token::Shelf;
 
 /// The house itself as a tenant of the vault: what belongs to no tenant is sealed under its key.
 pub const HOUSE: TenantId = TenantId::from_u128(0);
@@ -41,6 +43,8 @@ pub(crate) struct Inner {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) keyring: Keyring,
     pub(crate) digests: Digests,
+    /// Access tokens, in memory alone.
+    pub(crate) tokens: Shelf,
     root_key: Arc<dyn RootKey>,
     epoch: Epoch,
     /// Up to which epoch every tenant has a key.
@@ -72,7 +76,9 @@ impl Vault {
         let digests = Digests::new(&house)?;
         let keyring = Keyring::default();
         let completed = AtomicU64::new(0);
-        let inner = Inner { store, clock, entropy, keyring, digests, root_key, epoch: epoch.clone(), completed };
+        let tokens = Shelf::default();
+        let inner =
+            Inner { store, clock, entropy, keyring, digests, tokens, root_key, epoch: epoch.clone(), completed };
         let inner = Arc::new(inner);
         inner.refresh().await?;
         tokio::spawn(note_rises(Arc::downgrade(&inner), epoch.clone()));
@@ -160,22 +166,34 @@ impl Inner {
         if *placement == AuthPlacement::None {
             return equip::put(placement, None, parts);
         }
-        let loan = self.lend(connection)?;
+        let loan = self.lend_for_wire(connection)?;
         equip::put(placement, Some(&loan), parts)
+    }
+
+    /// What goes over the wire: the credential, or the access token that was had for it. The credential is looked at
+    /// for a token as well, so that one that was revoked, has ended or is bound elsewhere lends none.
+    fn lend_for_wire(&self, connection: &Connection) -> Result<Loan, Stop> {
+        let loan = self.lend(connection)?;
+        if !matches!(connection.provider.auth, AuthPlacement::OAuth(_)) {
+            return Ok(loan);
+        }
+        let slot = self.tokens.slot(connection.tenant, loan.credential, loan.version);
+        let held = slot.usable(self.clock.elapsed()).ok_or(VaultRefusal::TokenUnavailable)?;
+        Ok(Loan { value: Secret::new(held.value.expose().to_vec()), token: Some(held.number), ..loan })
     }
 
     pub(crate) fn scrub(&self, connection: &Connection, text: &str) -> String {
         if connection.provider.auth == AuthPlacement::None {
             return scrub::clipped(text).to_owned();
         }
-        match self.lend(connection) {
+        match self.lend_for_wire(connection) {
             Ok(loan) => scrub::scrub(text, loan.value.expose(), &connection.provider.auth),
             // Without the credential nobody can say whether the text holds it.
             Err(_) => scrub::WITHHELD.to_owned(),
         }
     }
 
-    fn lend(&self, connection: &Connection) -> Result<Loan, Stop> {
+    pub(crate) fn lend(&self, connection: &Connection) -> Result<Loan, Stop> {
         let epoch = self.epoch.value();
         if self.keyring.loaded() < epoch && !self.keyring.is_fresh(epoch, self.clock.elapsed()) {
             return Err(Fault::unavailable("lending a credential", "what changed could not be read for 2 s").into());

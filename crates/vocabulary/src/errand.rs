@@ -3,8 +3,12 @@
 //! Rooms left of `egress` (a key set to fetch, a vault to ask) send an [`ErrandOrder`]; `egress` carries
 //! it out under the same address rules as every call. The purposes are a closed list.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderValue;
 
 use crate::clock::BoxFuture;
 
@@ -13,6 +17,8 @@ use crate::clock::BoxFuture;
 pub enum ErrandPurpose {
     /// An external issuer's metadata (RFC 8414) or key set (RFC 7517).
     IssuerKeys,
+    /// An access token of a vendor's (RFC 6749 section 4.4).
+    VendorToken,
 }
 
 impl ErrandPurpose {
@@ -20,6 +26,7 @@ impl ErrandPurpose {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::IssuerKeys => "issuer-keys",
+            Self::VendorToken => "vendor-token",
         }
     }
 }
@@ -34,8 +41,8 @@ pub enum ErrandOwner {
     Tenant(Vec<(IpAddr, u8)>),
 }
 
-/// What is to be fetched. The host must be one that an operator configured.
-#[derive(Debug, Clone)]
+/// What is to be fetched, or posted. The host must be one that an operator configured.
+#[derive(Debug)]
 pub struct ErrandOrder {
     /// Why.
     pub purpose: ErrandPurpose,
@@ -43,10 +50,29 @@ pub struct ErrandOrder {
     pub owner: ErrandOwner,
     /// The whole URL.
     pub url: String,
+    /// What is posted; it is fetched where there is nothing.
+    pub post: Option<ErrandPost>,
+    /// Certificates (PEM) trusted instead of those that errands trust; a tenant's own alone.
+    pub trust_pem: Option<String>,
     /// How many bytes of the answer are read at the most.
     pub most_bytes: usize,
     /// How long it may take in all.
     pub within: Duration,
+}
+
+/// A form that is posted (`application/x-www-form-urlencoded`), with what proves who posts it. Its bytes are in
+/// buffers that wipe themselves.
+pub struct ErrandPost {
+    /// The form.
+    pub form: Bytes,
+    /// The value of the field `Authorization`, marked as sensitive.
+    pub authorization: Option<HeaderValue>,
+}
+
+impl fmt::Debug for ErrandPost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ErrandPost")
+    }
 }
 
 /// What came back.

@@ -12,9 +12,11 @@ use super::base::{self, is_dns_name};
 use super::endpoint::endpoints;
 use super::{Base, Endpoint, Provider, Settings};
 use crate::authn::text_key::fingerprint;
+use crate::issuer::is_sound_url;
 use crate::scope::is_reserved_name;
 use crate::spec::{
     AuthPlacement, BreakerSpec, ConnectionSpec, EndpointSpec, LimitSpec, ProviderSpec, RateHeaders, RedirectSpec,
+    TokenSpec,
 };
 use crate::violations::Violations;
 
@@ -144,7 +146,55 @@ fn auth(auth: &AuthPlacement, wrong: &mut Violations) {
             let fits = (1..=64).contains(&name.len()) && name.bytes().all(plain);
             wrong.check(fits, "/auth/name", "1 to 64 letters, digits, dots, hyphens and underscores");
         }
+        AuthPlacement::OAuth(token) => token_endpoint(token, wrong),
         AuthPlacement::Bearer | AuthPlacement::Basic | AuthPlacement::None => {}
+    }
+}
+
+/// What the form says itself; no parameter of a provider's own says it otherwise.
+const FORM: &[&str] = &[
+    "grant_type",
+    "scope",
+    "resource",
+    "client_id",
+    "client_secret",
+    "client_assertion",
+    "client_assertion_type",
+    "code",
+    "refresh_token",
+    "username",
+    "password",
+    "assertion",
+];
+
+fn token_endpoint(token: &TokenSpec, wrong: &mut Violations) {
+    let sound = is_sound_url(&token.token_url, false) && token.token_url.len() <= 2048;
+    wrong.check(sound, "/auth/token_url", "an https URL without user name and fragment, at most 2048 bytes");
+    // RFC 6749 section 3.3: words of visible ASCII but `"` and `\\`, with one blank between them.
+    let word =
+        |word: &str| !word.is_empty() && word.bytes().all(|byte| matches!(byte, b'!' | b'#'..=b'[' | b']'..=b'~'));
+    let scope = token.scope.as_deref().is_none_or(|scope| scope.len() <= 1024 && scope.split(' ').all(word));
+    wrong.check(scope, "/auth/scope", "words of visible ASCII with one blank between them, at most 1024 bytes");
+    let text = |value: &str| (1..=1024).contains(&value.len()) && !value.chars().any(char::is_control);
+    wrong.check(
+        token.resource.as_deref().is_none_or(text),
+        "/auth/resource",
+        "1 to 1024 bytes without control characters",
+    );
+    let bytes: usize = token.parameters.iter().map(|(name, value)| name.len() + value.len()).sum();
+    wrong.check(
+        token.parameters.len() <= 16 && bytes <= 4096,
+        "/auth/parameters",
+        "at most 16, of 4096 bytes together",
+    );
+    for (name, value) in token.parameters.iter().take(16) {
+        let plain = name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
+        let fits = plain && !name.is_empty() && !FORM.contains(&name.as_str()) && text(value);
+        wrong.check(
+            fits,
+            "/auth/parameters",
+            "names of letters, digits, `_`, `.` and `-` that the grant itself does not use, each with 1 to 1024 bytes",
+        );
     }
 }
 

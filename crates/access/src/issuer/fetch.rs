@@ -89,6 +89,8 @@ async fn get(url: &str, courier: &Courier<'_>) -> Result<(Vec<u8>, Option<Durati
         purpose: ErrandPurpose::IssuerKeys,
         owner: courier.owner.clone(),
         url: url.to_owned(),
+        post: None,
+        trust_pem: None,
         most_bytes: DOCUMENT_BYTES,
         within: FETCH_TIME,
     };

@@ -25,7 +25,7 @@ fn errands(vendor: &Vendor, change: impl FnOnce(&mut Config)) -> Errands {
 
 fn order(url: String) -> ErrandOrder {
     let (purpose, owner) = (ErrandPurpose::IssuerKeys, ErrandOwner::House);
-    ErrandOrder { purpose, owner, url, most_bytes: 1_000, within: Duration::from_secs(5) }
+    ErrandOrder { purpose, owner, url, post: None, trust_pem: None, most_bytes: 1_000, within: Duration::from_secs(5) }
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use lockgate_audit::{Audit, Filter, Outcome, Signer};
 use lockgate_store::{Row, Statement, Store, Value};
 use lockgate_testkit::{ManualClock, Vendor};
 use lockgate_traffic::Traffic;
-use lockgate_vault::{Act, Custodian, HOUSE, NewCredential, Sensitivity, Vault, generate_root_key_file};
+use lockgate_vault::{Act, Custodian, HOUSE, NewCredential, Sensitivity, Tokens, Vault, generate_root_key_file};
 use lockgate_vocabulary::{
     Arrival, BoxFuture, Clock, ConnectionId, Errand, ErrandAnswer, ErrandFailure, ErrandOrder, Listener, RunId, Secret,
     Stop, SystemEntropy, TenantId, TraceContext,
@@ -23,7 +23,7 @@ use tokio::task::JoinHandle;
 
 use crate::destination::Destination;
 use crate::destination::resolve::StaticResolver;
-use crate::{Body, Config, Egress, Order, Parts, Reply};
+use crate::{Body, Config, Egress, Errands, Order, Parts, Reply};
 
 /// What is lost where a moment goes through the store, at the most.
 pub(crate) const MOMENT: Duration = Duration::from_micros(2);
@@ -111,6 +111,8 @@ impl World {
         let (tenant, operator) = made(&access, &root, "acme").await;
         let traffic = Traffic::new(lockgate_traffic::Config::default(), None, shared.clone()).expect("traffic");
         let destination = Destination::new(&config.destination, Arc::new(names()), shared).expect("a guard");
+        let errands = Errands::new(&config, destination.clone(), Arc::new(calls.clone()), None);
+        let tokens = Tokens::new(vault.clone(), Arc::new(errands), audit.clone());
         let spool_dir = folder.path().join("spool");
         std::fs::create_dir(&spool_dir).expect("a folder");
         let parts = Parts {
@@ -118,6 +120,7 @@ impl World {
             traffic,
             audit: audit.clone(),
             vault: vault.clone(),
+            tokens,
             store: store.clone(),
             destination,
             clock: Arc::new(calls.clone()),

@@ -41,7 +41,7 @@ struct Realm {
 /// Where the provider is and whom its certificate comes from, or a visible line that says that it is not there.
 #[expect(clippy::disallowed_methods, reason = "tests are told by their environment where the servers are")]
 #[expect(clippy::print_stdout, reason = "a test that is skipped must say so")]
-fn told() -> Option<(String, String)> {
+pub fn told() -> Option<(String, String)> {
     let told = |name: &str| {
         let value = std::env::var(name).ok();
         if value.is_none() {

@@ -26,6 +26,7 @@ mod floods;
 mod forged_acts;
 mod forgeries;
 mod founding;
+mod grants;
 mod hooks;
 mod hooks_bad;
 mod hooks_killed;

@@ -57,6 +57,39 @@ fn it_holds_for_its_connection_alone() {
 }
 
 #[test]
+fn where_and_how_a_token_is_asked_for_is_part_of_it() {
+    let spec = |change: fn(&mut TokenSpec)| {
+        let mut spec = TokenSpec {
+            token_url: "https://login.vendor.test/token".into(),
+            client_auth: ClientAuth::Basic,
+            scope: Some("read".into()),
+            resource: None,
+            parameters: [("audience".to_owned(), "a".to_owned())].into(),
+        };
+        change(&mut spec);
+        connection(AuthPlacement::OAuth(Box::new(spec)))
+    };
+    let all = [
+        spec(|_| ()),
+        spec(|spec| spec.token_url = "https://login.vendor.evil/token".into()),
+        spec(|spec| spec.client_auth = ClientAuth::Post),
+        spec(|spec| spec.scope = Some("read write".into())),
+        spec(|spec| spec.scope = None),
+        spec(|spec| (spec.scope, spec.resource) = (None, Some("read".into()))),
+        spec(|spec| spec.resource = Some("r".into())),
+        spec(|spec| spec.parameters = [("audience".to_owned(), "b".to_owned())].into()),
+        spec(|spec| spec.parameters = [("audiencea".to_owned(), String::new())].into()),
+        spec(|spec| spec.parameters.clear()),
+        connection(bearer()),
+    ];
+    for (at, one) in all.iter().enumerate() {
+        for (other_at, other) in all.iter().enumerate() {
+            assert_eq!(Binding::of(one).holds_for(other), at == other_at, "{at} {other_at}");
+        }
+    }
+}
+
+#[test]
 fn a_record_comes_apart_as_it_was_put_together() {
     let binding = Binding::of(&connection(bearer()));
     let record = binding.before(b"sealed");

@@ -39,6 +39,7 @@ fn left_behind(house: &House, vault: &Vault) -> Inner {
         clock: Arc::new(house.clock.clone()),
         entropy: vault.inner.entropy.clone(),
         keyring: Keyring::default(),
+        tokens: Shelf::default(),
         digests: Digests::new(&vault.inner.keyring.newest_key(HOUSE).expect("a key")).expect("derived"),
         root_key: vault.inner.root_key.clone(),
         epoch: house.store.epoch(),

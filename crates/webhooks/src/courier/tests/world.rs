@@ -11,7 +11,7 @@ use lockgate_egress::{Endpoint, EndpointParts, Parts};
 use lockgate_store::{Change, Row, Statement, Value, values};
 use lockgate_testkit::{ManualClock, Vendor};
 use lockgate_traffic::Traffic;
-use lockgate_vault::{HOUSE, generate_root_key_file};
+use lockgate_vault::{HOUSE, Tokens, generate_root_key_file};
 use lockgate_vocabulary::{
     BoxFuture, DeliveryId, Errand, ErrandAnswer, ErrandFailure, ErrandOrder, RunId, Secret, SystemClock, SystemEntropy,
     Timestamp,
@@ -332,6 +332,7 @@ async fn egress(folder: &TempDir, (store, audit, vault): (&Store, &Audit, &Vault
         ),
         errand: Arc::new(NoNetwork),
     };
+    let tokens = Tokens::new(vault.clone(), Arc::new(NoNetwork), audit.clone());
     let mut config = lockgate_access::Config::default();
     config.tokens.issuer = "https://gateway.test".into();
     let access = Arc::new(Access::open(&config, foundation).await.expect("access opens"));
@@ -342,6 +343,7 @@ async fn egress(folder: &TempDir, (store, audit, vault): (&Store, &Audit, &Vault
         traffic: Traffic::new(lockgate_traffic::Config::default(), None, clock.clone()).expect("traffic"),
         audit: audit.clone(),
         vault: vault.clone(),
+        tokens,
         store: store.clone(),
         destination: Destination::new(&config.destination, Arc::new(names()), clock.clone()).expect("a guard"),
         clock: clock.clone(),
