@@ -15,7 +15,7 @@ use lockgate_vault::Act;
 use lockgate_vocabulary::{ApprovalId, DeliveryId, Fault, PrincipalId, Stop, SubscriptionId, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::manage::{rfc3339, rfc3339_opt};
+use crate::manage::{among, rfc3339, rfc3339_opt};
 use crate::refusal::WebhookRefusal;
 use crate::replay::{REMEMBERED, Replayed, Run};
 use crate::rows::{approvals as rows, deliveries, subscriptions};
@@ -201,7 +201,9 @@ impl Webhooks {
             Some(cursor) => cursor.parse::<ApprovalId>().map_err(|_| AccessRefusal::CursorMalformed)?.to_string(),
         };
         let page = PageAsk { limit: ask.limit, cursor: None };
-        let state = ask.state.clone().unwrap_or_default().replace('\0', "");
+        let known = ["pending", "approved", "denied", "done"];
+        among(ask.state.as_deref(), &known, ("state", "pending, approved, denied or done"))?;
+        let state = ask.state.clone().unwrap_or_default();
         let rows = self.read(act.caller.tenant(), &rows::PAGE, values![behind, state, page.rows()?]).await?;
         let now = self.clock.now();
         page.page(&rows, |row| ApprovalRecord::read(row, now), |record| record.approval.to_string())

@@ -52,7 +52,14 @@ impl Webhooks {
         }
         // Nobody has us knock at a door again and again.
         let pace = Rate::per_minute(3, 3).ok_or(Fault::violated("three a minute are a rate"))?;
-        self.traffic.knock(id, IpAddr::V4(Ipv4Addr::UNSPECIFIED), pace)?;
+        self.traffic.knock(id, IpAddr::V4(Ipv4Addr::UNSPECIFIED), pace).map_err(|stop| match stop {
+            // It is no delivery that comes too often.
+            Stop::Refused(refusal) => {
+                let wait = refusal.wait().unwrap_or(Duration::from_secs(60));
+                WebhookRefusal::ChallengePaced.refuse().retry_after(wait).into()
+            }
+            fault @ Stop::Fault(_) => fault,
+        })?;
         let word = self.word();
         let dispatch = self.posed(subscription, &word)?;
         let answer = self.egress.dispatch(subscription.tenant, endpoint, dispatch).await;

@@ -27,8 +27,9 @@ pub(crate) struct Open<'a> {
 impl Ground {
     pub(crate) fn new(config: &Config, networks: &[IpNet]) -> Result<Self, Fault> {
         let read = |hosts: &Vec<String>| {
-            HostList::parse(hosts.iter().map(String::as_str))
-                .map_err(|refusal| Fault::broken("reading the hosts of tenants' endpoints", refusal.info().title))
+            HostList::parse(hosts.iter().map(String::as_str)).map_err(|refusal| {
+                Fault::broken("reading webhooks.endpoint_hosts", format!("{hosts:?}: {}", refusal.info().title))
+            })
         };
         let of = config.tenant_endpoint_hosts.iter().map(|(tenant, hosts)| Ok((*tenant, read(hosts)?)));
         Ok(Self {

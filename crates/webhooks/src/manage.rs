@@ -9,7 +9,7 @@ mod deliveries;
 mod record;
 mod secrets;
 
-pub(crate) use deliveries::moment;
+pub(crate) use deliveries::{among, moment};
 pub(crate) use record::{rfc3339, rfc3339_opt};
 
 pub use change::ChangeSubscription;

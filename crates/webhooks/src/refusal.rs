@@ -48,6 +48,9 @@ lockgate_vocabulary::refusals! {
         CertificateForeign = 400, "webhooks.certificate.foreign",
             "The delivery names a certificate that is not at its provider's own address.",
             "Nothing is to be done for a genuine delivery: the provider names its own host.";
+        ChallengePaced = 429, "webhooks.challenge.paced",
+            "The endpoint was asked for its challenge three times within a minute.",
+            "Wait for the time in Retry-After, then verify the subscription again.";
         ChallengeMalformed = 400, "webhooks.challenge.malformed",
             "The challenge is not a plain token.",
             "Let the provider ask again; a token has letters, digits, `_` and `-` alone, 128 at the most.";
@@ -85,7 +88,7 @@ lockgate_vocabulary::refusals! {
             "A header that the scheme relies on stands there more than once.",
             "Check that nothing on the way adds to the provider's headers.";
         IdMalformed = 400, "webhooks.id.malformed",
-            "The delivery's identifier is missing or has characters that it may not have.",
+            "The delivery's identifier is missing, too long, or has characters that it may not have.",
             "Send the identifier that the scheme wants, of 128 characters at the most: letters, digits, `_` and `-`; in a body `.` and `:` too.";
         MediaTypeUnfit = 415, "webhooks.media-type.unfit",
             "The scheme does not sign bodies of this media type.",
@@ -93,6 +96,9 @@ lockgate_vocabulary::refusals! {
         SecretLast = 409, "webhooks.secret.last",
             "It is the last secret that vouches.",
             "Add a new one first, or retire the subscription.";
+        SecretUnknown = 404, "webhooks.secret.unknown",
+            "The subscription has no secret of this purpose and version.",
+            "Look at the versions that the subscription shows.";
         SignatureMalformed = 400, "webhooks.signature.malformed",
             "The signature is not written as its scheme writes one.",
             "Send it exactly as documented: lower-case hex or padded standard base64, without blanks.";

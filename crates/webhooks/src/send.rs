@@ -10,6 +10,7 @@ use http::HeaderMap;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use lockgate_access::Caller;
 use lockgate_access::Violations;
+use lockgate_access::registry::EventKind;
 use lockgate_access::scope::Scope;
 use lockgate_audit::Deed;
 use lockgate_store::{ApplyFailure, Change, values};
@@ -170,6 +171,10 @@ fn check(event: &NewEvent) -> Result<(), Stop> {
     let mut wrong = Violations::default();
     let fits = resolve::is_event_type(&event.event_type);
     wrong.check(fits, "/type", "1 to 128 letters, digits, `.`, `_` and `-`");
+    // Whoever is told of these believes that the gateway says it.
+    let ours = EventKind::ALL.iter().any(|kind| kind.as_str() == event.event_type)
+        || event.event_type.starts_with("lockgate.");
+    wrong.check(!ours, "/type", "not a name of the gateway's own events, and none that begins with `lockgate.`");
     let data = event.data.get();
     wrong.check(data.starts_with('{'), "/data", "a JSON object");
     wrong.check(data.len() <= EVENT_BYTES, "/data", "at most 262,144 bytes");

@@ -100,6 +100,7 @@ pub enum Handoff {
 
 /// An endpoint of the tenant's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = PushEndpointSpec)]
 #[serde(deny_unknown_fields)]
 pub struct EndpointSpec {
     /// Its URL; `https:` alone.

@@ -203,6 +203,11 @@ fn print(answer: &OperatorAnswer, json: bool, console: &mut Console) -> Result<(
         if !answer.body.is_empty() {
             console.say(text.trim_end())?;
         }
+        // A script that plays deliveries again has to see that some were not.
+        let failed = value.get("failed").and_then(Value::as_array).map_or(0, Vec::len);
+        if failed > 0 && value.get("played").is_some() {
+            return Err(Failure::Refused(format!("{failed} of the deliveries cannot be played again; each says why.")));
+        }
         // Whoever reads JSON reads the manual; a person is told before the screen is cleared.
         return if !json && value.get("signing_secret").is_some() { console.note(SHOWN_ONCE) } else { Ok(()) };
     }

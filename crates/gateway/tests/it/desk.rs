@@ -217,6 +217,21 @@ async fn a_developer_sees_what_arrives_gets_it_as_it_came_and_learns_why_somethi
 }
 
 #[tokio::test]
+async fn a_burst_of_refusals_is_told_one_by_one() {
+    let desk = Desk::set().await;
+    let path = desk.subscribed("shop");
+    let listening = desk.listening(&desk.operator, "listen shop --once 1");
+    for number in 0..110 {
+        assert_eq!(delivered(&desk, &path, &format!("msg_{number}"), ("{}", "{ }")).await.status, 401);
+    }
+    assert_eq!(delivered(&desk, &path, "msg_true", ("{}", "{}")).await.status, 200);
+    let (code, lines) = listening.ended();
+    let refused = lines.iter().filter(|line| line["kind"] == "refused").count();
+    assert_eq!((code, refused), (Some(0), 110));
+    desk.end();
+}
+
+#[tokio::test]
 async fn listening_ends_as_it_should() {
     let desk = Desk::set().await;
     let path = desk.subscribed("shop");
@@ -251,9 +266,16 @@ async fn the_verbs_lead_a_delivery_from_its_arrival_to_its_replay() {
     assert_eq!((&shown["state"], &shown["envelope"]["body_b64"]), (&json!("waiting"), &json!("e30=")));
     let other = delivered(&desk, &path, "msg_1", ("{ }", "{ }")).await.json();
     assert_eq!(other["quarantined"], true, "{other}");
+    for line in ["delivery list --state waitin", "delivery dead --cause us", "approval list --state open"] {
+        assert_eq!(desk.refused(&desk.operator, line), "access.input.invalid", "{line}");
+    }
+    assert_eq!(desk.typed(&desk.operator, "subscription create --name nothing").status.code(), Some(2));
     let dead = desk.done("delivery dead --cause conflict --subscription shop");
     assert_eq!(dead["items"][0]["delivery"], other["delivery"], "{dead}");
-    let early = desk.done(&format!("delivery replay {first} --reason early"));
+    // A script sees by the exit code that some were not played.
+    let ended = desk.typed(&desk.operator, &format!("delivery replay {first} --reason early"));
+    assert_eq!(ended.status.code(), Some(1), "{}", String::from_utf8_lossy(&ended.stderr));
+    let early: Value = serde_json::from_slice(&ended.stdout).expect("JSON");
     assert_eq!(early["failed"][0]["code"], "webhooks.delivery.under_way", "{early}");
 
     let spec = json!({ "direction": "inbound", "scheme": "standardwebhooks", "delivery": { "replay_approval": true } });

@@ -122,6 +122,10 @@ fn check_secrets(resolved: &Resolved, secrets: &[Secret], wrong: &mut Violations
     wrong.check(fits, "/secrets", told);
     for (index, secret) in secrets.iter().enumerate() {
         let fits = resolved.side.takes(secret);
-        wrong.check(fits, format!("/secrets/{index}"), "not a secret of the provider's as the scheme wants it");
+        wrong.check(
+            fits,
+            format!("/secrets/{index}"),
+            "not a secret as the scheme's provider writes it (`whsec_` and base64 for Standard Webhooks)",
+        );
     }
 }

@@ -154,6 +154,13 @@ impl DeliveryRecord {
     }
 }
 
+/// Refuses a word that no row has: who asks with a slip would read that there is nothing.
+pub(crate) fn among(word: Option<&str>, known: &[&str], told: (&'static str, &'static str)) -> Result<(), Stop> {
+    let mut wrong = Violations::default();
+    wrong.check(word.is_none_or(|word| known.contains(&word)), told.0, told.1);
+    Ok(wrong.done()?)
+}
+
 /// The arguments by which a page is found, without the last two.
 struct Sought {
     subscription: Option<SubscriptionId>,
@@ -164,6 +171,8 @@ impl Webhooks {
     /// Lists deliveries, the newest first.
     pub async fn deliveries(&self, act: Act<'_>, ask: &DeliveriesAsk) -> Result<Page<DeliveryRecord>, Stop> {
         self.access.demand(act.caller, Scope::RunsRead)?;
+        let known = ["waiting", "leased", "delivered", "dead", "quarantined", "replayed"];
+        among(ask.state.as_deref(), &known, ("state", "waiting, leased, delivered, dead, quarantined or replayed"))?;
         let sought = self.sought(act.caller.tenant(), ask, ask.state.as_deref()).await?;
         let Sought { subscription, mut values } = sought;
         values.extend(subscription.map(Value::from));
@@ -177,6 +186,11 @@ impl Webhooks {
         let mut wrong = Violations::default();
         wrong.check(ask.state.is_none(), "state", "dead letters are told apart by their cause");
         wrong.done()?;
+        among(
+            ask.cause.as_deref(),
+            &["endpoint", "pipeline", "conflict"],
+            ("cause", "endpoint, pipeline or conflict"),
+        )?;
         let Sought { subscription, mut values } = self.sought(act.caller.tenant(), ask, ask.cause.as_deref()).await?;
         values.push(subscription.map_or_else(|| Value::from(""), Value::from));
         self.page(act, ask, &rows::PAGE_DEAD, values).await

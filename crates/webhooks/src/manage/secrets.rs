@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use lockgate_access::Violations;
 use lockgate_access::registry::{Event, EventKind};
 use lockgate_access::scope::Scope;
-use lockgate_access::{AccessRefusal, Violations};
 use lockgate_audit::Deed;
 use lockgate_store::{Change, values};
 use lockgate_vault::Act;
@@ -64,13 +64,23 @@ impl Webhooks {
         let hours = new.overlap_hours.unwrap_or(OVERLAP);
         wrong.check(hours <= OVERLAP_MOST, "/overlap_hours", "at most 720");
         match &given {
-            Some(secret) => {
-                wrong.check(resolved.side.takes(secret), "/secret", "not a secret as the scheme's provider writes it")
-            }
-            None => wrong.check(matches!(resolved.onward.way, Way::Push(_)), "/secret", "the provider's secret"),
+            Some(secret) => wrong.check(
+                resolved.side.takes(secret),
+                "/secret",
+                "not a secret as the scheme's provider writes it; one that we sign with is made here (`signing`)",
+            ),
+            None => wrong.check(
+                matches!(resolved.onward.way, Way::Push(_)),
+                "/secret",
+                "nothing is signed by us here: deliveries are fetched; give the provider's secret",
+            ),
         }
         let live = record.of(purpose).filter(|secret| secret.live).count();
-        wrong.check(hours == 0 || live < LIVE_MOST, "/overlap_hours", "8 secrets vouch already; let older ones end");
+        wrong.check(
+            hours == 0 || live < LIVE_MOST,
+            "/overlap_hours",
+            "8 secrets vouch already; withdraw one first, or let the older ones end at once with 0",
+        );
         wrong.done()?;
         let version = next_version(&record, purpose)?;
         let made = if given.is_none() { Some(self.vault.generate_webhook_secret()) } else { None };
@@ -99,7 +109,7 @@ impl Webhooks {
         let record = self.usable(tenant, id_or_name).await?;
         let wanted = i64::from(version);
         let known = record.of(purpose).find(|secret| secret.version == wanted);
-        known.ok_or(AccessRefusal::ObjectUnknown)?;
+        known.ok_or(WebhookRefusal::SecretUnknown)?;
         if !record.of(purpose).any(|secret| secret.live && secret.version != wanted) {
             return Err(WebhookRefusal::SecretLast.into());
         }

@@ -5,8 +5,9 @@ use serde_json::Value;
 use super::Asking;
 use crate::commands::Failure;
 
-/// Entries that are read at once. Beyond so many refusals a round nobody reads them one by one.
+/// Entries that are read at once, and how often for one round: beyond so many refusals nobody reads them one by one.
 const PAGE: u32 = 100;
+const PAGES: usize = 50;
 
 /// Where somebody stands in the trail.
 pub(super) struct Missed {
@@ -24,11 +25,18 @@ impl Missed {
     /// What was refused since, the oldest first: at this subscription's door, or, as long as nobody knows its
     /// id, at all of the tenant's.
     pub(super) async fn news(&mut self, asking: &Asking<'_>, id: Option<&str>) -> Result<Vec<Value>, Failure> {
-        let page = asking.ask(&format!("/v1/audit?kind=refused&limit={PAGE}")).await?;
-        let told = self.index;
-        let mut found: Vec<Value> =
-            entries(&page).iter().filter(|entry| index(entry) > told && is_of(entry, id)).cloned().collect();
-        self.index = entries(&page).iter().filter_map(index).max().max(told);
+        let (told, mut found, mut cursor) = (self.index, Vec::new(), String::new());
+        for _ in 0..PAGES {
+            let page = asking.ask(&format!("/v1/audit?kind=refused&limit={PAGE}{cursor}")).await?;
+            let read = entries(&page);
+            found.extend(read.iter().filter(|entry| index(entry) > told && is_of(entry, id)).cloned());
+            self.index = self.index.max(read.iter().filter_map(index).max());
+            let reached = read.iter().filter_map(index).min() <= told;
+            match page.get("next").and_then(Value::as_str) {
+                Some(next) if !reached => cursor = format!("&cursor={next}"),
+                _ => break,
+            }
+        }
         found.reverse();
         Ok(found)
     }

@@ -110,7 +110,7 @@ pub enum Verb {
 #[derive(Debug, Clone, Args)]
 pub struct New {
     /// All of its settings, JSON or TOML.
-    #[arg(long, required_unless_present_any = ["scheme", "event_types"])]
+    #[arg(long)]
     spec: Option<PathBuf>,
     /// A door in: how the provider signs, such as stripe, github or standardwebhooks.
     #[arg(long, conflicts_with = "spec")]
@@ -152,6 +152,11 @@ impl New {
         let endpoint = self.push.as_ref().map(|url| json!({ "url": url }));
         let mut spec = Map::new();
         let Some(scheme) = &self.scheme else {
+            if self.event_types.is_empty() {
+                let ways =
+                    "--scheme for a provider's deliveries, --event-type and --push for your own events, or --spec";
+                return Err(Usage(format!("subscription create: give {ways}")));
+            }
             spec.insert("direction".to_owned(), json!("outbound"));
             spec.insert("event_types".to_owned(), json!(self.event_types));
             put(&mut spec, "endpoint", endpoint);

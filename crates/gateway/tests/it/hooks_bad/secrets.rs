@@ -57,7 +57,7 @@ async fn a_secret_is_withdrawn_at_once_and_the_last_one_never() {
     assert_eq!(withdrawn.status, 200, "{}", withdrawn.text());
     assert!(!vouches(&world, &hook, SECRET, "2").await && vouches(&world, &hook, NEW, "3").await);
     assert_eq!(refusal(&withdraw(&world, &acme, &hook, 2).await), (409, "webhooks.secret.last".to_owned()));
-    assert_eq!(refusal(&withdraw(&world, &acme, &hook, 3).await), (403, "access.object.unknown".to_owned()));
+    assert_eq!(refusal(&withdraw(&world, &acme, &hook, 3).await), (404, "webhooks.secret.unknown".to_owned()));
     // One that has ended does not count as one that is left.
     assert_eq!(add(&world, &acme, &hook, json!({ "secret": SECRET, "overlap_hours": 0 })).await.status, 201);
     assert!(!vouches(&world, &hook, NEW, "4").await && vouches(&world, &hook, SECRET, "5").await);

@@ -71,7 +71,7 @@ async fn nobody_has_us_knock_at_an_endpoint_again_and_again() {
         assert_eq!(verify(&world, &acme, &hook).await.status, 200);
     }
     let refused = verify(&world, &acme, &hook).await;
-    assert_eq!(refusal(&refused), (429, "traffic.subscription.exceeded".to_owned()), "{}", refused.text());
+    assert_eq!(refusal(&refused), (429, "webhooks.challenge.paced".to_owned()), "{}", refused.text());
     let wait: u64 = refused.header("retry-after").expect("a time").parse().expect("seconds");
     assert_eq!(world.vendor.count(LINE), 3, "by making it and twice since");
     world.pass(Duration::from_secs(wait)).await;

@@ -174,3 +174,17 @@ async fn the_gateways_own_events_are_told_where_they_are_named() {
     assert_eq!((told(&world, "all").len(), told(&world, "foreign").len()), (0, 0));
     world.end().await;
 }
+
+#[tokio::test]
+async fn nobody_speaks_in_the_gateways_name() {
+    let (world, acme) = world().await;
+    let key = with_scope(&world, &acme, "sender", SEND).await;
+    way_out(&world, &acme, "all", json!(["*", "CredentialRotated"])).await;
+    for kind in ["CredentialRotated", "SecurityAlertRaised", "lockgate.endpoint.challenge", "lockgate.x"] {
+        let refused = send(&world, &key, "", &json!({ "type": kind, "data": {} }).to_string()).await;
+        assert_eq!((refused.status, &refused.json()["violations"][0]["pointer"]), (422, &json!("/type")), "{kind}");
+    }
+    assert!(deliveries(&world, &acme).await.is_empty());
+    assert_eq!(send(&world, &key, "", r#"{"type":"credentialrotated","data":{}}"#).await.status, 202);
+    world.end().await;
+}
