@@ -63,23 +63,34 @@ impl Explainer {
     pub fn explain_line(&self, line: &str) -> String {
         let (id, judged) = match serde_json::from_str::<Line>(line) {
             Ok(line) => (line.id.clone(), self.judge(line)),
-            Err(_) => (serde_json::from_str::<Id>(line).unwrap_or_default().id, Err(LINE_MALFORMED)),
+            // What the parser says may repeat a secret of the line.
+            Err(_) => (serde_json::from_str::<Id>(line).unwrap_or_default().id, Err(No::line(LINE))),
         };
-        let verdict = if judged.is_ok() { "valid" } else { "invalid" };
-        let (delivery_id, code) = match judged {
-            Ok(fresh) => (fresh.verified().delivery_id().map(str::to_owned), None),
-            Err(code) => (None, Some(code)),
+        let told = match judged {
+            Ok(fresh) => {
+                let delivery = fresh.verified().delivery_id();
+                json!({ "id": id, "verdict": "valid", "code": null, "delivery_id": delivery })
+            }
+            Err(No { code, detail: None }) => {
+                json!({ "id": id, "verdict": "invalid", "code": code, "delivery_id": null })
+            }
+            Err(No { code, detail }) => {
+                json!({ "id": id, "verdict": "invalid", "code": code, "delivery_id": null, "detail": detail })
+            }
         };
-        json!({ "id": id, "verdict": verdict, "code": code, "delivery_id": delivery_id }).to_string()
+        told.to_string()
     }
 
-    fn judge(&self, line: Line) -> Result<Fresh, &'static str> {
-        let scheme = named(&line.provider).ok_or(LINE_MALFORMED)?;
-        let setting = Setting::resolve(scheme, &self.spec(scheme, &line)).map_err(|_| SETTING_INVALID)?;
-        let parcel = parcel(&line).ok_or(LINE_MALFORMED)?;
+    fn judge(&self, line: Line) -> Result<Fresh, No> {
+        let scheme = named(&line.provider).ok_or(No::line("provider: no scheme that is known"))?;
+        let setting = Setting::resolve(scheme, &self.spec(scheme, &line)).map_err(|wrong| {
+            let wrong = wrong.into_iter().next().map(|each| format!("{}: {}", each.pointer, each.reason));
+            No { code: SETTING_INVALID, detail: wrong }
+        })?;
+        let parcel = parcel(&line)?;
         // The first secret is the newest.
         let secrets = WebhookSecrets::new((1u32..).zip(line.secrets.into_iter().rev()));
-        let code = |refusal: WebhookRefusal| refusal.info().code;
+        let code = |refusal: WebhookRefusal| No { code: refusal.info().code, detail: None };
         let verified = scheme.verify(&parcel, &setting, &secrets).map_err(code)?;
         Fresh::prove(verified, scheme, &setting, self.now).map_err(code)
     }
@@ -97,13 +108,32 @@ impl Explainer {
     }
 }
 
-fn parcel(line: &Line) -> Option<Parcel> {
+/// Why a line is not valid: a code, and more about it where the line itself is at fault.
+struct No {
+    code: &'static str,
+    detail: Option<String>,
+}
+
+impl No {
+    fn line(what: &str) -> Self {
+        Self { code: LINE_MALFORMED, detail: Some(what.to_owned()) }
+    }
+}
+
+/// What a line is.
+const LINE: &str = "a line is a JSON object with the texts provider and body_b64 and the list headers, of pairs [name, value]; secrets is a list of texts";
+
+fn parcel(line: &Line) -> Result<Parcel, No> {
     let mut headers = HeaderMap::with_capacity(line.headers.len());
     for (name, value) in &line.headers {
-        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
-        headers.append(name, HeaderValue::from_str(value).ok()?);
+        let (name, value) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value));
+        let (Ok(name), Ok(value)) = (name, value) else {
+            return Err(No::line("headers: not a header's name or value"));
+        };
+        headers.append(name, value);
     }
-    Some(Parcel { headers, body: Bytes::from(STANDARD.decode(&line.body_b64).ok()?) })
+    let body = STANDARD.decode(&line.body_b64).map_err(|_| No::line("body_b64: not padded base64"))?;
+    Ok(Parcel { headers, body: Bytes::from(body) })
 }
 
 #[cfg(test)]

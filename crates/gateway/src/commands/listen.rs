@@ -105,19 +105,32 @@ struct Ear<'a> {
 
 impl Ear<'_> {
     async fn listen(&mut self, clock: &dyn Clock, console: &mut Console) -> Result<(), Failure> {
-        let mut ticks = 0u32;
+        let (mut ticks, mut away) = (0u32, false);
         loop {
-            let over = self.hear(console).await?;
-            if over || ticks.is_multiple_of(TRAIL) {
-                self.refusals(console).await?;
-            }
-            if over {
-                return self.end();
+            match self.round(ticks, console).await {
+                Ok(true) => return self.end(),
+                Ok(false) => away = false,
+                // A gateway that is started anew is waited for; where it stands in the feed is not lost.
+                Err(Failure::Usage(text)) => {
+                    if !std::mem::replace(&mut away, true) {
+                        console.note(&format!("{text} Waiting for it."))?;
+                    }
+                }
+                Err(failure) => return Err(failure),
             }
             console.flush()?;
             ticks = ticks.wrapping_add(1);
             clock.sleep(TICK).await;
         }
+    }
+
+    /// Looks once; whether that was enough.
+    async fn round(&mut self, ticks: u32, console: &mut Console) -> Result<bool, Failure> {
+        let over = self.hear(console).await?;
+        if over || ticks.is_multiple_of(TRAIL) {
+            self.refusals(console).await?;
+        }
+        Ok(over)
     }
 
     /// Takes in what is new; whether that was enough.

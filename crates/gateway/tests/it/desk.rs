@@ -232,6 +232,29 @@ async fn a_burst_of_refusals_is_told_one_by_one() {
 }
 
 #[tokio::test]
+async fn a_gateway_that_is_started_anew_is_waited_for() {
+    let mut desk = Desk::set().await;
+    let path = desk.subscribed("shop");
+    // It comes back where it was: the first listener of the configuration is the door's.
+    let text = std::fs::read_to_string(desk.gate.config()).expect("there");
+    let text = text.replacen("127.0.0.1:0", &desk.serving.door.to_string(), 1);
+    let text = text.replacen("127.0.0.1:0", &desk.serving.admin.to_string(), 1);
+    std::fs::write(desk.gate.config(), text).expect("written");
+    let mut listening = desk.listening(&desk.operator, "listen shop --once 1");
+    desk.serving.signal(Signal::TERM);
+    assert_eq!(desk.serving.wait(), Some(0));
+    // It says once that nobody answers.
+    let mut said = String::new();
+    BufReader::new(listening.0.stderr.as_mut().expect("piped")).read_line(&mut said).expect("text");
+    assert!(said.contains("Waiting for it."), "{said}");
+    desk.serving = desk.gate.serve();
+    assert_eq!(delivered(&desk, &path, "msg_1", ("{}", "{}")).await.status, 200);
+    let (code, lines) = listening.ended();
+    assert_eq!((code, lines.len()), (Some(0), 1), "{lines:?}");
+    desk.end();
+}
+
+#[tokio::test]
 async fn listening_ends_as_it_should() {
     let desk = Desk::set().await;
     let path = desk.subscribed("shop");

@@ -91,10 +91,20 @@ fn a_line_that_is_no_delivery_is_invalid() {
         let told: Value = serde_json::from_str(&explainer().explain_line(line)).expect("JSON");
         assert_eq!((&told["verdict"], &told["code"]), (&json!("invalid"), &json!("webhooks.explain.line")), "{line}");
         assert_eq!(told["id"], if line.contains('x') { json!("x") } else { Value::Null });
+        assert!(told["detail"].is_string(), "{line}");
     }
     let line = r#"{"id":1,"provider":"square","headers":[],"body_b64":""}"#;
     let told: Value = serde_json::from_str(&explainer().explain_line(line)).expect("JSON");
     assert_eq!(told["code"], "webhooks.explain.setting");
+    assert!(told["detail"].as_str().is_some_and(|detail| detail.starts_with("/public_url")), "{told}");
+    for (more, detail) in [
+        ("\"headers\":[[\"a b\",\"c\"]],\"body_b64\":\"\"", "headers: not a header's name or value"),
+        ("\"headers\":[],\"body_b64\":\"e30\"", "body_b64: not padded base64"),
+    ] {
+        let line = format!("{{\"id\":1,\"provider\":\"github\",\"secrets\":[\"whose\"],{more}}}");
+        let told: Value = serde_json::from_str(&explainer().explain_line(&line)).expect("JSON");
+        assert_eq!((&told["code"], &told["detail"]), (&json!("webhooks.explain.line"), &json!(detail)));
+    }
 }
 
 /// Genuine deliveries of every provider, but those that could not be told from what was changed.
