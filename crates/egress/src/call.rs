@@ -187,11 +187,10 @@ async fn attempt(run: &mut Run, proofs: &Proofs) -> Result<Exchange, Setback> {
             Err(lost) => return Err(unanswered(run, lost, peer)),
         };
         let Some(hop) = trace.follow(run, &exchange, peer)? else {
-            if std::mem::replace(&mut renewed, true) || !leg.is_unknown_by_token(run, &exchange)? {
+            if std::mem::replace(&mut renewed, true) || !renew(run, leg.unknown_by(&exchange)).await? {
                 return Ok(exchange);
             }
             answer::discard(run, exchange).await;
-            renew(run).await?;
             continue;
         };
         answer::discard(run, exchange).await;
@@ -201,12 +200,18 @@ async fn attempt(run: &mut Run, proofs: &Proofs) -> Result<Exchange, Setback> {
     }
 }
 
-/// Another access token in the place of one that the vendor does not take any more. What is sent with it is taken
-/// from the rates like every other request.
-async fn renew(run: &mut Run) -> Result<(), Stop> {
+/// Another access token in the place of one that the vendor does not know any more; whether there is one. A 401 says
+/// that nothing was done (RFC 9110 section 15.5.2), so that the call is sent once more, and taken from the rates.
+async fn renew(run: &mut Run, unknown_by: Option<(u32, u64)>) -> Result<bool, Stop> {
+    let Some(token) = unknown_by else { return Ok(false) };
     let (inner, end) = (Arc::clone(&run.inner), run.end);
+    run.answered(401);
+    let renewing = async { Ok(inner.parts.tokens.renew(&run.grant, token).await) };
+    if !within(&mut run.alarm, end, pin!(renewing)).await? {
+        return Ok(false);
+    }
     within(&mut run.alarm, end, pin!(inner.parts.traffic.admit(&run.grant))).await?;
-    within(&mut run.alarm, end, pin!(inner.parts.tokens.ready(&run.grant))).await
+    Ok(true)
 }
 
 /// How long the whole of a call may take.

@@ -38,7 +38,7 @@ use self::resolve::{Resolver, StaticResolver};
 use crate::refusal::EgressRefusal;
 
 /// Who looks names up that the house itself wants to reach.
-const HOUSE: TenantId = TenantId::from_u128(0);
+pub(crate) const HOUSE: TenantId = TenantId::from_u128(0);
 
 /// What an operator may set.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -96,7 +96,17 @@ impl Destination {
 
     /// Vets a URL of the house's own, such as an issuer's key set, under a policy.
     pub async fn vet_url(&self, url: &str, policy: &Policy) -> Result<(StrictUrl, PinnedTarget), Stop> {
-        Ok(self.vet_strict(HOUSE, StrictUrl::parse(url)?, policy).await?)
+        self.vet_url_for(HOUSE, url, policy).await
+    }
+
+    /// The same of whoever wrote it down: look-ups are counted for that one.
+    pub(crate) async fn vet_url_for(
+        &self,
+        tenant: TenantId,
+        url: &str,
+        policy: &Policy,
+    ) -> Result<(StrictUrl, PinnedTarget), Stop> {
+        Ok(self.vet_strict(tenant, StrictUrl::parse(url)?, policy).await?)
     }
 
     /// Vets a URL that a tenant declared. It was judged as a text when it was declared, and is again here.

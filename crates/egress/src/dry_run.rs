@@ -49,7 +49,7 @@ fn transcript(run: &Run, proofs: &Proofs) -> Result<Value, Stop> {
     let url = parts.uri.to_string();
     run.inner.parts.access.still_holds(grant)?;
     // The credential is fetched and placed, as it would be, and dropped with the request.
-    let equipped = run.inner.parts.vault.equip(grant, &mut parts)?;
+    let lent = run.inner.parts.vault.appraise(grant, &mut parts)?;
     let mut names: Vec<&str> = parts.headers.keys().map(http::HeaderName::as_str).collect();
     names.sort_unstable();
     Ok(json!({
@@ -63,7 +63,7 @@ fn transcript(run: &Run, proofs: &Proofs) -> Result<Value, Stop> {
             "url": url,
             "headers": names,
             "body_bytes": order.body.length(),
-            "credential": placement(&connection.provider.auth, equipped.lent().is_some()),
+            "credential": placement(&connection.provider.auth, lent),
         },
         "rules": {
             "repeated_when_safe": endpoint.idempotent,

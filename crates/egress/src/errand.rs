@@ -13,12 +13,12 @@ use http::header::{
 use http::{Method, Request, Uri};
 use ipnet::IpNet;
 use lockgate_vocabulary::{
-    BoxFuture, Clock, Errand, ErrandAnswer, ErrandFailure, ErrandOrder, ErrandOwner, ErrandPost, Stop,
+    BoxFuture, Clock, Errand, ErrandAnswer, ErrandFailure, ErrandOrder, ErrandOwner, ErrandPost, ErrandPurpose, Stop,
 };
 
 use crate::alarm::{Alarm, Rang};
 use crate::config::Config;
-use crate::destination::{Destination, PinnedTarget, Policy, Scheme, StrictUrl};
+use crate::destination::{Destination, HOUSE, PinnedTarget, Policy, Scheme, StrictUrl};
 use crate::refusal::EgressRefusal;
 use crate::wire::{Once, OnceFailure, Outgoing, Trust, Whole};
 
@@ -56,7 +56,11 @@ impl Errand for Errands {
             let mut alarm = Alarm::new(Arc::clone(&inner.clock));
             let until = alarm.now().saturating_add(order.within);
             let policy = inner.policy(&order.owner);
-            let vetted = inner.destination.vet_url(&order.url, &policy);
+            let whose = match &order.owner {
+                ErrandOwner::House => HOUSE,
+                ErrandOwner::Tenant(tenant, _) => *tenant,
+            };
+            let vetted = inner.destination.vet_url_for(whose, &order.url, &policy);
             let vetted = alarm.race(until, vetted).await.map_err(|Rang| ErrandFailure::Unreachable)?;
             let (url, target) = vetted.map_err(|stop| failure_of(&stop))?;
             inner.fetch(&url, &target, order, &mut alarm, until).await
@@ -70,7 +74,7 @@ impl Inner {
     fn policy(&self, owner: &ErrandOwner) -> Policy {
         match owner {
             ErrandOwner::House => self.policy.clone(),
-            ErrandOwner::Tenant(networks) => Policy {
+            ErrandOwner::Tenant(_, networks) => Policy {
                 allow: None,
                 danger_allow_http: false,
                 danger_private_networks: networks.iter().filter_map(|(at, bits)| IpNet::new(*at, *bits).ok()).collect(),
@@ -86,13 +90,14 @@ impl Inner {
         alarm: &mut Alarm,
         until: Duration,
     ) -> Result<ErrandAnswer, ErrandFailure> {
-        // A tenant that names authorities of its own trusts them instead of the house's.
-        let authorities = match order.owner {
-            ErrandOwner::Tenant(_) if order.trust_pem.is_some() => order.trust_pem.as_deref(),
-            _ => self.authorities.as_deref(),
+        // INVARIANT: whom a credential is shown to is vouched for as in a call: by whom its connection trusts, or the
+        // system. The authorities of errands are those of issuers.
+        let authorities = match order.purpose {
+            ErrandPurpose::VendorToken => order.trust_pem.as_deref(),
+            ErrandPurpose::IssuerKeys => self.authorities.as_deref(),
         };
         let tls = match target.scheme() {
-            Scheme::Https => Some(self.trust.with(authorities, &[], &[b"http/1.1"])),
+            Scheme::Https => Some(self.trust.with(authorities, &order.pins, &[b"http/1.1"])),
             Scheme::Http => None,
         };
         let tls = tls.transpose().map_err(|failure| ErrandFailure::Refused(failure.refusal().info().code))?;

@@ -60,13 +60,10 @@ impl Leg {
         Ok(Request::from_parts(parts, body))
     }
 
-    /// Whether the vendor did not know the call by the access token that went along: the token is thrown away then.
-    /// A 401 says that nothing was done (RFC 9110 section 15.5.2), so that the call may be sent once more.
-    pub(crate) fn is_unknown_by_token(&self, run: &Run, exchange: &Exchange) -> Result<bool, Stop> {
-        let token = self.equipped.as_ref().and_then(Equipped::token);
-        let Some(token) = token.filter(|_| exchange.head.status == StatusCode::UNAUTHORIZED) else { return Ok(false) };
-        run.inner.parts.tokens.spend(&run.grant, token)?;
-        Ok(true)
+    /// The access token by which the vendor did not know the call, with its credential's version.
+    pub(crate) fn unknown_by(&self, exchange: &Exchange) -> Option<(u32, u64)> {
+        let equipped = self.equipped.as_ref().filter(|_| exchange.head.status == StatusCode::UNAUTHORIZED)?;
+        equipped.lent().map(|(_, version)| version).zip(equipped.token())
     }
 }
 

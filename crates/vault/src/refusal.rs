@@ -5,7 +5,7 @@ lockgate_vocabulary::refusals! {
     pub enum VaultRefusal {
         BindingMoved = 409, "vault.binding.moved",
             "The connection leads elsewhere, sends its credential elsewhere or trusts others than when the credential was given.",
-            "Give the credential anew (rotate it): each version is bound to the connection, host, port, path prefix, placement, certificates and pins of its time. Or undo the change.";
+            "Give the credential anew (rotate it): each version is bound to the connection, host, port, path prefix, placement, token endpoint, certificates and pins of its time. Or undo the change.";
         ConnectionCredentialed = 409, "vault.connection.credentialed",
             "The connection has a credential already.",
             "Rotate that credential, or revoke it first.";

@@ -26,8 +26,10 @@ use crate::vault::Vault;
 pub(crate) use shelf::Shelf;
 use shelf::{Failed, Slot, Standing};
 
-/// For how long a failure stands for all who ask: a token endpoint that refuses is not asked by every call.
+/// For how long a first failure stands for all who ask, and the longest: it doubles each time. A token endpoint that
+/// refuses is not asked by every call, nor for ever as often.
 const FAILURE_HOLDS: Duration = Duration::from_secs(1);
+const FAILURE_HOLDS_MOST: Duration = Duration::from_secs(60);
 
 /// Sees to it that a token is there when a request is to be equipped with it.
 #[derive(Clone)]
@@ -57,42 +59,73 @@ impl Tokens {
                 if let Ok(turn) = Arc::clone(&slot.turn).try_lock_owned()
                     && self.is_worth_asking(&turn)
                 {
-                    drop(tokio::spawn(self.clone().obtain(Arc::clone(connection), spec.clone(), loan, slot, turn)));
+                    drop(tokio::spawn(self.clone().obtain(Arc::clone(connection), (**spec).clone(), loan, slot, turn)));
                 }
                 return Ok(());
             }
             Standing::Over => {}
         }
         let turn = Arc::clone(&slot.turn).lock_owned().await;
+        // While it waited the credential may have been revoked, rotated or bound elsewhere.
+        let loan = inner.lend(connection)?;
+        if loan.version != slot.version {
+            drop(turn);
+            return Box::pin(self.ready(grant)).await;
+        }
         if slot.standing(inner.clock.elapsed()) != Standing::Over {
             return Ok(());
         }
-        if let Some(failed) = turn.as_ref().filter(|_| !self.is_worth_asking(&turn)) {
-            return Err(failed.why.refuse().retry_after(FAILURE_HOLDS).into());
+        self.obtained(connection, spec, loan, slot, turn).await
+    }
+
+    /// Has another token in the place of one that the vendor did not know; whether there is another one now. The old
+    /// one stays until then, and where none is to be had: the vendor may have meant something else.
+    pub async fn renew(&self, grant: &Grant, (version, token): (u32, u64)) -> bool {
+        let (inner, connection) = (&self.vault.inner, grant.connection());
+        let AuthPlacement::OAuth(spec) = &connection.provider.auth else { return false };
+        let Ok(loan) = inner.lend(connection) else { return false };
+        if loan.version != version {
+            return true;
         }
-        // It goes on if this call is given up: others wait for it, and the vendor was asked.
+        let slot = inner.tokens.slot(connection.tenant, loan.credential, version);
+        let turn = Arc::clone(&slot.turn).lock_owned().await;
+        match slot.is_doubtful(token, inner.clock.elapsed()) {
+            None => return slot.standing(inner.clock.elapsed()) != Standing::Over,
+            Some(false) => return false,
+            Some(true) => {}
+        }
+        let Ok(loan) = inner.lend(connection) else { return false };
+        loan.version == version && self.obtained(connection, spec, loan, slot, turn).await.is_ok()
+    }
+
+    /// Has a token, unless that failed just now. It goes on if the call is given up: others wait for it, and the
+    /// vendor was asked.
+    async fn obtained(
+        &self,
+        connection: &Arc<Connection>,
+        spec: &TokenSpec,
+        loan: Loan,
+        slot: Arc<Slot>,
+        turn: OwnedMutexGuard<Option<Failed>>,
+    ) -> Result<(), Stop> {
+        if let Some(failed) = turn.as_ref().filter(|_| !self.is_worth_asking(&turn)) {
+            let left = (failed.at + failed.holds).saturating_sub(self.vault.inner.clock.elapsed());
+            return Err(failed.why.refuse().retry_after(left).into());
+        }
         let obtaining = tokio::spawn(self.clone().obtain(Arc::clone(connection), spec.clone(), loan, slot, turn));
         obtaining.await.unwrap_or_else(|_| Err(VaultRefusal::TokenUnavailable.into()))
     }
 
-    /// Throws the token away by which the vendor did not know the call, unless there is another one by now.
-    pub fn spend(&self, grant: &Grant, token: u64) -> Result<(), Stop> {
-        let (inner, connection) = (&self.vault.inner, grant.connection());
-        let loan = inner.lend(connection)?;
-        inner.tokens.slot(connection.tenant, loan.credential, loan.version).spend(token);
-        Ok(())
-    }
-
     fn is_worth_asking(&self, turn: &OwnedMutexGuard<Option<Failed>>) -> bool {
         let now = self.vault.inner.clock.elapsed();
-        turn.as_ref().is_none_or(|failed| now.saturating_sub(failed.at) >= FAILURE_HOLDS)
+        turn.as_ref().is_none_or(|failed| now.saturating_sub(failed.at) >= failed.holds)
     }
 
     /// Has a token, and puts it where calls find it once the record of it holds.
     async fn obtain(
         self,
         connection: Arc<Connection>,
-        spec: Box<TokenSpec>,
+        spec: TokenSpec,
         loan: Loan,
         slot: Arc<Slot>,
         mut turn: OwnedMutexGuard<Option<Failed>>,
@@ -109,20 +142,24 @@ impl Tokens {
             }
         };
         let code = got.as_ref().err().map_or("", |refusal| refusal.info().code);
-        self.record(&connection, (credential, version), code).await?;
-        match got {
-            Ok(got) => {
-                *turn = None;
+        let recorded = self.record(&connection, (credential, version), code).await;
+        let got = match (got, recorded) {
+            (Ok(got), Ok(())) => {
                 // It lives from when it was asked for: nobody knows when on the way it was made.
-                slot.put(got.value, asked, got.lives);
-                Ok(())
+                let lives = slot.put(got.value, asked, got.lives, clock.elapsed());
+                if lives { Ok(()) } else { Err((VaultRefusal::TokenUnavailable, None)) }
             }
-            Err(why) => {
-                tracing::warn!(code, connection = %connection.id, "no access token was had");
-                *turn = Some(Failed { at: clock.elapsed(), why });
-                Err(why.into())
-            }
-        }
+            (Ok(_), Err(unrecorded)) => Err((VaultRefusal::TokenUnavailable, Some(unrecorded))),
+            (Err(why), recorded) => Err((why, recorded.err())),
+        };
+        let Err((why, unrecorded)) = got else {
+            *turn = None;
+            return Ok(());
+        };
+        tracing::warn!(code = why.info().code, connection = %connection.id, "no access token was had");
+        let holds = turn.as_ref().map_or(FAILURE_HOLDS, |last| (last.holds * 2).min(FAILURE_HOLDS_MOST));
+        *turn = Some(Failed { at: clock.elapsed(), why, holds });
+        Err(unrecorded.unwrap_or_else(|| why.into()))
     }
 
     async fn record(

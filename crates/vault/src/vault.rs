@@ -152,6 +152,17 @@ impl Vault {
         self.inner.equip(connection, parts)
     }
 
+    /// What would be lent, without lending it: for a request that is not sent. Of a connection whose vendor wants an
+    /// access token none is had for it.
+    pub fn appraise(&self, grant: &Grant, parts: &mut Parts) -> Result<bool, Stop> {
+        let connection = grant.connection();
+        if !matches!(connection.provider.auth, AuthPlacement::OAuth(_)) {
+            return self.equip(grant, parts).map(|equipped| equipped.lent().is_some());
+        }
+        equip::check_origin(connection, parts)?;
+        self.inner.lend(connection).map(|_| true)
+    }
+
     /// The text without the connection's credential in any spelling, for what a vendor sent back. At most
     /// 8 KiB of it are kept.
     pub fn scrub(&self, grant: &Grant, text: &str) -> String {
@@ -186,10 +197,29 @@ impl Inner {
         if connection.provider.auth == AuthPlacement::None {
             return scrub::clipped(text).to_owned();
         }
-        match self.lend_for_wire(connection) {
+        match self.lend(connection) {
+            Ok(loan) if matches!(connection.provider.auth, AuthPlacement::OAuth(_)) => {
+                // The client's secret is known to the vendor as well, and a call may have had an earlier token with it.
+                let slot = self.tokens.slot(connection.tenant, loan.credential, loan.version);
+                let whole = loan.value.expose();
+                let at = whole.iter().position(|byte| *byte == b':').map_or(0, |at| at + 1);
+                let text = scrub::scrub(text, whole.get(at..).unwrap_or_default(), &AuthPlacement::Bearer);
+                slot.known()
+                    .into_iter()
+                    .fold(text, |text, token| scrub::scrub(&text, token.value.expose(), &AuthPlacement::Bearer))
+            }
             Ok(loan) => scrub::scrub(text, loan.value.expose(), &connection.provider.auth),
             // Without the credential nobody can say whether the text holds it.
             Err(_) => scrub::WITHHELD.to_owned(),
+        }
+    }
+
+    /// Forgets tokens of credentials that may not be used any more, of rows as the keyring takes them in.
+    fn forget_tokens(&self, rows: &[Row]) {
+        for row in rows.iter().filter(|row| row.text(2).is_ok_and(|status| status != "active")) {
+            if let (Ok(tenant), Ok(credential)) = (row.parsed(0), row.parsed(1)) {
+                self.tokens.forget(tenant, credential);
+            }
         }
     }
 
@@ -234,6 +264,7 @@ impl Inner {
                 self.add_keys(&keys).await?;
                 let credentials = self.store.survey(&rows::CREDENTIALS_SINCE, values![since]).await?;
                 self.keyring.add_credentials(&credentials);
+                self.forget_tokens(&credentials);
             }
         }
         self.keyring.set_loaded(target, asked_at, || self.epoch.value());
@@ -272,6 +303,7 @@ impl Inner {
             let page = values![tenant, credential, rows::PAGE_ROWS];
             let page = self.store.survey(&rows::CREDENTIALS_ALL, page).await?;
             self.keyring.add_credentials(&page);
+            self.forget_tokens(&page);
             let Some(last) = page.last() else { break };
             (tenant, credential) = (last.text(0)?.to_owned(), last.text(1)?.to_owned());
         }

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::HeaderValue;
 
 use crate::clock::BoxFuture;
+use crate::id::TenantId;
 
 /// Why the house itself calls somebody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,7 +39,7 @@ pub enum ErrandOwner {
     House,
     /// A tenant: over TLS alone, and of private networks only these, each an address and the length of its
     /// prefix. Whatever the house opens to its own errands is closed to it.
-    Tenant(Vec<(IpAddr, u8)>),
+    Tenant(TenantId, Vec<(IpAddr, u8)>),
 }
 
 /// What is to be fetched, or posted. The host must be one that an operator configured.
@@ -54,6 +55,8 @@ pub struct ErrandOrder {
     pub post: Option<ErrandPost>,
     /// Certificates (PEM) trusted instead of those that errands trust; a tenant's own alone.
     pub trust_pem: Option<String>,
+    /// Public keys (SHA-256 of the SPKI) of which the far side's certificate must have one; any where there is none.
+    pub pins: Vec<[u8; 32]>,
     /// How many bytes of the answer are read at the most.
     pub most_bytes: usize,
     /// How long it may take in all.

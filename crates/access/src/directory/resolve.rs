@@ -168,8 +168,8 @@ const FORM: &[&str] = &[
 ];
 
 fn token_endpoint(token: &TokenSpec, wrong: &mut Violations) {
-    let sound = is_sound_url(&token.token_url, false) && token.token_url.len() <= 2048;
-    wrong.check(sound, "/auth/token_url", "an https URL without user name and fragment, at most 2048 bytes");
+    let sound = is_sound_url(&token.token_url, false);
+    wrong.check(sound, "/auth/token_url", "an https URL without user name, query and fragment, at most 512 bytes");
     // RFC 6749 section 3.3: words of visible ASCII but `"` and `\\`, with one blank between them.
     let word =
         |word: &str| !word.is_empty() && word.bytes().all(|byte| matches!(byte, b'!' | b'#'..=b'[' | b']'..=b'~'));

@@ -91,6 +91,7 @@ async fn get(url: &str, courier: &Courier<'_>) -> Result<(Vec<u8>, Option<Durati
         url: url.to_owned(),
         post: None,
         trust_pem: None,
+        pins: Vec::new(),
         most_bytes: DOCUMENT_BYTES,
         within: FETCH_TIME,
     };

@@ -127,11 +127,9 @@ impl TrustedIssuer {
     /// On whose terms its keys are fetched. `open` are the networks that the gateway's configuration opens to
     /// tenants at this time, whatever it did when the issuer was written down.
     pub(crate) fn errand_owner(&self, open: &[IpNet]) -> ErrandOwner {
-        if self.owner.is_none() {
-            return ErrandOwner::House;
-        }
+        let Some(owner) = self.owner else { return ErrandOwner::House };
         let opened = self.networks.iter().filter(|network| open.iter().any(|open| open.contains(*network)));
-        ErrandOwner::Tenant(opened.map(|network| (network.addr(), network.prefix_len())).collect())
+        ErrandOwner::Tenant(owner, opened.map(|network| (network.addr(), network.prefix_len())).collect())
     }
 
     /// What the issuer's scope words allow here. Words that mean nothing here allow nothing.

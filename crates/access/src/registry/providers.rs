@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use lockgate_audit::Deed;
 use lockgate_store::{Change, Row, values};
 use lockgate_vocabulary::{Fault, ProviderId, Stop, Timestamp};
 use serde::Serialize;
@@ -12,7 +13,7 @@ use crate::directory::{Provider, ResolvedProvider, resolve};
 use crate::refusal::AccessRefusal;
 use crate::rows::{connections, providers as rows};
 use crate::scope::Scope;
-use crate::spec::{ConnectionSpec, ProviderSpec};
+use crate::spec::{AuthPlacement, ConnectionSpec, ProviderSpec};
 use crate::violations::Violations;
 
 /// What is told of a tenant's own provider.
@@ -77,6 +78,7 @@ impl Registry<'_> {
         let id = ProviderId::generate(self.clock(), self.entropy());
         let deed =
             self.deed("provider.create", id).with("name", spec.name.as_str()).with("base_url", spec.base_url.as_str());
+        let deed = with_token(deed, &spec);
         let row = values![id, &spec.name, written, self.now()];
         self.apply(Change::of(self.tenant()).step(&rows::INSERT, row), &deed).await?;
         self.provider_of(&id.to_string()).await
@@ -174,6 +176,7 @@ impl Registry<'_> {
         let resolved = checked(&spec)?;
         self.check_connections(&resolved, &spec).await?;
         let deed = self.deed("provider.change", old.provider).with("base_url", spec.base_url.as_str());
+        let deed = with_token(deed, &spec);
         let written = column(&spec)?;
         self.demand_bytes(written.len(), column(&old.spec)?.len()).await?;
         let change = Change::of(self.tenant())
@@ -209,5 +212,12 @@ impl Registry<'_> {
         let change = Change::of(self.tenant()).step(&rows::RETIRE, values![&old.spec.name]).expecting(1);
         self.apply(change, &deed).await?;
         self.provider_of(&old.provider.to_string()).await
+    }
+}
+/// Where clients' secrets are shown stands in the record.
+fn with_token(deed: Deed, spec: &ProviderSpec) -> Deed {
+    match &spec.auth {
+        AuthPlacement::OAuth(token) => deed.with("token_url", token.token_url.as_str()),
+        _ => deed,
     }
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Method;
 use lockgate_testkit::{Behaviour, Canned, Vendor};
-use lockgate_vocabulary::{Clock, Errand, ErrandFailure, ErrandOrder, ErrandOwner, ErrandPurpose, Secret, SystemClock};
+use lockgate_vocabulary::{
+    Clock, Errand, ErrandFailure, ErrandOrder, ErrandOwner, ErrandPurpose, Secret, SystemClock, TenantId,
+};
 
 use crate::destination::Destination;
 use crate::destination::resolve::StaticResolver;
@@ -25,7 +27,16 @@ fn errands(vendor: &Vendor, change: impl FnOnce(&mut Config)) -> Errands {
 
 fn order(url: String) -> ErrandOrder {
     let (purpose, owner) = (ErrandPurpose::IssuerKeys, ErrandOwner::House);
-    ErrandOrder { purpose, owner, url, post: None, trust_pem: None, most_bytes: 1_000, within: Duration::from_secs(5) }
+    ErrandOrder {
+        purpose,
+        owner,
+        url,
+        post: None,
+        trust_pem: None,
+        pins: Vec::new(),
+        most_bytes: 1_000,
+        within: Duration::from_secs(5),
+    }
 }
 
 #[tokio::test]
@@ -66,7 +77,7 @@ async fn what_is_open_to_the_house_is_closed_to_what_a_tenant_wrote() {
     let url = format!("https://issuer.test:{port}/keys");
     let of_tenant = |networks: &[(&str, u8)], url: &str| {
         let networks = networks.iter().map(|(at, bits)| (at.parse().expect("an address"), *bits)).collect();
-        ErrandOrder { owner: ErrandOwner::Tenant(networks), ..order(url.to_owned()) }
+        ErrandOrder { owner: ErrandOwner::Tenant(TenantId::from_u128(7), networks), ..order(url.to_owned()) }
     };
     for (networks, url, wanted) in [
         (&[][..], url.as_str(), "egress.address.loopback"),

@@ -104,21 +104,36 @@ async fn a_token_that_the_vendor_does_not_know_any_more_is_had_anew_once() {
         world.vendor.answers(TOKEN, token(name, 3_600));
     }
     let things = "POST /base/v1/things";
+    world.vendor.answers(LINE, Canned::json(401, "{}"));
+    // A vendor says 401 for other reasons too: a token that was just had is believed in.
+    assert_eq!(world.call("GET /v1/things/1").await.expect("an answer").status, 401);
+    assert_eq!((world.vendor.count(LINE), world.vendor.count(TOKEN)), (1, 1));
+    world.pass(Duration::from_secs(30)).await;
     world.vendor.answers(things, Canned::json(401, "{}"));
     world.vendor.answers(things, Canned::json(201, "{}"));
     let mut order = world.order("POST /v1/things");
     json_body(&mut order, "{\"n\":1}");
     let run = order.run;
     assert_eq!(world.send(order).await.expect("an answer").status, 201);
-    assert_eq!(bearers(&world), ["Bearer at-1", "Bearer at-2"]);
+    assert_eq!(bearers(&world), ["Bearer at-1", "Bearer at-1", "Bearer at-2"]);
     let bodies = world.vendor.seen().into_iter().filter(|seen| seen.line() == things).map(|seen| seen.body);
     assert!(bodies.into_iter().all(|body| body == b"{\"n\":1}"), "it is sent whole both times");
     assert_eq!(world.run(run).await.attempts.len(), 2, "both stand in the trail");
 
     // A vendor that goes on saying so is believed.
-    world.vendor.answers(LINE, Canned::json(401, "{}"));
+    world.pass(Duration::from_secs(30)).await;
     assert_eq!(world.call("GET /v1/things/1").await.expect("an answer").status, 401);
-    assert_eq!((world.vendor.count(LINE), world.vendor.count(TOKEN)), (2, 3));
+    assert_eq!((world.vendor.count(LINE), world.vendor.count(TOKEN)), (3, 3));
+
+    // Where no other one is to be had the old one stays.
+    world.vendor.forget(TOKEN);
+    world.vendor.answers(TOKEN, Canned::json(503, ""));
+    world.pass(Duration::from_secs(30)).await;
+    assert_eq!(world.call("GET /v1/things/1").await.expect("an answer").status, 401);
+    world.vendor.forget(LINE);
+    world.vendor.answers(LINE, Canned::json(200, "{}"));
+    assert_eq!(world.call("GET /v1/things/1").await.expect("an answer").status, 200);
+    assert_eq!(bearers(&world).pop().as_deref(), Some("Bearer at-3"));
 }
 
 #[tokio::test]
@@ -159,4 +174,45 @@ async fn a_token_endpoint_that_never_answers_costs_a_call_ten_seconds() {
     assert!(!call.is_finished());
     world.pass(Duration::from_secs(2)).await;
     assert_eq!(code(call.await.expect("it ran")), "vault.token.unavailable");
+}
+
+#[tokio::test]
+async fn a_dry_run_has_no_token_and_needs_none() {
+    let world = world().await;
+    let mut order = world.order("GET /v1/things/1");
+    order.dry_run = true;
+    let got = world.send(order).await.expect("a transcript");
+    let told: serde_json::Value = serde_json::from_str(&got.body).expect("JSON");
+    assert_eq!(told["request"]["credential"]["placement"], "oauth", "{told}");
+    assert_eq!(world.vendor.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_token_endpoint_that_fails_is_asked_less_and_less() {
+    let world = world().await;
+    world.vendor.answers(TOKEN, Canned::json(400, "{}"));
+    for (wait, asked) in [(0, 1), (1, 2), (1, 2), (1, 3), (3, 3), (1, 4)] {
+        world.pass(Duration::from_secs(wait)).await;
+        assert_eq!(code(world.call("GET /v1/things/1").await), "vault.token.refused");
+        assert_eq!(world.vendor.count(TOKEN), asked);
+    }
+}
+
+#[tokio::test]
+async fn what_a_vendor_says_of_an_earlier_token_or_of_the_clients_secret_reaches_nobody() {
+    let world = world().await;
+    let (first, second) = ("at-1-0123456789abcdef", "at-2-fedcba9876543210");
+    world.vendor.answers(TOKEN, token(first, 3_600));
+    world.vendor.answers(LINE, Canned::json(200, "{}"));
+    world.call("GET /v1/things/1").await.expect("an answer");
+    world.pass(Duration::from_secs(3_700)).await;
+    world.vendor.forget(TOKEN);
+    world.vendor.answers(TOKEN, token(second, 3_600));
+    world.vendor.forget(LINE);
+    let said = json!({ "error": format!("{first} is over; {second} of s3cr et") });
+    world.vendor.answers(LINE, Canned::json(400, &said.to_string()));
+    let got = world.call("GET /v1/things/1").await.expect("an answer");
+    for word in [first, second] {
+        assert!(!got.body.contains(word), "{}", got.body);
+    }
 }

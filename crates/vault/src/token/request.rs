@@ -66,12 +66,23 @@ pub(super) fn order(connection: &Connection, spec: &TokenSpec, loan: Loan) -> Er
         put(name, value.as_bytes());
     }
     let networks = connection.settings.danger_private_networks.iter();
+    // Where it is the vendor's own host, its certificate is pinned as in a call.
+    let base = &connection.base;
+    let url = http::Uri::try_from(spec.token_url.as_str()).ok();
+    let same = url.is_some_and(|url| {
+        url.host().is_some_and(|host| host.eq_ignore_ascii_case(&base.host))
+            && url.port_u16().unwrap_or(443) == base.port
+    });
     ErrandOrder {
         purpose: ErrandPurpose::VendorToken,
-        owner: ErrandOwner::Tenant(networks.map(|network| (network.network(), network.prefix_len())).collect()),
+        owner: ErrandOwner::Tenant(
+            connection.tenant,
+            networks.map(|network| (network.network(), network.prefix_len())).collect(),
+        ),
         url: spec.token_url.clone(),
         post: Some(ErrandPost { form: Bytes::from_owner(form), authorization }),
         trust_pem: connection.settings.trust_pem.as_deref().map(str::to_owned),
+        pins: if same { connection.settings.pins.clone() } else { Vec::new() },
         most_bytes: ANSWER_BYTES,
         within: WITHIN,
     }

@@ -1,7 +1,7 @@
 //! The access tokens that this node has, each with its time.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use lockgate_vocabulary::{CredentialId, Secret, TenantId};
@@ -14,19 +14,30 @@ const MARGIN: Duration = Duration::from_secs(5);
 /// How long before its end, at the most, another one is had.
 const AHEAD: Duration = Duration::from_secs(60);
 
+/// For how long a token that was just had is believed in, whatever a vendor says of it.
+const YOUNG: Duration = Duration::from_secs(30);
+
 /// The tokens of all credentials.
 #[derive(Default)]
 pub(crate) struct Shelf {
     slots: Mutex<HashMap<(TenantId, CredentialId), Arc<Slot>>>,
 }
 
-/// The token of one version of a credential.
+/// The tokens of one version of a credential.
 #[derive(Default)]
 pub(crate) struct Slot {
-    version: u32,
-    held: RwLock<(u64, Option<Arc<Held>>)>,
+    pub(super) version: u32,
+    held: RwLock<Tokens>,
     /// Whoever has it asks; the last failure, if it was one.
     pub(super) turn: Arc<tokio::sync::Mutex<Option<Failed>>>,
+}
+
+#[derive(Default)]
+struct Tokens {
+    count: u64,
+    current: Option<Arc<Held>>,
+    /// The one before, which calls that are under way have with them.
+    before: Option<Arc<Held>>,
 }
 
 /// A token.
@@ -34,6 +45,7 @@ pub(crate) struct Held {
     /// Which of the slot's tokens it is.
     pub(crate) number: u64,
     pub(crate) value: Secret,
+    had_at: Duration,
     ageing_at: Duration,
     ends_at: Duration,
 }
@@ -42,6 +54,8 @@ pub(crate) struct Held {
 pub(crate) struct Failed {
     pub(super) at: Duration,
     pub(super) why: VaultRefusal,
+    /// For how long nobody asks again.
+    pub(super) holds: Duration,
 }
 
 /// How a slot stands.
@@ -58,12 +72,21 @@ pub(crate) enum Standing {
 impl Shelf {
     /// The slot of this version. Tokens of an earlier one are gone: its client's secret may be as well.
     pub(crate) fn slot(&self, tenant: TenantId, credential: CredentialId, version: u32) -> Arc<Slot> {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slots = self.slots();
         let slot = slots.entry((tenant, credential)).or_default();
         if slot.version != version {
             *slot = Arc::new(Slot { version, ..Slot::default() });
         }
         Arc::clone(slot)
+    }
+
+    /// Forgets what there is for a credential that may not be used any more.
+    pub(crate) fn forget(&self, tenant: TenantId, credential: CredentialId) {
+        self.slots().remove(&(tenant, credential));
+    }
+
+    fn slots(&self) -> MutexGuard<'_, HashMap<(TenantId, CredentialId), Arc<Slot>>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -78,24 +101,36 @@ impl Slot {
 
     /// The token, where there is one that has not ended.
     pub(crate) fn usable(&self, now: Duration) -> Option<Arc<Held>> {
-        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
-        held.1.clone().filter(|held| now < held.ends_at)
+        self.read().current.clone().filter(|held| now < held.ends_at)
     }
 
-    /// Keeps a token that was asked for then and lives so long.
-    pub(super) fn put(&self, value: Secret, asked: Duration, lives: Duration) {
+    /// Every token that a call may have had with it, ended or not.
+    pub(crate) fn known(&self) -> Vec<Arc<Held>> {
+        let held = self.read();
+        [held.current.clone(), held.before.clone()].into_iter().flatten().collect()
+    }
+
+    /// Keeps a token that was asked for then and lives so long; whether it has not ended already.
+    pub(super) fn put(&self, value: Secret, asked: Duration, lives: Duration, now: Duration) -> bool {
         let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
-        let number = held.0 + 1;
+        held.count += 1;
+        let number = held.count;
         let ends_at = asked + lives.saturating_sub(MARGIN.min(lives / 2));
         let ageing_at = ends_at.saturating_sub(AHEAD.min(lives / 4));
-        *held = (number, Some(Arc::new(Held { number, value, ageing_at, ends_at })));
+        held.before = held.current.take();
+        held.current = Some(Arc::new(Held { number, value, had_at: now, ageing_at, ends_at }));
+        now < ends_at
     }
 
-    /// Throws this token away, and no other.
-    pub(super) fn spend(&self, number: u64) {
-        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
-        if held.1.as_ref().is_some_and(|present| present.number == number) {
-            held.1 = None;
-        }
+    /// Whether another token is worth asking for in place of this one, which a vendor did not know: there is none
+    /// by now, and it was known for a while. A vendor says 401 for other reasons too.
+    pub(super) fn is_doubtful(&self, number: u64, now: Duration) -> Option<bool> {
+        let held = self.read();
+        let present = held.current.as_ref().filter(|present| present.number == number)?;
+        Some(now.saturating_sub(present.had_at) >= YOUNG)
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Tokens> {
+        self.held.read().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -90,14 +90,14 @@ fn an_answer_is_a_token_or_it_is_refused_by_name() {
 }
 
 #[test]
-fn a_token_ages_ends_and_is_thrown_away_by_its_number() {
+fn a_token_ages_ends_and_is_doubted_by_its_number_once_it_is_not_young() {
     let second = Duration::from_secs;
     let slot = Slot::default();
     assert_eq!(slot.standing(second(0)), Standing::Over);
     let value = || lockgate_vocabulary::Secret::from("at".to_owned());
-    slot.put(value(), second(10), second(3_600));
+    assert!(slot.put(value(), second(10), second(3_600), second(12)));
     for (at, standing) in [
-        (10, Standing::Fresh),
+        (12, Standing::Fresh),
         (3_544, Standing::Fresh),
         (3_545, Standing::Ageing),
         (3_604, Standing::Ageing),
@@ -106,11 +106,28 @@ fn a_token_ages_ends_and_is_thrown_away_by_its_number() {
         assert_eq!(slot.standing(second(at)), standing, "{at}");
     }
     let first = slot.usable(second(20)).expect("a token").number;
-    slot.put(value(), second(20), second(4));
+    assert_eq!(slot.is_doubtful(first, second(41)), Some(false), "it was just had");
+    assert_eq!(slot.is_doubtful(first, second(42)), Some(true));
     // A short life is halved rather than lost to the margin.
-    assert_eq!((slot.standing(second(21)), slot.standing(second(22))), (Standing::Ageing, Standing::Over));
-    slot.spend(first);
-    assert_ne!(slot.standing(second(21)), Standing::Over, "another one by now");
-    slot.spend(first + 1);
-    assert_eq!(slot.standing(second(21)), Standing::Over);
+    assert!(slot.put(value(), second(50), second(4), second(50)));
+    assert_eq!((slot.standing(second(51)), slot.standing(second(52))), (Standing::Ageing, Standing::Over));
+    assert_eq!(slot.is_doubtful(first, second(90)), None, "there is another one by now");
+    assert_eq!(slot.known().len(), 2, "the one before is still looked for in what comes back");
+    assert!(!slot.put(value(), second(60), second(4), second(62)), "over when it came");
+}
+
+#[test]
+fn tokens_are_of_one_version_and_gone_with_their_credential() {
+    let (shelf, tenant) = (Shelf::default(), lockgate_vocabulary::TenantId::from_u128(1));
+    let second = Duration::from_secs;
+    let put = |version| {
+        let value = lockgate_vocabulary::Secret::from("at".to_owned());
+        shelf.slot(tenant, CREDENTIAL_ID, version).put(value, second(0), second(100), second(0))
+    };
+    assert!(put(1) && shelf.slot(tenant, CREDENTIAL_ID, 1).usable(second(1)).is_some());
+    assert!(shelf.slot(tenant, CREDENTIAL_ID, 2).usable(second(1)).is_none());
+    assert!(put(2));
+    assert!(shelf.slot(lockgate_vocabulary::TenantId::from_u128(2), CREDENTIAL_ID, 2).usable(second(1)).is_none());
+    shelf.forget(tenant, CREDENTIAL_ID);
+    assert!(shelf.slot(tenant, CREDENTIAL_ID, 2).usable(second(1)).is_none());
 }

@@ -3,7 +3,7 @@
 use lockgate_vocabulary::ErrandOwner;
 use std::time::Duration;
 
-use lockgate_vocabulary::Refusal;
+use lockgate_vocabulary::{Refusal, TenantId};
 use serde_json::{Value, json};
 
 use super::{IssuerSpec, KeySource, Mapped, TrustedIssuer, is_sound_url};
@@ -42,11 +42,14 @@ fn nothing_said_is_strict() {
 fn a_tenants_issuer_reaches_what_the_tenant_and_the_house_both_open() {
     let settings = spec(&json!({ "danger_private_networks": ["10.1.0.0/16", "192.168.0.0/16"] }));
     let open = |networks: &[&str]| -> Vec<ipnet::IpNet> { networks.iter().map(|net| net.parse().unwrap()).collect() };
-    let owner = Some(lockgate_vocabulary::TenantId::from_u128(1));
+    let owner = Some(TenantId::from_u128(1));
     let issuer = TrustedIssuer::resolve(URL, owner, &settings, "".into(), AUDIENCE).expect("sound");
     let reached = |networks: &[&str]| issuer.errand_owner(&open(networks));
-    assert_eq!(reached(&[]), ErrandOwner::Tenant(Vec::new()));
-    assert_eq!(reached(&["10.0.0.0/8"]), ErrandOwner::Tenant(vec![("10.1.0.0".parse().unwrap(), 16)]));
+    assert_eq!(reached(&[]), ErrandOwner::Tenant(TenantId::from_u128(1), Vec::new()));
+    assert_eq!(
+        reached(&["10.0.0.0/8"]),
+        ErrandOwner::Tenant(TenantId::from_u128(1), vec![("10.1.0.0".parse().unwrap(), 16)])
+    );
     let house = TrustedIssuer::resolve(URL, None, &settings, "".into(), AUDIENCE).expect("sound");
     assert_eq!(house.errand_owner(&[]), ErrandOwner::House);
     let clear = spec(&json!({ "danger_plain_http": true }));
