@@ -29,6 +29,9 @@ use crate::{keys, tls};
 /// What to do about a root key that does not serve.
 const ROOT_KEY_CURE: &str = "Name the root key of this store, readable by its owner alone";
 
+/// What to do about one that cannot be changed.
+const ROOT_KEY_WRITE_CURE: &str = "Nothing was changed; run the command again then";
+
 /// What our own signing keys are sealed for.
 const SIGNING_KEYS: &str = "signing-keys";
 
@@ -80,7 +83,11 @@ impl From<Fault> for StartFailure {
             return Self::Trail(rolled_back.clone());
         }
         match source.and_then(|source| source.downcast_ref::<RootKeyProblem>()) {
-            Some(problem) => Self::Config(ConfigProblem::new("vault.root_key_file", problem, ROOT_KEY_CURE)),
+            Some(problem) => {
+                let unwritable = matches!(problem, RootKeyProblem::Unwritable(_));
+                let cure = if unwritable { ROOT_KEY_WRITE_CURE } else { ROOT_KEY_CURE };
+                Self::Config(ConfigProblem::new("vault.root_key_file", problem, cure))
+            }
             None => Self::Fault(fault),
         }
     }

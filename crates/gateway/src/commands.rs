@@ -14,6 +14,7 @@ mod init;
 mod listen;
 mod resource;
 mod serve;
+mod vault;
 
 use std::fmt;
 use std::process::ExitCode;
@@ -55,6 +56,9 @@ enum Command {
     /// Verify, export and prove the trail.
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Look at the root key and change it.
+    #[command(subcommand)]
+    Vault(vault::Vault),
     /// Follow a subscription's deliveries at your desk, and hand each to a server of your own.
     Listen(listen::Listen),
     #[command(flatten)]
@@ -183,6 +187,7 @@ async fn dispatch(cli: Cli, console: &mut Console) -> Result<(), Failure> {
         Command::Serve(args) => serve::run(args).await,
         Command::Explain(explain) => explain::run(explain, console).await,
         Command::Audit(audit) => audit::run(audit, json, console).await,
+        Command::Vault(vault) => vault::run(vault, json, console).await,
         Command::Demo(args) => demo::run(args, console).await,
         Command::Listen(args) => listen::run(args, &cli.connect, json, console).await,
         Command::Resource(resource) => resource::run(&resource, &cli.connect, json, console).await,

@@ -28,13 +28,13 @@ pub mod webhook;
 pub use config::Config;
 pub use equip::Equipped;
 pub use refusal::VaultRefusal;
-pub use root_key::{RootKeyProblem, generate_root_key_file};
+pub use root_key::{Replacement, RootKeyFile, RootKeyNames, RootKeyProblem, generate_root_key_file};
 pub use rows::STATEMENTS;
 pub use seal::{StreamOpener, StreamSealer, Unopened};
 pub use secret::{Act, CredentialView, Custodian, Listed, NewCredential, Revoked, Sensitivity, VersionView};
 pub use spelling::{Search, Spellings};
 pub use token::Tokens;
-pub use vault::{HOUSE, Vault};
+pub use vault::{HOUSE, Rewrapped, Vault, wrappings};
 
 #[cfg(test)]
 mod tests;

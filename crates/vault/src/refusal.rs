@@ -30,6 +30,18 @@ lockgate_vocabulary::refusals! {
         OriginOutside = 403, "vault.origin.outside",
             "The request leaves the host, port or path prefix that the credential is bound to.",
             "Call a path below the connection's base URL.";
+        RootKeyChanging = 409, "vault.root_key.changing",
+            "The root key is being changed already: the file holds an earlier one too.",
+            "End that change first: `lockgate vault rewrap`, then `lockgate vault drop-previous`. `lockgate vault status` shows how it stands.";
+        RootKeyHandedOver = 409, "vault.root_key.handed_over",
+            "The root key is handed over by a descriptor, so there is no file to write anew.",
+            "Change it where it is kept: put a new `current` line above, call the line so far `previous`, and start every node with it. Or name `root_key_file` in `[vault]`.";
+        RootKeyNeeded = 409, "vault.root_key.needed",
+            "Keys of tenants are still wrapped by another root key than the current one.",
+            "Wrap them anew with `lockgate vault rewrap`, then drop the previous root key.";
+        RootKeyUnopened = 409, "vault.root_key.unopened",
+            "Keys of tenants cannot be opened by the root key that their rows name: somebody changed the rows.",
+            "Put the tenants' rows of `tenant_keys` back from a backup of the store. The previous root key stays in the file until then.";
         SecretUnfit = 422, "vault.secret.unfit",
             "The secret cannot stand where the provider wants it.",
             "Send the secret alone: visible ASCII without line breaks, blanks at its ends or a scheme such as `Bearer`; at most 8 KiB.";

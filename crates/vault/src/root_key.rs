@@ -1,15 +1,18 @@
 //! The root key: what wraps every tenant's key, and the only thing that is not in the store.
 //!
 //! [`RootKey`] is the seam where a hardware module or a cloud's key service will plug in; the one that
-//! is here keeps the key in memory, read once from a file or a file descriptor ([`file`]).
+//! is here keeps the key in memory, read once from a file or a file descriptor ([`file`]); [`change`] writes
+//! that file anew.
 //! Losing the root key loses every secret; changing it re-wraps the tenants' keys and nothing else.
 
+mod change;
 mod file;
 
 use lockgate_vocabulary::{BoxFuture, Entropy, Fault, Secret};
 
 use crate::seal::Cipher;
 
+pub use change::{Replacement, RootKeyFile, RootKeyNames};
 pub(crate) use file::read;
 pub use file::{RootKeyProblem, generate_root_key_file};
 

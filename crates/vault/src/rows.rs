@@ -17,8 +17,10 @@ pub const STATEMENTS: &[&Statement] = &[
     &CREDENTIAL_READ,
     &CREDENTIAL_REVOKE,
     &KEYS_ALL,
+    &KEYS_COUNTED,
     &KEYS_MISSING,
     &KEYS_OF,
+    &KEYS_OTHERWISE,
     &KEYS_SINCE,
     &KEY_INSERT,
     &KEY_REWRAP,
@@ -43,6 +45,19 @@ pub(crate) static KEYS_ALL: Statement = Statement::house(
 pub(crate) static KEYS_SINCE: Statement = Statement::house(
     "vault.keys_since",
     "SELECT tenant, version, root_key, wrapped FROM tenant_keys WHERE changed > $1 ORDER BY changed, tenant, version",
+);
+
+/// How many tenants' keys each root key wraps, by its name.
+pub(crate) static KEYS_COUNTED: Statement = Statement::house(
+    "vault.keys_counted",
+    "SELECT root_key, COUNT(*) FROM tenant_keys GROUP BY root_key ORDER BY root_key",
+);
+
+/// Tenants' keys behind one that another root key than this one wraps.
+pub(crate) static KEYS_OTHERWISE: Statement = Statement::house(
+    "vault.keys_otherwise",
+    "SELECT tenant, version, root_key, wrapped FROM tenant_keys WHERE root_key <> $1 AND (tenant, version) > ($2, $3) \
+     ORDER BY tenant, version LIMIT $4",
 );
 
 /// Tenants that changed after an epoch and have no key, behind one tenant.

@@ -1,5 +1,7 @@
 //! The room as one value: seals and opens, digests, lends a credential to one request.
 
+mod rewrap;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -21,6 +23,8 @@ use crate::rows;
 use crate::scrub;
 use crate::seal::{self, Place, StreamOpener, StreamSealer, TenantKey};
 use crate::token::Shelf;
+
+pub use rewrap::{Rewrapped, wrappings};
 
 /// The house itself as a tenant of the vault: what belongs to no tenant is sealed under its key.
 pub const HOUSE: TenantId = TenantId::from_u128(0);
@@ -95,14 +99,6 @@ impl Vault {
     pub async fn refresh(&self) -> Result<(), Fault> {
         self.inner.refresh().await?;
         self.inner.complete().await
-    }
-
-    /// Wraps every tenant's key that an earlier root key wrapped under the current one; how many there were.
-    ///
-    /// It is for whoever changes the root key, so that the earlier one can be taken away. No command and no
-    /// call of the admin API leads here yet.
-    pub async fn rewrap(&self) -> Result<u64, Fault> {
-        self.inner.rewrap().await
     }
 
     /// Seals bytes that open only for the same tenant, purpose and context. It asks no database.
@@ -324,25 +320,6 @@ impl Inner {
             }
         }
         Ok(())
-    }
-
-    async fn rewrap(&self) -> Result<u64, Fault> {
-        let current = self.root_key.current().to_owned();
-        let mut rewrapped = 0;
-        for row in self.store.survey(&rows::KEYS_SINCE, values![-1i64]).await? {
-            let (tenant, version, root_key) = (row.parsed(0)?, row.int(1)?, row.text(2)?);
-            if root_key == current {
-                continue;
-            }
-            let material = unwrapped_material(self.root_key.as_ref(), &row).await.map_err(Unusable::into_fault)?;
-            let wrapped = self.root_key.wrap(label(tenant, version), material).await?;
-            let change = Change::of(tenant)
-                .raising_epoch()
-                .step(&rows::KEY_REWRAP, values![version, root_key, wrapped.root_key, wrapped.bytes]);
-            self.store.apply(change).await.map_err(|failure| failure.into_fault("re-wrapping a tenant's key"))?;
-            rewrapped += 1;
-        }
-        Ok(rewrapped)
     }
 }
 

@@ -51,7 +51,7 @@ pub async fn run(args: Serve) -> Result<(), Failure> {
 }
 
 /// Keeps the process's memory out of core dumps and from debuggers of the same user: it holds secrets.
-fn forbid_dumps() -> std::io::Result<()> {
+pub(super) fn forbid_dumps() -> std::io::Result<()> {
     use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;

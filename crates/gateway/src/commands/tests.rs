@@ -67,6 +67,8 @@ fn json_is_asked_for_in_one_way_everywhere() {
         "init gate",
         "audit verify",
         "audit export",
+        "vault status",
+        "vault rewrap",
         "explain url",
         "demo --exit",
         "tenant list",

@@ -43,6 +43,7 @@ mod process;
 mod quota;
 mod readonly;
 mod refused;
+mod root_key;
 mod schemas;
 mod sdk;
 mod sender;

@@ -13,7 +13,7 @@
 
 use std::fmt;
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
@@ -26,8 +26,13 @@ use zeroize::Zeroizing;
 use super::{NamedKey, RootKey, UnwrapFailure, Wrapped};
 use crate::config::RootKeySource;
 
-const TITLE: &str = "lockgate-root-key v1";
+pub(super) const TITLE: &str = "lockgate-root-key v1";
+/// How the lines of the two keys begin.
+pub(super) const CURRENT: &str = "current ";
+pub(super) const PREVIOUS: &str = "previous ";
 const KEY: usize = 32;
+/// The digits of a key in base64.
+const ENCODED: usize = 44;
 /// The longest file that could be right has about 250 bytes.
 const MOST_BYTES: u64 = 1024;
 
@@ -50,6 +55,8 @@ pub enum RootKeyProblem {
     TooOpen(u32),
     /// It cannot be read.
     Unreadable,
+    /// It cannot be written anew beside itself.
+    Unwritable(ErrorKind),
     /// It is a root key, but not the one that wrapped what is in the store.
     Wrong,
 }
@@ -65,6 +72,7 @@ impl fmt::Display for RootKeyProblem {
             Self::NotOneSource => "the root key has no source, or two; name either root_key_file or root_key_fd in [vault]",
             Self::TooOpen(mode) => return write!(f, "the root key file has mode {mode:04o}; others than its owner may use it: chmod 0600 it"),
             Self::Unreadable => "the root key file cannot be read; check its folder's rights and the medium",
+            Self::Unwritable(kind) => return write!(f, "the root key file cannot be written anew in its folder ({kind}); let the user that runs lockgate write the folder, and where the file alone is mounted change it where it is mounted from"),
             Self::Wrong => "this root key did not seal this store; configure the one that did, as current or as previous",
         })
     }
@@ -104,6 +112,12 @@ impl RootKey for FileRootKey {
 
 /// Reads the root key from where the configuration says.
 pub(crate) fn read(source: &RootKeySource, entropy: Arc<dyn Entropy>) -> Result<FileRootKey, RootKeyProblem> {
+    let (current, previous) = keys(source)?;
+    Ok(FileRootKey { current: Arc::new(current), previous: previous.map(Arc::new), entropy })
+}
+
+/// The current key and, where there is one, the previous.
+pub(super) fn keys(source: &RootKeySource) -> Result<(NamedKey, Option<NamedKey>), RootKeyProblem> {
     let text = match source {
         RootKeySource::File(path) => contents(open_checked(path)?)?,
         // A descriptor was handed over by whoever started the process, who answers for its rights.
@@ -112,36 +126,57 @@ pub(crate) fn read(source: &RootKeySource, entropy: Arc<dyn Entropy>) -> Result<
             contents(File::open(path).map_err(|_| RootKeyProblem::Missing)?)?
         }
     };
-    let (current, previous) = parse(&text).ok_or(RootKeyProblem::Malformed)?;
-    Ok(FileRootKey { current: Arc::new(current), previous: previous.map(Arc::new), entropy })
+    parse(&text).ok_or(RootKeyProblem::Malformed)
 }
 
 /// Makes a new root key and writes it to a file that only its owner may read; the key's name comes back.
 ///
 /// An existing file is never touched. The folder is made, for its owner alone, where it is missing.
 pub fn generate_root_key_file(path: &Path, entropy: &dyn Entropy) -> Result<String, Fault> {
-    let mut key = Zeroizing::new([0u8; KEY]);
-    let mut tag = [0u8; 5];
-    entropy.fill(key.as_mut());
-    entropy.fill(&mut tag);
-    let name = tag.iter().fold("rk-".to_owned(), |name, byte| format!("{name}{byte:02x}"));
-
-    let mut encoded = Zeroizing::new([0u8; 44]);
-    let length = STANDARD.encode_slice(key.as_ref(), encoded.as_mut()).map_err(unwritten)?;
-    let encoded = encoded.get(..length).ok_or(Fault::violated("base64 of 32 bytes has 44"))?;
-
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let fresh = Fresh::make(entropy)?;
+    let folder = folder_of(path);
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unwritten)?;
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|error| {
-        let exists = error.kind() == std::io::ErrorKind::AlreadyExists;
+        let exists = error.kind() == ErrorKind::AlreadyExists;
         if exists { RootKeyProblem::Exists.into() } else { unwritten(error) }
     })?;
-    for part in [TITLE.as_bytes(), b"\ncurrent ", name.as_bytes(), b" ", encoded, b"\n"] {
+    for part in [TITLE.as_bytes(), b"\n", CURRENT.as_bytes(), fresh.name.as_bytes(), b" ", fresh.encoded(), b"\n"] {
         file.write_all(part).map_err(unwritten)?;
     }
     file.sync_all().map_err(unwritten)?;
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(unwritten)?;
-    Ok(name)
+    Ok(fresh.name)
+}
+
+/// A root key that nobody has used yet, as it stands in a file.
+pub(super) struct Fresh {
+    pub(super) name: String,
+    encoded: Zeroizing<[u8; ENCODED]>,
+}
+
+impl Fresh {
+    pub(super) fn make(entropy: &dyn Entropy) -> Result<Self, Fault> {
+        let mut key = Zeroizing::new([0u8; KEY]);
+        let mut tag = [0u8; 5];
+        entropy.fill(key.as_mut());
+        entropy.fill(&mut tag);
+        let name = tag.iter().fold("rk-".to_owned(), |name, byte| format!("{name}{byte:02x}"));
+        let mut encoded = Zeroizing::new([0u8; ENCODED]);
+        let length = STANDARD.encode_slice(key.as_ref(), encoded.as_mut()).map_err(unwritten)?;
+        if length != ENCODED {
+            return Err(Fault::violated("base64 of 32 bytes has 44"));
+        }
+        Ok(Self { name, encoded })
+    }
+
+    pub(super) fn encoded(&self) -> &[u8] {
+        self.encoded.as_ref()
+    }
+}
+
+/// The folder that a file is in.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn unwritten(error: impl std::error::Error + Send + Sync + 'static) -> Fault {
@@ -150,7 +185,7 @@ fn unwritten(error: impl std::error::Error + Send + Sync + 'static) -> Fault {
 
 /// Opens the file after looking at it, and looks again at what was opened, so that nobody can swap it in
 /// between.
-fn open_checked(path: &Path) -> Result<File, RootKeyProblem> {
+pub(super) fn open_checked(path: &Path) -> Result<File, RootKeyProblem> {
     let missing = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => RootKeyProblem::Missing,
         _ => RootKeyProblem::Unreadable,
@@ -187,7 +222,7 @@ fn own_user() -> Option<u32> {
     std::fs::metadata("/proc/self").ok().map(|folder| folder.uid())
 }
 
-fn contents(file: File) -> Result<Secret, RootKeyProblem> {
+pub(super) fn contents(file: File) -> Result<Secret, RootKeyProblem> {
     // The buffer has its full length from the start, so that reading never moves the key to another one.
     let mut buffer = Zeroizing::new(Vec::with_capacity(2 * MOST_BYTES as usize));
     file.take(MOST_BYTES + 1).read_to_end(&mut buffer).map_err(|_| RootKeyProblem::Unreadable)?;
@@ -198,15 +233,15 @@ fn contents(file: File) -> Result<Secret, RootKeyProblem> {
 }
 
 /// The current key and, where there is one, the previous.
-fn parse(text: &Secret) -> Option<(NamedKey, Option<NamedKey>)> {
+pub(super) fn parse(text: &Secret) -> Option<(NamedKey, Option<NamedKey>)> {
     let text = std::str::from_utf8(text.expose()).ok()?;
     let mut lines = text.strip_suffix('\n')?.split('\n');
     if lines.next()? != TITLE {
         return None;
     }
-    let current = parse_line(lines.next()?, "current ")?;
+    let current = parse_line(lines.next()?, CURRENT)?;
     let previous = match lines.next() {
-        Some(line) => Some(parse_line(line, "previous ")?),
+        Some(line) => Some(parse_line(line, PREVIOUS)?),
         None => None,
     };
     let distinct = previous.as_ref().is_none_or(|previous| {

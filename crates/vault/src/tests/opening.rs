@@ -1,4 +1,4 @@
-//! Opening a vault on a store, sealing, and changing the root key.
+//! Opening a vault on a store, and sealing.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -141,34 +141,6 @@ async fn no_source_and_two_sources_are_refused() {
         let fault = Vault::open(&config, house.store.clone(), clock, Arc::new(SystemEntropy)).await.err();
         assert!(fault.expect("refused").to_string().contains("root_key_file or root_key_fd"));
     }
-}
-
-#[tokio::test]
-async fn changing_the_root_key_wraps_tenants_keys_anew_and_keeps_everything_open() {
-    let house = House::new().await;
-    let vault = house.vault().await;
-    vault.prepare(TENANT).await.expect("a key");
-    let sealed = vault.seal(TENANT, "answer", b"", b"kept").expect("sealed");
-    let digest = vault.digest(TENANT, "target", b"x");
-    assert_eq!(vault.rewrap().await.expect("nothing to do"), 0);
-
-    let old = fs::read_to_string(house.root_key()).expect("read");
-    let new_path = house.folder.path().join("new.key");
-    generate_root_key_file(&new_path, &SystemEntropy).expect("made");
-    let new = fs::read_to_string(&new_path).expect("read");
-    let previous = old.lines().nth(1).expect("a line").replace("current", "previous");
-    fs::write(house.root_key(), format!("{new}{previous}\n")).expect("written");
-
-    let vault = house.vault().await;
-    assert_eq!(vault.rewrap().await.expect("rewrapped"), 2, "the tenant's key and the house's");
-    assert_eq!(vault.rewrap().await.expect("nothing left"), 0);
-
-    fs::write(house.root_key(), &new).expect("written");
-    let vault = house.vault().await;
-    assert_eq!(vault.unseal(TENANT, "answer", b"", &sealed).expect("opens").expose(), b"kept");
-    assert_eq!(vault.digest(TENANT, "target", b"x"), digest);
-    fs::write(house.root_key(), &old).expect("written");
-    assert!(house.open().await.is_err(), "the old root key opens nothing any more");
 }
 
 #[tokio::test]

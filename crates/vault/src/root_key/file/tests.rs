@@ -143,8 +143,12 @@ fn every_other_text_is_malformed() {
 
 #[test]
 fn every_problem_names_a_cure_and_no_path() {
-    use RootKeyProblem::{Exists, Foreign, Malformed, Missing, NotAFile, NotOneSource, TooOpen, Unreadable, Wrong};
-    for problem in [Exists, Foreign, Malformed, Missing, NotAFile, NotOneSource, TooOpen(0o666), Unreadable, Wrong] {
+    use RootKeyProblem::{
+        Exists, Foreign, Malformed, Missing, NotAFile, NotOneSource, TooOpen, Unreadable, Unwritable, Wrong,
+    };
+    let unwritable = Unwritable(ErrorKind::ReadOnlyFilesystem);
+    let plain = [Exists, Foreign, Malformed, Missing, NotAFile, NotOneSource, Unreadable, Wrong];
+    for problem in plain.into_iter().chain([TooOpen(0o666), unwritable]) {
         let said = problem.to_string();
         assert!(said.contains(';') && !said.contains("/tmp"), "{said}");
     }
