@@ -17,8 +17,9 @@ use crate::rows::deliveries as rows;
 const NEAR: Duration = Duration::from_secs(15);
 const FAR: Duration = Duration::from_secs(600);
 
-/// How long it counts for each time that it took: adding up a large backlog is work.
+/// How long it counts for each time that it took, and the longest: adding up a large backlog is work.
 const REST: u32 = 50;
+const REST_MOST: Duration = Duration::from_secs(300);
 
 /// When it is worth coming again.
 const LATER: Duration = Duration::from_secs(60);
@@ -34,6 +35,22 @@ struct Known {
     asked: Duration,
     took: Duration,
     bytes: u64,
+    /// Whether somebody asks already: the others go by what is known.
+    asking: bool,
+}
+
+/// That somebody asks, until it is dropped.
+struct Asking<'a> {
+    of: &'a Backlog,
+    tenant: TenantId,
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        if let Some(known) = self.of.known().get_mut(&self.tenant) {
+            known.asking = false;
+        }
+    }
 }
 
 impl Backlog {
@@ -63,16 +80,29 @@ impl Backlog {
     fn counts(&self, known: &Known, now: Duration) -> bool {
         let age = now.saturating_sub(known.asked);
         let near = known.bytes >= self.most / 2;
-        age < if near { NEAR.max(known.took.saturating_mul(REST)) } else { FAR }
+        known.asking || age < if near { NEAR.max(known.took.saturating_mul(REST).min(REST_MOST)) } else { FAR }
     }
 
     async fn ask(&self, store: &Store, tenant: TenantId, clock: &dyn Clock) -> Result<u64, Fault> {
         let asked = clock.elapsed();
+        let before = {
+            let mut all = self.known();
+            let known = all.entry(tenant).or_insert(Known { asked, took: Duration::ZERO, bytes: 0, asking: true });
+            known.asking = true;
+            known.bytes
+        };
+        let asking = Asking { of: self, tenant };
         let rows = store.read(tenant, &rows::WAITING_BYTES, values![]).await?;
         let told = rows.first().map(|row| row.int(0)).transpose()?.unwrap_or_default();
         let bytes = u64::try_from(told).unwrap_or_default();
         let took = clock.elapsed().saturating_sub(asked);
-        self.known().insert(tenant, Known { asked, took, bytes });
+        let mut all = self.known();
+        // What was kept while the store added up may not be in its sum.
+        let kept = all.get(&tenant).map_or(0, |known| known.bytes.saturating_sub(before));
+        let bytes = bytes.saturating_add(kept);
+        all.insert(tenant, Known { asked, took, bytes, asking: false });
+        drop(all);
+        drop(asking);
         Ok(bytes)
     }
 

@@ -12,7 +12,7 @@ mod claims;
 use lockgate_access::registry::{Event, EventKind};
 use lockgate_audit::Deed;
 use lockgate_store::{ApplyFailure, Change, Value, values};
-use lockgate_vocabulary::{DeliveryId, Fault, Stop, SubscriptionId, Timestamp};
+use lockgate_vocabulary::{DeliveryId, Fault, Stop, SubscriptionId, TenantId, Timestamp};
 
 use self::claims::{Claim, Judged, Kind, Standing, judge_claims};
 use crate::envelope::Envelope;
@@ -107,10 +107,17 @@ impl Webhooks {
             self.audit.record(deed.traced(admitted.trace)).await?;
             return Ok(Received::Asked(challenge.clone()));
         }
-        self.backlog.demand(&self.store, subscription.tenant, &*self.clock).await?;
         let (id, now) = (DeliveryId::generate(&*self.clock, &*self.entropy), self.clock.now());
         let digest = self.vault.digest(subscription.tenant, "webhook.body", verified.body());
         let claims = self.claims(&admitted, digest);
+        if let Err(full) = self.backlog.demand(&self.store, subscription.tenant, &*self.clock).await {
+            // What is kept already is still answered with yes, or its provider would send it for ever.
+            return if self.is_heard(subscription.tenant, &claims, now).await? {
+                self.again(admitted, &claims, digest).await
+            } else {
+                Err(full)
+            };
+        }
         let until = now.after(admitted.inbound.scheme.claim_time(&admitted.inbound.setting));
         let mut change = Change::of(subscription.tenant);
         for claim in &claims {
@@ -205,6 +212,18 @@ impl Webhooks {
         }
         claims.sort_unstable_by_key(|claim| claim.name);
         claims
+    }
+
+    /// Whether all of it was heard before, and is the same.
+    async fn is_heard(&self, tenant: TenantId, claims: &[Claim], now: Timestamp) -> Result<bool, Stop> {
+        for claim in claims {
+            let rows = self.store.read(tenant, &rows::HEARD, values![claim.name, now]).await?;
+            let Some(row) = rows.first() else { return Ok(false) };
+            if row.bytes(1)? != claim.digest.as_slice() {
+                return Ok(false);
+            }
+        }
+        Ok(!claims.is_empty())
     }
 
     /// Some of it was heard before: the same, or something else.

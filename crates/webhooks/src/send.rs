@@ -78,7 +78,6 @@ impl Webhooks {
         self.access.demand(caller, Scope::EventsSend)?;
         check(event)?;
         let (tenant, now) = (caller.tenant(), self.clock.now());
-        self.backlog.demand(&self.store, tenant, &*self.clock).await?;
         let id = EventId::generate(&*self.clock, &*self.entropy);
         let body = payload(event, now);
         let name = id.to_string();
@@ -91,6 +90,17 @@ impl Webhooks {
             let what = format!("{} {key}", caller.actor().principal);
             self.vault.digest(tenant, "webhook.event-key", what.as_bytes())
         });
+        if let Err(full) = self.backlog.demand(&self.store, tenant, &*self.clock).await {
+            // What was told already is still answered as it was.
+            let claimed = match claim {
+                Some(claim) => !self.read(tenant, &rows::HEARD, values![claim, now]).await?.is_empty(),
+                None => false,
+            };
+            return match claim.filter(|_| claimed) {
+                Some(claim) => self.sent_before(tenant, claim, digest).await,
+                None => Err(full),
+            };
+        }
         if let Some(claim) = claim {
             // What the same key is answered with later stands in the claim.
             let told = format!("{id}:{}", ways.len());

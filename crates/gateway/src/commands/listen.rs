@@ -137,6 +137,7 @@ impl Ear<'_> {
     async fn hear(&mut self, console: &mut Console) -> Result<bool, Failure> {
         for delivery in self.feed.news(&self.asking).await? {
             let handed = Handed::of(&self.asking, self.desk.as_ref(), &delivery).await?;
+            self.feed.remember(&delivery);
             self.heard += 1;
             self.untaken += u64::from(!handed.was_taken());
             console.say(&line::delivery(&delivery, &handed, self.asking.json))?;
@@ -145,6 +146,7 @@ impl Ear<'_> {
                 return Ok(true);
             }
         }
+        self.feed.end_round();
         Ok(false)
     }
 

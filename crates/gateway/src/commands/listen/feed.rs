@@ -33,7 +33,8 @@ impl Feed {
         let id = named.parse::<SubscriptionId>().ok().map(|id| id.to_string());
         let mut feed = Self { named: named.to_owned(), id, told: BTreeMap::new(), newest: VecDeque::new() };
         let page = feed.page(asking, None).await?;
-        feed.take_in(items(&page));
+        items(&page).iter().for_each(|item| feed.remember(item));
+        feed.end_round();
         Ok(feed)
     }
 
@@ -53,7 +54,6 @@ impl Feed {
                 break;
             }
         }
-        self.take_in(&found);
         found.sort_by(|one, other| text(one, "delivery").cmp(text(other, "delivery")));
         Ok(found)
     }
@@ -70,12 +70,14 @@ impl Feed {
         asking.ask(&resource::query("/v1/deliveries", pairs)).await
     }
 
-    /// Remembers what was told for as long as it may be found again.
-    fn take_in(&mut self, found: &[Value]) {
-        for item in found {
-            self.id.get_or_insert_with(|| text(item, "subscription").to_owned());
-            self.told.insert(text(item, "delivery").to_owned(), text(item, "received_at").to_owned());
-        }
+    /// Remembers that one was told, so that it is not told again.
+    pub(super) fn remember(&mut self, item: &Value) {
+        self.id.get_or_insert_with(|| text(item, "subscription").to_owned());
+        self.told.insert(text(item, "delivery").to_owned(), text(item, "received_at").to_owned());
+    }
+
+    /// Ends a round in which everything was told: what cannot be found again is forgotten.
+    pub(super) fn end_round(&mut self) {
         // All moments are RFC 3339 in UTC with as many digits, so the texts have their order.
         let newest = self.told.values().max().cloned();
         self.newest.extend(newest);

@@ -25,18 +25,20 @@ impl Missed {
     /// What was refused since, the oldest first: at this subscription's door, or, as long as nobody knows its
     /// id, at all of the tenant's.
     pub(super) async fn news(&mut self, asking: &Asking<'_>, id: Option<&str>) -> Result<Vec<Value>, Failure> {
-        let (told, mut found, mut cursor) = (self.index, Vec::new(), String::new());
+        let (told, mut newest, mut found, mut cursor) = (self.index, self.index, Vec::new(), String::new());
         for _ in 0..PAGES {
             let page = asking.ask(&format!("/v1/audit?kind=refused&limit={PAGE}{cursor}")).await?;
             let read = entries(&page);
             found.extend(read.iter().filter(|entry| index(entry) > told && is_of(entry, id)).cloned());
-            self.index = self.index.max(read.iter().filter_map(index).max());
+            newest = newest.max(read.iter().filter_map(index).max());
             let reached = read.iter().filter_map(index).min() <= told;
             match page.get("next").and_then(Value::as_str) {
                 Some(next) if !reached => cursor = format!("&cursor={next}"),
                 _ => break,
             }
         }
+        // Only what was read whole is behind us.
+        self.index = newest;
         found.reverse();
         Ok(found)
     }

@@ -36,6 +36,13 @@ async fn what_nobody_takes_stops_its_own_tenant_alone_and_until_it_is_taken() {
     let refused = deliver(world.door, &hook.path, &github(SECRET, "d-3", "{}"), "{}").await;
     assert_eq!(refusal(&refused), (503, "webhooks.waiting.full".to_owned()), "{}", refused.text());
     assert_eq!(refused.header("retry-after"), Some("60"));
+    let again = deliver(world.door, &hook.path, &github(SECRET, "d-1000", &first), &first).await;
+    assert_eq!(
+        (again.status, &again.json()["duplicate"]),
+        (200, &json!(true)),
+        "what is kept is kept: {}",
+        again.text()
+    );
     taken(&world, &other, &first).await;
     let sender = with_scope(&world, &acme, "sender", "webhooks.events.send").await;
     let event = r#"{"type":"invoice.paid","data":{}}"#;
