@@ -68,7 +68,7 @@ class Endpoint:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 said, answer = json.loads(body), b"{}"
                 if said.get("type") == "lockgate.endpoint.challenge":
-                    answer = json.dumps({"challenge": said["challenge"]}).encode()
+                    answer = json.dumps({"challenge_response": said["challenge"]}).encode()
                 else:
                     with lock:
                         endpoint.pushes[said["number"]].append(
