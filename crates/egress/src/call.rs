@@ -170,7 +170,7 @@ async fn attempt(run: &mut Run, proofs: &Proofs) -> Result<Exchange, Setback> {
         let clearance = Clearance::new(grant, &proofs.permit, &proofs.passage, &leg.target, opened)?;
         let reached = inner.wire.reach(&clearance, leg.fresh, alarm, end).await;
         let line = reached.map_err(|failure| unreached(run, failure))?;
-        // Another call may have thrown the token away meanwhile, because the vendor did not know it any more.
+        // The token may have ended, or the credential been rotated, while there was no line.
         within(&mut run.alarm, end, pin!(inner.parts.tokens.ready(&run.grant))).await?;
         inner.parts.access.still_holds(&run.grant)?;
         let request = leg.equip(run)?;

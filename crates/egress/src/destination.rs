@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use lockgate_access::Grant;
 use lockgate_access::directory::{Base, Settings};
+use lockgate_vault::HOUSE;
 use lockgate_vocabulary::{Clock, Fault, Refusal, Stop, TenantId};
 use serde::Deserialize;
 
@@ -36,9 +37,6 @@ use self::lookup::{KeyRef, Lookups};
 use self::redirect::Hop;
 use self::resolve::{Resolver, StaticResolver};
 use crate::refusal::EgressRefusal;
-
-/// Who looks names up that the house itself wants to reach.
-pub(crate) const HOUSE: TenantId = TenantId::from_u128(0);
 
 /// What an operator may set.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

@@ -48,7 +48,7 @@ fn transcript(run: &Run, proofs: &Proofs) -> Result<Value, Stop> {
     let mut parts = compose.parts()?;
     let url = parts.uri.to_string();
     run.inner.parts.access.still_holds(grant)?;
-    // The credential is fetched and placed, as it would be, and dropped with the request.
+    // The credential is fetched and placed, as it would be, and dropped with the request. No access token is had.
     let lent = run.inner.parts.vault.appraise(grant, &mut parts)?;
     let mut names: Vec<&str> = parts.headers.keys().map(http::HeaderName::as_str).collect();
     names.sort_unstable();

@@ -9,23 +9,32 @@ use lockgate_audit::{Audit, RunFacts, UnfinishedRun};
 use lockgate_store::{Change, Store, values};
 use lockgate_traffic::Traffic;
 use lockgate_vault::{Tokens, Vault};
-use lockgate_vocabulary::{Clock, Entropy, Fault, OperationId, Stop, TenantId};
+use lockgate_vocabulary::{Clock, Entropy, Fault, OperationId, Refusal, Stop, TenantId};
 
 use crate::answer::Schemas;
 use crate::background::Background;
 use crate::config::{Config, Times};
 use crate::destination::Destination;
-use crate::kept_room::KeptRoom;
 use crate::lost;
 use crate::operation::{self, OperationStatus};
 use crate::order::Order;
+use crate::refusal::EgressRefusal;
 use crate::rows;
 use crate::share::Shares;
 use crate::span::Spans;
+use crate::tally::{Pace, Tally};
 use crate::wire::Wire;
 
 /// How often the room looks after itself.
 const TICK: Duration = Duration::from_secs(15);
+
+/// For how long the store's word on kept answers counts.
+const KEPT_PACE: Pace = Pace { near: Duration::from_secs(15), far: Duration::from_secs(15), rest: 0 };
+
+/// What is kept is forgotten little by little.
+fn kept_full() -> Refusal {
+    EgressRefusal::IdempotencyFull.refuse().retry_after(Duration::from_secs(60))
+}
 
 /// What the way out is made of.
 #[derive(Clone)]
@@ -64,7 +73,8 @@ pub(crate) struct Inner {
     pub(crate) parts: Parts,
     pub(crate) times: Times,
     pub(crate) kept_answer_bytes: usize,
-    pub(crate) kept_room: KeptRoom,
+    /// Bytes of kept answers that tenants have.
+    pub(crate) kept_room: Tally,
     pub(crate) wire: Wire,
     pub(crate) schemas: Schemas,
     /// What goes on without its caller.
@@ -84,7 +94,8 @@ impl Egress {
         let (times, kept_answer_bytes) = (config.times(), config.kept_answer_bytes);
         let operations = Shares::new(config.operations_per_tenant.into());
         let spooled = Shares::new(config.spool_bytes_per_tenant);
-        let (kept_room, schemas) = (KeptRoom::new(config.kept_tenant_bytes), Schemas::new());
+        let kept_room = Tally::new(config.kept_tenant_bytes, &rows::KEPT_BYTES, kept_full, KEPT_PACE);
+        let schemas = Schemas::new();
         Self {
             inner: Arc::new(Inner {
                 parts,

@@ -12,13 +12,14 @@ use http::header::{
 };
 use http::{Method, Request, Uri};
 use ipnet::IpNet;
+use lockgate_vault::HOUSE;
 use lockgate_vocabulary::{
     BoxFuture, Clock, Errand, ErrandAnswer, ErrandFailure, ErrandOrder, ErrandOwner, ErrandPost, ErrandPurpose, Stop,
 };
 
 use crate::alarm::{Alarm, Rang};
 use crate::config::Config;
-use crate::destination::{Destination, HOUSE, PinnedTarget, Policy, Scheme, StrictUrl};
+use crate::destination::{Destination, PinnedTarget, Policy, Scheme, StrictUrl};
 use crate::refusal::EgressRefusal;
 use crate::wire::{Once, OnceFailure, Outgoing, Trust, Whole};
 

@@ -83,7 +83,7 @@ async fn take(inner: &Arc<Inner>, grant: &Grant, order: &Order, key: &str) -> Re
     let vendor_key = vendor_key(inner, grant, &place)?;
     let request = request_digest(inner, grant, order);
     let now = inner.parts.clock.now();
-    if let Err(full) = inner.kept_room.demand(&inner.parts.store, place.tenant, inner.parts.clock.elapsed()).await {
+    if let Err(full) = inner.kept_room.demand(&inner.parts.store, place.tenant, &inner.parts.clock).await {
         // Whoever comes back for what is kept already gets it all the same.
         return match read(inner, &place).await? {
             Some(row) => found(inner, place, &row, &request, now),

@@ -36,7 +36,6 @@ pub mod explain;
 mod fallback;
 mod idempotency;
 mod kept;
-mod kept_room;
 mod leg;
 mod lost;
 mod operation;
@@ -51,6 +50,7 @@ mod rows;
 mod run;
 mod share;
 pub mod span;
+mod tally;
 mod turns;
 mod wire;
 
@@ -67,6 +67,7 @@ pub use refusal::EgressRefusal;
 pub use reply::{Answer, Reply, ReplyBody, ReplyBroken};
 pub use rows::STATEMENTS;
 pub use share::{Share, Shares};
+pub use tally::{Pace, Tally};
 pub use turns::{Turn, Turns};
 
 #[cfg(test)]

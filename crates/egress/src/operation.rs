@@ -175,7 +175,7 @@ pub(crate) fn may_wait(run: &Run, wait: Duration) -> bool {
 
 /// A place among the tenant's operations, and room for what is kept of it.
 pub(crate) async fn place(inner: Arc<Inner>, tenant: TenantId, wait: Duration) -> Result<Share, Stop> {
-    inner.kept_room.demand(&inner.parts.store, tenant, inner.parts.clock.elapsed()).await?;
+    inner.kept_room.demand(&inner.parts.store, tenant, &inner.parts.clock).await?;
     let full = || EgressRefusal::OperationTooMany.refuse().retry_after(wait).into();
     inner.operations.take(tenant, 1).ok_or_else(full)
 }

@@ -35,13 +35,13 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     fn of(connection: &'a Connection) -> Self {
-        let (placement, name, prefix) = match &connection.provider.auth {
-            AuthPlacement::None => (0, "", ""),
-            AuthPlacement::Bearer => (1, "", ""),
-            AuthPlacement::Basic => (2, "", ""),
-            AuthPlacement::Header { name, prefix } => (3, name.as_str(), prefix.as_str()),
-            AuthPlacement::Query { name } => (4, name.as_str(), ""),
-            AuthPlacement::OAuth(token) => (5, token.token_url.as_str(), ""),
+        let (placement, name, prefix, token) = match &connection.provider.auth {
+            AuthPlacement::None => (0, "", "", None),
+            AuthPlacement::Bearer => (1, "", "", None),
+            AuthPlacement::Basic => (2, "", "", None),
+            AuthPlacement::Header { name, prefix } => (3, name.as_str(), prefix.as_str(), None),
+            AuthPlacement::Query { name } => (4, name.as_str(), "", None),
+            AuthPlacement::OAuth(token) => (5, token.token_url.as_str(), "", Some(&**token)),
         };
         let base = &connection.base;
         Self {
@@ -51,10 +51,7 @@ impl<'a> Parts<'a> {
             trust: &connection.settings.trust,
             placement: [placement],
             texts: [name, prefix, &base.host, &base.prefix],
-            token: match &connection.provider.auth {
-                AuthPlacement::OAuth(token) => Some(token),
-                _ => None,
-            },
+            token,
         }
     }
 

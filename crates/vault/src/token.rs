@@ -2,7 +2,8 @@
 //!
 //! A token is in memory and nowhere else. It is had when a call needs one, once for all calls that wait for it;
 //! shortly before it ends the next call has another one fetched behind its back and goes with the one that there
-//! is. A token that the vendor does not take any more is thrown away, and another one is had once.
+//! is. Where the vendor does not take it any more, another
+//! one is had once in its place.
 //!
 //! Each node has tokens of its own: client credentials may have many at the same time.
 

@@ -110,7 +110,7 @@ impl Webhooks {
         let (id, now) = (DeliveryId::generate(&*self.clock, &*self.entropy), self.clock.now());
         let digest = self.vault.digest(subscription.tenant, "webhook.body", verified.body());
         let claims = self.claims(&admitted, digest);
-        if let Err(full) = self.backlog.demand(&self.store, subscription.tenant, &*self.clock).await {
+        if let Err(full) = self.backlog.demand(&self.store, subscription.tenant, &self.clock).await {
             // What is kept already is still answered with yes, or its provider would send it for ever.
             return if self.is_heard(subscription.tenant, &claims, now).await? {
                 self.again(admitted, &claims, digest).await

@@ -19,7 +19,6 @@
 //! request (`gateway`).
 
 pub mod approval;
-mod backlog;
 mod book;
 mod broker;
 mod bury;

@@ -235,7 +235,7 @@ impl Webhooks {
     /// Plays one, unless this run did before; the delivery that plays it.
     async fn play_one(&self, act: Act<'_>, found: &Playable, run: &Run<'_>) -> Result<DeliveryId, Stop> {
         let (tenant, of) = (found.subscription.tenant, found.of);
-        self.backlog.demand(&self.store, tenant, &*self.clock).await?;
+        self.backlog.demand(&self.store, tenant, &self.clock).await?;
         let (id, now) = (DeliveryId::generate(&*self.clock, &*self.entropy), self.clock.now());
         let row = self.replaying(found, id, now).await?;
         let size = row.size;

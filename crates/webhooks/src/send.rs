@@ -90,7 +90,7 @@ impl Webhooks {
             let what = format!("{} {key}", caller.actor().principal);
             self.vault.digest(tenant, "webhook.event-key", what.as_bytes())
         });
-        if let Err(full) = self.backlog.demand(&self.store, tenant, &*self.clock).await {
+        if let Err(full) = self.backlog.demand(&self.store, tenant, &self.clock).await {
             // What was told already is still answered as it was.
             let claimed = match claim {
                 Some(claim) => !self.read(tenant, &rows::HEARD, values![claim, now]).await?.is_empty(),

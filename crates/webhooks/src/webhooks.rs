@@ -1,25 +1,34 @@
 //! The room as one value.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use lockgate_access::{Access, AccessRefusal};
 use lockgate_audit::{Audit, Deed};
-use lockgate_egress::Egress;
+use lockgate_egress::{Egress, Pace, Tally};
 use lockgate_store::{Applied, ApplyFailure, Change, Row, Statement, Store, Value};
 use lockgate_traffic::Traffic;
 use lockgate_vault::webhook::WebhookSecrets;
 use lockgate_vault::{Act, Vault};
-use lockgate_vocabulary::{Clock, Entropy, Fault, Stop, TenantId};
+use lockgate_vocabulary::{Clock, Entropy, Fault, Refusal, Stop, TenantId};
 use tokio::sync::{Notify, watch};
 
-use crate::backlog::Backlog;
 use crate::book::Book;
 use crate::broker::Broker;
 use crate::config::Config;
 use crate::courier::{Courier, CourierParts};
 use crate::ground::Ground;
 use crate::parcel::Room;
+use crate::refusal::WebhookRefusal;
+use crate::rows::deliveries;
 use crate::subscription::{SecretPurpose, Status, Subscription};
+
+/// For how long the store's word on what waits counts. There may be much of it.
+const WAITING_PACE: Pace = Pace { near: Duration::from_secs(15), far: Duration::from_secs(600), rest: 50 };
+
+fn waiting_full() -> Refusal {
+    WebhookRefusal::WaitingFull.refuse().retry_after(Duration::from_secs(60))
+}
 
 /// What the room is made of.
 #[derive(Clone)]
@@ -61,7 +70,7 @@ pub struct Webhooks {
     /// Bytes of bodies that are in memory.
     pub(crate) room: Room,
     /// Bytes of deliveries that wait.
-    pub(crate) backlog: Backlog,
+    pub(crate) backlog: Tally,
     /// Told when something is to be passed on.
     pub(crate) wake: Arc<Notify>,
     /// Ends the task that follows the epoch, when it is dropped.
@@ -89,7 +98,12 @@ impl Webhooks {
             book,
             broker,
             room: Room::new(config.body_bytes_per_tenant, config.body_bytes),
-            backlog: Backlog::new(config.waiting_bytes_per_tenant),
+            backlog: Tally::new(
+                config.waiting_bytes_per_tenant,
+                &deliveries::WAITING_BYTES,
+                waiting_full,
+                WAITING_PACE,
+            ),
             wake: Arc::new(Notify::new()),
             _following: following,
         })

@@ -214,6 +214,7 @@ impl Registry<'_> {
         self.provider_of(&old.provider.to_string()).await
     }
 }
+
 /// Where clients' secrets are shown stands in the record.
 fn with_token(deed: Deed, spec: &ProviderSpec) -> Deed {
     match &spec.auth {

@@ -177,8 +177,8 @@ async fn serves_until_terminated_and_ends_with_zero() {
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
 }
 
-#[tokio::test]
-async fn a_call_that_was_under_way_when_the_process_was_killed_is_unknown() {
+/// A gateway that was killed while a write was under way, its vendor, and its tenant's operator.
+pub async fn killed_during_a_write() -> (Gate, Vendor, String) {
     let gate = Gate::init();
     let vendor = Vendor::start(VENDOR_HOST).await;
     let serving = gate.serve();
@@ -193,7 +193,12 @@ async fn a_call_that_was_under_way_when_the_process_was_killed_is_unknown() {
     vendor.wait_for("POST /v1/things", 1).await;
     serving.signal(Signal::KILL);
     assert_eq!(serving.wait(), None, "it had no time to end");
+    (gate, vendor, operator)
+}
 
+#[tokio::test]
+async fn a_call_that_was_under_way_when_the_process_was_killed_is_unknown() {
+    let (gate, vendor, operator) = killed_during_a_write().await;
     let again = gate.serve();
     let runs = ask(again.admin, &operator, "GET", "/v1/runs", None).await.json();
     let outcomes: Vec<&Value> = runs["items"].as_array().expect("items").iter().map(|run| &run["outcome"]).collect();

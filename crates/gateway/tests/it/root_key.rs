@@ -12,8 +12,7 @@ use lockgate_vocabulary::{SystemClock, TenantId, Timestamp};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use crate::client::Client;
-use crate::process::{Gate, Serving, ask, furnish, lockgate, told};
+use crate::process::{Gate, Serving, ask, furnish, killed_during_a_write, lockgate, told};
 use crate::world::{VENDOR_HOST, VENDOR_SECRET};
 
 /// Everything that commands said, held to every root key that there was.
@@ -289,21 +288,7 @@ async fn a_tenants_key_that_somebody_changed_keeps_the_earlier_root_key_in_the_f
 
 #[tokio::test]
 async fn a_run_that_had_no_end_is_escalated_though_the_root_key_was_changed_before_the_next_start() {
-    let gate = Gate::init();
-    let vendor = Vendor::start(VENDOR_HOST).await;
-    let serving = gate.serve();
-    let (operator, service) = furnish(serving.admin, &gate.operator, &vendor).await;
-    vendor.on("POST /v1/things", Behaviour::Gated(Canned::json(201, "{}")));
-    let mut client = Client::connect(serving.door).await;
-    client
-        .send(format!(
-            "POST /call/pay/v1/things HTTP/1.1\r\nHost: gate\r\nX-Api-Key: {service}\r\nContent-Length: 2\r\n\r\n{{}}"
-        ))
-        .await;
-    vendor.wait_for("POST /v1/things", 1).await;
-    serving.signal(Signal::KILL);
-    assert_eq!(serving.wait(), None);
-
+    let (gate, _vendor, operator) = killed_during_a_write().await;
     let mut said = Said::default();
     for line in ["vault new-root-key", "vault rewrap", "vault drop-previous"] {
         said.ended(&gate, line, 0, &[]);
