@@ -62,7 +62,9 @@ pub enum AuthPlacement {
     /// `Authorization: Basic` (RFC 7617); the secret is `user:password`, or the user alone.
     Basic,
     /// `Authorization: Bearer` with a short-lived access token. The credential is the client's id and secret,
-    /// `id:secret`, which go to the token endpoint alone (client credentials, RFC 6749 section 4.4).
+    /// `id:secret`, which go to the token endpoint alone. It is the client's own account (client credentials, RFC
+    /// 6749 section 4.4) or, with `authorization`, that of a person who connects it (authorization code, section
+    /// 4.1, with PKCE).
     OAuth(Box<TokenSpec>),
     /// The vendor wants none.
     None,
@@ -84,6 +86,28 @@ pub struct TokenSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
     /// What this vendor wants beside it, such as `audience`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, String>,
+    /// Where a person lets the client in. With it tokens are had by authorization code and PKCE; without it by
+    /// client credentials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorization: Option<AuthorizationSpec>,
+    /// Where tokens are revoked (RFC 7009); `https:` alone. Without it nothing can be revoked at the vendor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revocation_url: Option<String>,
+}
+
+/// Where a person lets a client in (RFC 6749 section 4.1). PKCE is always used, with S256 alone (RFC 7636).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AuthorizationSpec {
+    /// The authorization endpoint; `https:` alone.
+    pub url: String,
+    /// The vendor's issuer identifier. Where it is given, the vendor must name itself so in its answer (`iss`, RFC
+    /// 9207); where it is not, the vendor must not name itself at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// What this vendor wants in the request beside it, such as `access_type`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parameters: BTreeMap<String, String>,
 }

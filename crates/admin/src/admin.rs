@@ -12,7 +12,7 @@ use lockgate_access::{Access, Caller};
 use lockgate_audit::{Audit, RefusedFacts};
 use lockgate_store::Store;
 use lockgate_traffic::Traffic;
-use lockgate_vault::Custodian;
+use lockgate_vault::{Connector, Custodian};
 use lockgate_vocabulary::{Arrival, Clock, Entropy, Refusal, Stop};
 use lockgate_webhooks::Webhooks;
 use tower_service::Service;
@@ -32,6 +32,8 @@ pub struct Parts {
     pub access: Arc<Access>,
     /// Credentials, without any way to their values.
     pub custodian: Custodian,
+    /// Accounts that persons connect.
+    pub connector: Connector,
     /// Subscriptions and deliveries.
     pub webhooks: Arc<Webhooks>,
     /// The trail.

@@ -107,10 +107,10 @@ impl Inner {
             request(url, order.post).ok_or(ErrandFailure::Refused(EgressRefusal::UrlMalformed.info().code))?;
         let Whole { head, body } = once.send(request, alarm).await.map_err(told)?;
         if head.headers.contains_key(CONTENT_ENCODING) {
-            return Err(ErrandFailure::Refused(EgressRefusal::AnswerEncoding.info().code));
+            return Err(told(OnceFailure::Answer(EgressRefusal::AnswerEncoding)));
         }
         if head.status.is_redirection() {
-            return Err(ErrandFailure::Refused(EgressRefusal::RedirectNotFollowed.info().code));
+            return Err(told(OnceFailure::Answer(EgressRefusal::RedirectNotFollowed)));
         }
         Ok(ErrandAnswer { status: head.status.as_u16(), body: body.to_vec(), fresh_for: fresh_for(&head.headers) })
     }
@@ -146,10 +146,7 @@ fn told(failure: OnceFailure) -> ErrandFailure {
     match failure {
         OnceFailure::Wire(wire) if wire.may_pass() => ErrandFailure::Unreachable,
         OnceFailure::Wire(wire) => ErrandFailure::Refused(wire.refusal().info().code),
-        OnceFailure::Answer(
-            EgressRefusal::AnswerTimeout | EgressRefusal::VendorReset | EgressRefusal::AnswerTruncated,
-        ) => ErrandFailure::Unreachable,
-        OnceFailure::Answer(refusal) => ErrandFailure::Refused(refusal.info().code),
+        OnceFailure::Answer(refusal) => ErrandFailure::Unanswered(refusal.info().code),
     }
 }
 

@@ -14,7 +14,7 @@ use lockgate_egress::destination::resolve::{Resolver, SystemResolver};
 use lockgate_egress::{Egress, Errands};
 use lockgate_store::{Counters, EngineConfig, Store};
 use lockgate_traffic::Traffic;
-use lockgate_vault::{Custodian, HOUSE, RootKeyProblem, Tokens, Vault};
+use lockgate_vault::{Connector, Custodian, HOUSE, RootKeyProblem, Tokens, Vault};
 use lockgate_vocabulary::{Clock, Entropy, Errand, Fault, Stop, SystemClock};
 use lockgate_webhooks::{Courier, Webhooks};
 
@@ -265,7 +265,6 @@ pub fn witness(config: &Config) -> Result<Option<Arc<dyn Witness>>, ConfigProble
 pub async fn assemble(config: &Config, seams: &Seams) -> Result<Rooms, StartFailure> {
     let Ground { store, audit, recovered, vault } = lay_ground(config, seams).await?;
     let Seams { clock, entropy, resolver } = seams.clone();
-
     let (destination, errands) = ways_out(config, resolver, &clock)?;
     let errands: Arc<dyn Errand> = Arc::new(errands);
     let foundation = Foundation {
@@ -282,12 +281,13 @@ pub async fn assemble(config: &Config, seams: &Seams) -> Result<Rooms, StartFail
     let traffic = Traffic::new(config.traffic.clone(), shared, clock.clone())?;
     let metrics = Arc::new(Metrics::default());
     let (spans, exporter) = Exporter::open(&config.telemetry.otlp, &config.node, clock.clone(), metrics.clone())?;
+    let tokens = Tokens::new(vault.clone(), errands, audit.clone());
     let parts = lockgate_egress::Parts {
         access: access.clone(),
         traffic: traffic.clone(),
         audit: audit.clone(),
         vault: vault.clone(),
-        tokens: Tokens::new(vault.clone(), errands, audit.clone()),
+        tokens: tokens.clone(),
         store: store.clone(),
         destination,
         clock: clock.clone(),
@@ -299,10 +299,12 @@ pub async fn assemble(config: &Config, seams: &Seams) -> Result<Rooms, StartFail
     egress.recover(&recovered.unfinished).await?;
     let webhooks = open_webhooks(config, parts, egress.clone()).await?;
 
+    let connector = Connector::new(tokens, access.clone(), &config.access.tokens.issuer);
     let door = Door {
         access: access.clone(),
         egress: egress.clone(),
         webhooks: webhooks.clone(),
+        connector: connector.clone(),
         audit: audit.clone(),
         vault: vault.clone(),
         traffic: traffic.clone(),
@@ -319,14 +321,15 @@ pub async fn assemble(config: &Config, seams: &Seams) -> Result<Rooms, StartFail
         access: access.clone(),
         webhooks: webhooks.clone(),
         custodian: Custodian::new(vault.clone(), access.clone(), audit.clone()),
+        connector,
         audit: audit.clone(),
         traffic,
         store: store.clone(),
         clock,
         entropy,
     });
-    let relay = Arc::new(Relay::new(audit.clone(), store.clone()));
-    let (courier, door) = (webhooks.courier(), Arc::new(door));
+    let (relay, courier, door) =
+        (Arc::new(Relay::new(audit.clone(), store.clone())), webhooks.courier(), Arc::new(door));
     Ok(Rooms { store, audit, access, vault, egress, webhooks, courier, relay, door, admin, metrics, exporter })
 }
 

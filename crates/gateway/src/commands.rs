@@ -7,6 +7,7 @@
 
 mod audit;
 mod bootstrap;
+mod connecting;
 mod console;
 mod demo;
 mod explain;

@@ -5,6 +5,7 @@
 //! comes back to [`refuse`], the one place that writes it into the trail and shows it.
 
 mod answer;
+mod connect;
 mod events;
 mod form;
 mod headers;
@@ -30,7 +31,7 @@ use lockgate_egress::Egress;
 use lockgate_egress::span::Spans;
 use lockgate_store::Store;
 use lockgate_traffic::Traffic;
-use lockgate_vault::Vault;
+use lockgate_vault::{Connector, Vault};
 use lockgate_vocabulary::{Arrival, Clock, Entropy, Listener, TraceContext};
 use lockgate_webhooks::Webhooks;
 
@@ -51,6 +52,8 @@ pub struct Door {
     pub egress: Egress,
     /// Subscriptions and deliveries.
     pub webhooks: Arc<Webhooks>,
+    /// Accounts that persons connect.
+    pub connector: Connector,
     /// The trail.
     pub audit: Audit,
     /// For keyed digests in records.
@@ -124,6 +127,8 @@ impl Door {
         match found {
             Found::Call { connection, path } => self.call(connection, path, visit).await,
             Found::Operation(operation) => Box::pin(self.operation(operation, &visit)).await,
+            Found::Connect(session) => Box::pin(self.connect(session, &visit)).await,
+            Found::Callback(connection) => Box::pin(self.callback(connection, &visit)).await,
             Found::Hook(subscription) => Box::pin(self.hook(subscription, visit)).await,
             Found::Acknowledge(delivery) => Box::pin(self.acknowledge(delivery, &visit)).await,
             Found::Fixed(Serves::Deliveries) => Box::pin(self.deliveries(&visit)).await,
@@ -135,9 +140,15 @@ impl Door {
             Found::Fixed(Serves::Keys) => self.keys(),
             Found::Fixed(Serves::Ready) => self.ready().await,
             // What has a part that varies was found above.
-            Found::Fixed(Serves::Health | Serves::Call | Serves::Operation | Serves::Hook | Serves::Acknowledge) => {
-                self.healthy()
-            }
+            Found::Fixed(
+                Serves::Health
+                | Serves::Call
+                | Serves::Operation
+                | Serves::Hook
+                | Serves::Acknowledge
+                | Serves::Connect
+                | Serves::Callback,
+            ) => self.healthy(),
         }
     }
 

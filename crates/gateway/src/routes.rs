@@ -32,6 +32,10 @@ pub enum Serves {
     Metadata,
     /// The issuer's keys (RFC 7517).
     Keys,
+    /// A person's browser on its way to a vendor.
+    Connect,
+    /// And back.
+    Callback,
     /// Work that is polled.
     Operation,
     /// A provider's delivery.
@@ -53,13 +57,16 @@ const GET: &str = "GET, HEAD";
 const POST: &str = "POST";
 
 /// Everything that is served. The order is that of [`Serves`].
-pub const ROUTES: [Row; 13] = [
+pub const ROUTES: [Row; 15] = [
     Row { path: "/call/{connection}/{path...}", methods: ANY, serves: Serves::Call, guarded: true },
     Row { path: "/oauth/token", methods: POST, serves: Serves::Token, guarded: true },
     Row { path: "/oauth/revoke", methods: POST, serves: Serves::Revoke, guarded: true },
     Row { path: "/oauth/introspect", methods: POST, serves: Serves::Introspect, guarded: true },
     Row { path: "/.well-known/oauth-authorization-server", methods: GET, serves: Serves::Metadata, guarded: false },
     Row { path: "/.well-known/jwks.json", methods: GET, serves: Serves::Keys, guarded: false },
+    // What counts there is the link, and in which browser it began.
+    Row { path: "/connect/{session}", methods: "GET", serves: Serves::Connect, guarded: false },
+    Row { path: "/oauth/callback/{connection}", methods: "GET", serves: Serves::Callback, guarded: false },
     Row { path: "/operations/{operation}", methods: GET, serves: Serves::Operation, guarded: true },
     // What counts there is the signature of the provider, who has no credential of ours.
     Row { path: "/hooks/{subscription}", methods: POST, serves: Serves::Hook, guarded: false },
@@ -80,6 +87,10 @@ pub enum Found<'a> {
         /// The path, with its slash.
         path: &'a str,
     },
+    /// To the beginning of a connect session.
+    Connect(&'a str),
+    /// To where a vendor sends browsers back to, for a connection.
+    Callback(&'a str),
     /// To an operation.
     Operation(&'a str),
     /// To a subscription.
@@ -95,6 +106,8 @@ impl Found<'_> {
     pub const fn serves(self) -> Serves {
         match self {
             Self::Call { .. } => Serves::Call,
+            Self::Connect(_) => Serves::Connect,
+            Self::Callback(_) => Serves::Callback,
             Self::Operation(_) => Serves::Operation,
             Self::Hook(_) => Serves::Hook,
             Self::Acknowledge(_) => Serves::Acknowledge,
@@ -124,6 +137,12 @@ fn locate(path: &str) -> Option<Found<'_>> {
     if let Some(rest) = path.strip_prefix("/call/") {
         let (connection, path) = rest.split_at_checked(rest.find('/')?)?;
         return (!connection.is_empty()).then_some(Found::Call { connection, path });
+    }
+    if let Some(session) = path.strip_prefix("/connect/") {
+        return is_segment(session).then_some(Found::Connect(session));
+    }
+    if let Some(connection) = path.strip_prefix("/oauth/callback/") {
+        return is_segment(connection).then_some(Found::Callback(connection));
     }
     if let Some(operation) = path.strip_prefix("/operations/") {
         return is_segment(operation).then_some(Found::Operation(operation));

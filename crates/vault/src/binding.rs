@@ -12,13 +12,14 @@ use std::borrow::Cow;
 use lockgate_access::directory::Connection;
 use lockgate_access::spec::{AuthPlacement, ClientAuth, TokenSpec};
 
-/// The longest binding that is sensible: a host has 253 bytes, a prefix what a target has.
-const MOST_BYTES: usize = 9 * 1024;
+/// The longest binding that is sensible: a host has 253 bytes, a prefix what a target has, and what is asked of a
+/// vendor's endpoints twice 4 KiB.
+const MOST_BYTES: usize = 20 * 1024;
 
 /// Where one version of a credential may be used, in its canonical bytes: connection(16) plain(1) port(2)
 /// trust(32) placement(1) and then name, prefix before the credential, host, path prefix, each with its
 /// length(2) before it. Where an access token is had for it, the token endpoint stands in the place of the name, and
-/// what is asked for there follows.
+/// what is asked for there follows; then, behind an empty text, the endpoints for authorization and revocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Binding<'a>(Cow<'a, [u8]>);
 
@@ -70,6 +71,19 @@ impl<'a> Parts<'a> {
         put(token.scope.as_deref().unwrap_or_default());
         put(token.resource.as_deref().unwrap_or_default());
         for (name, value) in &token.parameters {
+            put(name);
+            put(value);
+        }
+        if token.authorization.is_none() && token.revocation_url.is_none() {
+            return;
+        }
+        // No parameter has an empty name.
+        put("");
+        put(token.revocation_url.as_deref().unwrap_or_default());
+        let Some(authorization) = &token.authorization else { return };
+        put(&authorization.url);
+        put(authorization.issuer.as_deref().unwrap_or_default());
+        for (name, value) in &authorization.parameters {
             put(name);
             put(value);
         }

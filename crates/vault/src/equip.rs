@@ -84,6 +84,8 @@ impl Equipped {
 pub(crate) struct Loan {
     pub(crate) credential: CredentialId,
     pub(crate) version: u32,
+    /// How often its account was connected by a person; 0 where none has to.
+    pub(crate) series: u32,
     pub(crate) value: Secret,
     /// Which access token the value is, where it is one.
     pub(crate) token: Option<u64>,

@@ -34,6 +34,8 @@ pub(crate) struct Held {
     active: bool,
     expires_at: Option<Timestamp>,
     version: u32,
+    /// How often its account was connected by a person.
+    series: u32,
     /// The binding and the sealed value, as they are stored.
     record: Box<[u8]>,
 }
@@ -170,7 +172,7 @@ impl Keyring {
             context: binding.context(),
         };
         let value = open_envelope(&key, &place, sealed).map_err(LendFailure::Unopened)?;
-        Ok(Loan { credential, version: held.version, value, token: None })
+        Ok(Loan { credential, version: held.version, series: held.series, value, token: None })
     }
 }
 
@@ -197,7 +199,8 @@ impl Held {
         let version = u32::try_from(row.int(4)?).map_err(|error| Fault::broken("reading a version", error))?;
         // A destroyed version has nothing sealed; it is never active.
         let record = row.opt_bytes(5)?.unwrap_or_default();
-        Ok(Self { active, expires_at: row.opt_moment(3)?, version, record: record.into() })
+        let series = u32::try_from(row.int(7)?).map_err(|error| Fault::broken("reading a series", error))?;
+        Ok(Self { active, expires_at: row.opt_moment(3)?, version, series, record: record.into() })
     }
 
     /// The binding and the sealed value, if they may be used for this connection now.

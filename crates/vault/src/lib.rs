@@ -3,14 +3,16 @@
 //! In reading order: [`Config`] says where the root key is; [`root_key`] reads it and wraps tenants'
 //! keys; `seal` is the envelope, pure; `keyring` is what the hot path has in memory; [`Vault`] seals,
 //! opens, digests and lends; `equip` is where a credential enters a request, and [`Spellings`] finds it in
-//! what comes back; [`Custodian`] takes credentials in, rotates and revokes them; [`webhook`] checks and makes
-//! webhooks' signatures.
+//! what comes back; [`Tokens`] has vendors' access tokens, and [`Connector`] lets persons connect the accounts that they
+//! are of; [`Custodian`] takes credentials in, rotates and revokes them; [`webhook`] checks and makes webhooks'
+//! signatures.
 //!
 //! Not here: any way to read a credential. What uses one can neither read nor change it, and what
 //! changes one can neither read nor use it; no function of this room returns one in the clear.
 
 mod binding;
 mod config;
+mod connect;
 mod equip;
 mod fingerprint;
 mod keyring;
@@ -26,6 +28,10 @@ mod vault;
 pub mod webhook;
 
 pub use config::Config;
+pub use connect::{
+    Begun, Connector, Disconnected, Finish, GrantView, NewSession, OpenedSession, Returned, RevokedToken, SessionView,
+    Upstream,
+};
 pub use equip::Equipped;
 pub use refusal::VaultRefusal;
 pub use root_key::{Replacement, RootKeyFile, RootKeyNames, RootKeyProblem, generate_root_key_file};

@@ -12,6 +12,36 @@ lockgate_vocabulary::refusals! {
         ConnectionOpen = 409, "vault.connection.open",
             "The connection's provider takes no credential.",
             "Choose a provider that declares where its credential goes.";
+        ConnectAnswer = 400, "vault.connect.answer",
+            "What came back from the vendor is no answer to an authorization request.",
+            "Begin again with a new connect session. The vendor's answer has `state` and either `code` or `error`, each once (RFC 6749 section 4.1.2).";
+        ConnectBrowser = 403, "vault.connect.browser",
+            "Another browser began this, or this one keeps no cookies.",
+            "Begin again with a new connect session, and end it in the browser in which it was begun.";
+        ConnectContext = 403, "vault.connect.context",
+            "The answer came to the address of another connection.",
+            "Begin again with a new connect session. Register the connection's own redirect URI at the vendor, and no other's.";
+        ConnectDenied = 403, "vault.connect.denied",
+            "The vendor did not let the client in: the person declined, or the vendor refused the request.",
+            "Ask the person, and check scope, redirect URI and client at the vendor; then begin again with a new connect session.";
+        ConnectFinisher = 403, "vault.connect.finisher",
+            "Whoever ends this is not who began it.",
+            "The one who opened the connect session ends it, for the same subject, with the confirmation that the subject's own browser brought back. Otherwise begin again.";
+        ConnectFull = 429, "vault.connect.full",
+            "The tenant has as many connect sessions under way as it may have.",
+            "Wait until some are over: each is after ten minutes.";
+        ConnectIssuer = 403, "vault.connect.issuer",
+            "The answer is not by the provider's issuer.",
+            "Where the vendor is genuine, set `issuer` of the provider's `authorization` to what its metadata names, or take it away where it names none (RFC 9207).";
+        ConnectOver = 409, "vault.connect.over",
+            "The connect session is over: it was used, it failed, or its ten minutes have passed.",
+            "Begin again with a new connect session.";
+        ConnectUnknown = 403, "vault.connect.unknown",
+            "There is no such connect session.",
+            "Open a new connect session and use its link as it is.";
+        ConnectUnsupported = 409, "vault.connect.unsupported",
+            "No person connects this connection's account.",
+            "Give its provider an `authorization` in its `auth`, or give the connection its credential alone.";
         CredentialAbsent = 409, "vault.credential.absent",
             "The connection has no credential.",
             "Give the connection a credential.";
@@ -24,6 +54,15 @@ lockgate_vocabulary::refusals! {
         CredentialRevoked = 409, "vault.credential.revoked",
             "The credential was revoked.",
             "Give the connection a new credential.";
+        GrantAbsent = 409, "vault.grant.absent",
+            "Nobody has connected the account yet.",
+            "Open a connect session for the connection, and have a person end it at the vendor.";
+        GrantEnded = 409, "vault.grant.ended",
+            "The vendor has ended what a person had granted.",
+            "Have a person connect the account again.";
+        GrantUnknown = 503, "vault.grant.unknown",
+            "The vendor was asked for the next tokens, and its answer was lost: nobody knows yet whether it gave them.",
+            "Try again: it is asked once more, by one node, and no sooner than its rest. If it knows the account no more then, the connection becomes degraded and a person connects it again.";
         InputInvalid = 422, "vault.input.invalid",
             "The input breaks the rules that the violations name.",
             "Correct what the violations point at.";

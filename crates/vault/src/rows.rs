@@ -5,6 +5,7 @@ use lockgate_store::Statement;
 /// All of them, for the test that prepares each on both engines.
 pub const STATEMENTS: &[&Statement] = &[
     &CONNECTION_ATTACH,
+    &CONNECTION_CONNECT,
     &CONNECTION_DEGRADE,
     &CONNECTIONS_DEPENDENT,
     &CREDENTIALS_ALL,
@@ -16,6 +17,7 @@ pub const STATEMENTS: &[&Statement] = &[
     &CREDENTIAL_PROMOTE,
     &CREDENTIAL_READ,
     &CREDENTIAL_REVOKE,
+    &CREDENTIAL_SERIES,
     &KEYS_ALL,
     &KEYS_COUNTED,
     &KEYS_MISSING,
@@ -24,6 +26,21 @@ pub const STATEMENTS: &[&Statement] = &[
     &KEYS_SINCE,
     &KEY_INSERT,
     &KEY_REWRAP,
+    &SESSIONS_COUNT,
+    &SESSIONS_FORGET,
+    &SESSION_BEGIN,
+    &SESSION_END,
+    &SESSION_FIND,
+    &SESSION_INSERT,
+    &SESSION_READ,
+    &SESSION_REDEEM,
+    &SESSION_RETURN,
+    &TOKENS_CONNECT,
+    &TOKENS_END,
+    &TOKENS_KEEP,
+    &TOKENS_LEASE,
+    &TOKENS_READ,
+    &TOKENS_RELEASE,
     &VERSIONS_OF,
     &VERSIONS_REVOKE,
     &VERSION_INSERT,
@@ -91,7 +108,7 @@ pub(crate) static KEY_REWRAP: Statement = Statement::tenant(
 /// All tenants' credentials behind one, with their current version's sealed value, for the snapshot.
 pub(crate) static CREDENTIALS_ALL: Statement = Statement::house(
     "vault.credentials_all",
-    "SELECT c.tenant, c.credential, c.status, c.expires_at, v.version, v.sealed, c.changed FROM credentials c \
+    "SELECT c.tenant, c.credential, c.status, c.expires_at, v.version, v.sealed, c.changed, c.series FROM credentials c \
      JOIN credential_versions v ON v.tenant = c.tenant AND v.credential = c.credential AND v.version = c.current_version \
      WHERE (c.tenant, c.credential) > ($1, $2) ORDER BY c.tenant, c.credential LIMIT $3",
 );
@@ -99,7 +116,7 @@ pub(crate) static CREDENTIALS_ALL: Statement = Statement::house(
 /// The same of those that changed after an epoch.
 pub(crate) static CREDENTIALS_SINCE: Statement = Statement::house(
     "vault.credentials_since",
-    "SELECT c.tenant, c.credential, c.status, c.expires_at, v.version, v.sealed, c.changed FROM credentials c \
+    "SELECT c.tenant, c.credential, c.status, c.expires_at, v.version, v.sealed, c.changed, c.series FROM credentials c \
      JOIN credential_versions v ON v.tenant = c.tenant AND v.credential = c.credential AND v.version = c.current_version \
      WHERE c.changed > $1 ORDER BY c.changed, c.tenant, c.credential",
 );
@@ -126,9 +143,17 @@ pub(crate) static VERSION_INSERT: Statement = Statement::tenant(
 /// Gives a connection a credential in the place of this one, or of none (an empty text).
 pub(crate) static CONNECTION_ATTACH: Statement = Statement::tenant(
     "vault.connection_attach",
-    "UPDATE connections SET credential = $3, status = 'active', reason = NULL, \
+    "UPDATE connections SET credential = $3, status = $5, reason = NULL, \
      changed = (SELECT value FROM house WHERE name = 'epoch') \
      WHERE tenant = $1 AND connection = $2 AND status <> 'retired' AND COALESCE(credential, '') = $4",
+);
+
+/// A connection whose account was connected by a person runs.
+pub(crate) static CONNECTION_CONNECT: Statement = Statement::tenant(
+    "vault.connection_connect",
+    "UPDATE connections SET status = 'active', reason = NULL, \
+     changed = (SELECT value FROM house WHERE name = 'epoch') \
+     WHERE tenant = $1 AND connection = $2 AND credential = $3 AND status <> 'retired'",
 );
 
 /// Connections that use a credential and are not retired.
@@ -209,4 +234,117 @@ pub(crate) static VERSIONS_REVOKE: Statement = Statement::tenant(
     "vault.versions_revoke",
     "UPDATE credential_versions SET status = 'revoked', changed = (SELECT value FROM house WHERE name = 'epoch') \
      WHERE tenant = $1 AND credential = $2 AND status <> 'destroyed'",
+);
+
+/// A person connected the account of an active credential, or disconnected it: what was had before is of no use.
+pub(crate) static CREDENTIAL_SERIES: Statement = Statement::tenant(
+    "vault.credential_series",
+    "UPDATE credentials SET series = series + 1, changed = (SELECT value FROM house WHERE name = 'epoch') \
+     WHERE tenant = $1 AND credential = $2 AND series = $3 AND status = 'active'",
+);
+
+/// The tokens of a credential.
+pub(crate) static TOKENS_READ: Statement = Statement::tenant(
+    "vault.tokens_read",
+    "SELECT series, number, version, state, had_at, ends_at, asked_at, leased_until, fence, scope, code, sealed \
+     FROM vendor_tokens WHERE tenant = $1 AND credential = $2",
+);
+
+/// Says that a node is about to ask for tokens, unless somebody else did so since the row was read.
+pub(crate) static TOKENS_LEASE: Statement = Statement::tenant(
+    "vault.tokens_lease",
+    "INSERT INTO vendor_tokens (tenant, credential, series, number, version, state, asked_at, leased_until, fence) \
+     VALUES ($1, $2, $3, 0, $4, 'none', $5, $6, 1) \
+     ON CONFLICT (tenant, credential) DO UPDATE SET asked_at = COALESCE(vendor_tokens.asked_at, excluded.asked_at), \
+     leased_until = excluded.leased_until, fence = vendor_tokens.fence + 1 \
+     WHERE vendor_tokens.fence = $7 AND COALESCE(vendor_tokens.leased_until, 0) <= $5",
+);
+
+/// Keeps what a vendor answered with, unless something else was kept or the account disconnected meanwhile.
+pub(crate) static TOKENS_KEEP: Statement = Statement::tenant(
+    "vault.tokens_keep",
+    "UPDATE vendor_tokens SET number = number + 1, version = $5, had_at = $6, ends_at = $7, scope = $8, sealed = $9, \
+     state = 'held', asked_at = NULL, leased_until = NULL, code = NULL \
+     WHERE tenant = $1 AND credential = $2 AND series = $3 AND number = $4",
+);
+
+/// Ends a lease that brought nothing. What stands in `asked_at` says whether nobody knows what came of it.
+pub(crate) static TOKENS_RELEASE: Statement = Statement::tenant(
+    "vault.tokens_release",
+    "UPDATE vendor_tokens SET asked_at = $4, leased_until = NULL, code = $5 \
+     WHERE tenant = $1 AND credential = $2 AND fence = $3",
+);
+
+/// There are no tokens any more: the vendor ended them ('ended'), or the account was disconnected ('none').
+pub(crate) static TOKENS_END: Statement = Statement::tenant(
+    "vault.tokens_end",
+    "UPDATE vendor_tokens SET series = $6, number = number + 1, state = $4, sealed = NULL, had_at = NULL, \
+     ends_at = NULL, asked_at = NULL, leased_until = NULL, scope = NULL, code = $5 \
+     WHERE tenant = $1 AND credential = $2 AND fence = $3",
+);
+
+/// The first tokens of an account that a person connected.
+pub(crate) static TOKENS_CONNECT: Statement = Statement::tenant(
+    "vault.tokens_connect",
+    "INSERT INTO vendor_tokens (tenant, credential, series, number, version, state, had_at, ends_at, fence, scope, sealed) \
+     VALUES ($1, $2, $3, 1, $4, 'held', $5, $6, 1, $7, $8) \
+     ON CONFLICT (tenant, credential) DO UPDATE SET series = excluded.series, number = 1, version = excluded.version, \
+     state = 'held', had_at = excluded.had_at, ends_at = excluded.ends_at, asked_at = NULL, leased_until = NULL, \
+     fence = vendor_tokens.fence + 1, scope = excluded.scope, code = NULL, sealed = excluded.sealed",
+);
+
+/// How many connect sessions of a tenant are not over.
+pub(crate) static SESSIONS_COUNT: Statement = Statement::tenant(
+    "vault.sessions_count",
+    "SELECT COUNT(*) FROM connect_sessions WHERE tenant = $1 AND expires_at > $2 AND ended_at IS NULL",
+);
+
+/// Forgets connect sessions of a tenant that were over before this moment.
+pub(crate) static SESSIONS_FORGET: Statement =
+    Statement::tenant("vault.sessions_forget", "DELETE FROM connect_sessions WHERE tenant = $1 AND expires_at < $2");
+
+/// A new connect session.
+pub(crate) static SESSION_INSERT: Statement = Statement::tenant(
+    "vault.session_insert",
+    "INSERT INTO connect_sessions (tenant, session, connection, credential, opened_by, subject, return_to, binding, \
+     state, created_at, expires_at, verifier) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'open', $9, $10, $11)",
+);
+
+/// Whose connect session it is: its link alone says so.
+pub(crate) static SESSION_FIND: Statement =
+    Statement::house("vault.session_find", "SELECT tenant FROM connect_sessions WHERE session = $1");
+
+/// One connect session.
+pub(crate) static SESSION_READ: Statement = Statement::tenant(
+    "vault.session_read",
+    "SELECT session, connection, credential, opened_by, subject, return_to, binding, state, browser, confirm, code, \
+     created_at, expires_at, ended_at, verifier, answer FROM connect_sessions WHERE tenant = $1 AND session = $2",
+);
+
+/// A browser begins; only one ever does.
+pub(crate) static SESSION_BEGIN: Statement = Statement::tenant(
+    "vault.session_begin",
+    "UPDATE connect_sessions SET state = 'begun', browser = $3 WHERE tenant = $1 AND session = $2 AND state = 'open'",
+);
+
+/// The browser came back from the vendor with a code.
+pub(crate) static SESSION_RETURN: Statement = Statement::tenant(
+    "vault.session_return",
+    "UPDATE connect_sessions SET state = 'returned', confirm = $3, answer = $4 \
+     WHERE tenant = $1 AND session = $2 AND state = 'begun'",
+);
+
+/// The code is about to be redeemed; that is done once.
+pub(crate) static SESSION_REDEEM: Statement = Statement::tenant(
+    "vault.session_redeem",
+    "UPDATE connect_sessions SET state = 'redeeming', answer = NULL, verifier = NULL \
+     WHERE tenant = $1 AND session = $2 AND state = 'returned'",
+);
+
+/// A connect session is over: 'done', or 'failed' with a code. What was sealed goes.
+pub(crate) static SESSION_END: Statement = Statement::tenant(
+    "vault.session_end",
+    "UPDATE connect_sessions SET state = $3, code = $4, ended_at = $5, answer = NULL, verifier = NULL, confirm = NULL \
+     WHERE tenant = $1 AND session = $2 AND state NOT IN ('done', 'failed')",
 );

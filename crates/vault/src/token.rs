@@ -1,12 +1,16 @@
-//! Access tokens for credentials that are a client's id and secret (client credentials, RFC 6749 section 4.4).
+//! Access tokens for credentials that are a client's id and secret: of its own account (client credentials, RFC 6749
+//! section 4.4), or of one that a person connected (refresh tokens, section 6).
 //!
-//! A token is in memory and nowhere else. It is had when a call needs one, once for all calls that wait for it;
-//! shortly before it ends the next call has another one fetched behind its back and goes with the one that there
-//! is. Where the vendor does not take it any more, another
-//! one is had once in its place.
+//! A token is lent from memory. It is had when a call needs one, once for all calls that wait for it; shortly before it
+//! ends the next call has another one fetched behind its back and goes with the one that there is. Where the vendor
+//! does not take it any more, another one is had once in its place.
 //!
-//! Each node has tokens of its own: client credentials may have many at the same time.
+//! All nodes have the same tokens: they are kept sealed in the store, and whoever asks for the next ones holds their
+//! lease. What is asked is written down before it is asked, and what came is kept before anybody uses it. So a vendor
+//! that takes a refresh token once is asked with it once, and an attempt whose answer was lost shows as that.
 
+mod keep;
+mod kept;
 mod request;
 mod shelf;
 
@@ -16,14 +20,17 @@ use std::time::Duration;
 use lockgate_access::Grant;
 use lockgate_access::directory::Connection;
 use lockgate_access::spec::{AuthPlacement, TokenSpec};
-use lockgate_audit::{Audit, Deed};
-use lockgate_vocabulary::{CredentialId, Errand, Stop};
+use lockgate_audit::Audit;
+use lockgate_vocabulary::{Errand, ErrandFailure, Stop};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::equip::Loan;
 use crate::refusal::VaultRefusal;
 use crate::vault::Vault;
 
+use keep::Ending;
+pub(crate) use kept::{Kept, KeptState, Lease};
+pub(crate) use request::{Got, Proof, client_of, judge, order, revocation};
 pub(crate) use shelf::Shelf;
 use shelf::{Failed, Slot, Standing};
 
@@ -32,12 +39,32 @@ use shelf::{Failed, Slot, Standing};
 const FAILURE_HOLDS: Duration = Duration::from_secs(1);
 const FAILURE_HOLDS_MOST: Duration = Duration::from_secs(60);
 
+/// How often it is looked whether another node has had the tokens that it asks for, and how many times.
+const LOOK: Duration = Duration::from_millis(100);
+const LOOKS: u32 = 300;
+
 /// Sees to it that a token is there when a request is to be equipped with it.
 #[derive(Clone)]
 pub struct Tokens {
-    vault: Vault,
-    errand: Arc<dyn Errand>,
-    audit: Audit,
+    pub(crate) vault: Vault,
+    pub(crate) errand: Arc<dyn Errand>,
+    pub(crate) audit: Audit,
+}
+
+/// What tokens are wanted for.
+#[derive(Clone)]
+struct Wanted {
+    connection: Arc<Connection>,
+    spec: Arc<TokenSpec>,
+    slot: Arc<Slot>,
+}
+
+/// How a person's grant is had and what for, where the connection's vendor wants one.
+pub(crate) fn grant_spec(connection: &Connection) -> Option<&TokenSpec> {
+    match &connection.provider.auth {
+        AuthPlacement::OAuth(spec) => Some(&**spec).filter(|spec| spec.authorization.is_some()),
+        _ => None,
+    }
 }
 
 impl Tokens {
@@ -52,31 +79,32 @@ impl Tokens {
         let AuthPlacement::OAuth(spec) = &connection.provider.auth else { return Ok(()) };
         let inner = &self.vault.inner;
         let loan = inner.lend(connection)?;
-        let slot = inner.tokens.slot(connection.tenant, loan.credential, loan.version);
-        match slot.standing(inner.clock.elapsed()) {
-            Standing::Fresh => return Ok(()),
-            Standing::Ageing => {
-                // Somebody fetches already, or this call has it done behind its back.
-                if let Ok(turn) = Arc::clone(&slot.turn).try_lock_owned()
-                    && self.is_worth_asking(&turn)
-                {
-                    drop(tokio::spawn(self.clone().obtain(Arc::clone(connection), (**spec).clone(), loan, slot, turn)));
-                }
-                return Ok(());
-            }
-            Standing::Over => {}
+        let slot = inner.tokens.slot(connection.tenant, &loan);
+        let standing = slot.standing(inner.clock.elapsed());
+        if standing == Standing::Fresh {
+            return Ok(());
         }
-        let turn = Arc::clone(&slot.turn).lock_owned().await;
+        let wanted = Wanted { connection: Arc::clone(connection), spec: Arc::new((**spec).clone()), slot };
+        if standing == Standing::Ageing {
+            // Somebody fetches already, or this call has it done behind its back.
+            if let Ok(turn) = Arc::clone(&wanted.slot.turn).try_lock_owned()
+                && self.is_worth_asking(&turn)
+            {
+                drop(tokio::spawn(self.clone().obtain(wanted, loan, turn)));
+            }
+            return Ok(());
+        }
+        let turn = Arc::clone(&wanted.slot.turn).lock_owned().await;
         // While it waited the credential may have been revoked, rotated or bound elsewhere.
         let loan = inner.lend(connection)?;
-        if loan.version != slot.version {
+        if !wanted.slot.is_of(&loan) {
             drop(turn);
             return Box::pin(self.ready(grant)).await;
         }
-        if slot.standing(inner.clock.elapsed()) != Standing::Over {
+        if wanted.slot.standing(inner.clock.elapsed()) != Standing::Over {
             return Ok(());
         }
-        self.obtained(connection, spec, loan, slot, turn).await
+        self.obtained(wanted, loan, turn).await
     }
 
     /// Has another token in the place of one that the vendor did not know; whether there is another one now. The old
@@ -88,32 +116,26 @@ impl Tokens {
         if loan.version != version {
             return true;
         }
-        let slot = inner.tokens.slot(connection.tenant, loan.credential, version);
-        let turn = Arc::clone(&slot.turn).lock_owned().await;
-        match slot.is_doubtful(token, inner.clock.elapsed()) {
-            None => return slot.standing(inner.clock.elapsed()) != Standing::Over,
+        let slot = inner.tokens.slot(connection.tenant, &loan);
+        let wanted = Wanted { connection: Arc::clone(connection), spec: Arc::new((**spec).clone()), slot };
+        let turn = Arc::clone(&wanted.slot.turn).lock_owned().await;
+        match wanted.slot.is_doubtful(token, inner.clock.elapsed()) {
+            None => return wanted.slot.standing(inner.clock.elapsed()) != Standing::Over,
             Some(false) => return false,
             Some(true) => {}
         }
         let Ok(loan) = inner.lend(connection) else { return false };
-        loan.version == version && self.obtained(connection, spec, loan, slot, turn).await.is_ok()
+        wanted.slot.is_of(&loan) && self.obtained(wanted, loan, turn).await.is_ok()
     }
 
     /// Has a token, unless that failed just now. It goes on if the call is given up: others wait for it, and the
     /// vendor was asked.
-    async fn obtained(
-        &self,
-        connection: &Arc<Connection>,
-        spec: &TokenSpec,
-        loan: Loan,
-        slot: Arc<Slot>,
-        turn: OwnedMutexGuard<Option<Failed>>,
-    ) -> Result<(), Stop> {
+    async fn obtained(&self, wanted: Wanted, loan: Loan, turn: OwnedMutexGuard<Option<Failed>>) -> Result<(), Stop> {
         if let Some(failed) = turn.as_ref().filter(|_| !self.is_worth_asking(&turn)) {
             let left = (failed.at + failed.holds).saturating_sub(self.vault.inner.clock.elapsed());
             return Err(failed.why.refuse().retry_after(left).into());
         }
-        let obtaining = tokio::spawn(self.clone().obtain(Arc::clone(connection), spec.clone(), loan, slot, turn));
+        let obtaining = tokio::spawn(self.clone().obtain(wanted, loan, turn));
         obtaining.await.unwrap_or_else(|_| Err(VaultRefusal::TokenUnavailable.into()))
     }
 
@@ -122,58 +144,124 @@ impl Tokens {
         turn.as_ref().is_none_or(|failed| now.saturating_sub(failed.at) >= failed.holds)
     }
 
-    /// Has a token, and puts it where calls find it once the record of it holds.
-    async fn obtain(
-        self,
-        connection: Arc<Connection>,
-        spec: TokenSpec,
-        loan: Loan,
-        slot: Arc<Slot>,
-        mut turn: OwnedMutexGuard<Option<Failed>>,
-    ) -> Result<(), Stop> {
-        let clock = &self.vault.inner.clock;
-        let (credential, version, asked) = (loan.credential, loan.version, clock.elapsed());
-        let order = request::order(&connection, &spec, loan);
-        let got = match self.errand.run(order).await {
-            Ok(answer) => request::judge(answer),
-            Err(failure) => {
-                // Whoever calls does not learn what is in the way; whoever operates the gateway has to.
-                tracing::warn!(?failure, connection = %connection.id, "a token endpoint was not reached");
-                Err(VaultRefusal::TokenUnavailable)
+    /// Has a token, and remembers for how long nobody asks again where there is none.
+    async fn obtain(self, wanted: Wanted, loan: Loan, mut turn: OwnedMutexGuard<Option<Failed>>) -> Result<(), Stop> {
+        match self.fetch(&wanted, &loan).await {
+            Ok(()) => {
+                *turn = None;
+                Ok(())
             }
-        };
-        let code = got.as_ref().err().map_or("", |refusal| refusal.info().code);
-        let recorded = self.record(&connection, (credential, version), code).await;
-        let got = match (got, recorded) {
-            (Ok(got), Ok(())) => {
-                // It lives from when it was asked for: nobody knows when on the way it was made.
-                let lives = slot.put(got.value, asked, got.lives, clock.elapsed());
-                if lives { Ok(()) } else { Err((VaultRefusal::TokenUnavailable, None)) }
+            Err(Short::Refused(why)) => {
+                tracing::warn!(code = why.info().code, connection = %wanted.connection.id, "no access token was had");
+                let holds = turn.as_ref().map_or(FAILURE_HOLDS, |last| (last.holds * 2).min(FAILURE_HOLDS_MOST));
+                *turn = Some(Failed { at: self.vault.inner.clock.elapsed(), why, holds });
+                Err(why.into())
             }
-            (Ok(_), Err(unrecorded)) => Err((VaultRefusal::TokenUnavailable, Some(unrecorded))),
-            (Err(why), recorded) => Err((why, recorded.err())),
-        };
-        let Err((why, unrecorded)) = got else {
-            *turn = None;
-            return Ok(());
-        };
-        tracing::warn!(code = why.info().code, connection = %connection.id, "no access token was had");
-        let holds = turn.as_ref().map_or(FAILURE_HOLDS, |last| (last.holds * 2).min(FAILURE_HOLDS_MOST));
-        *turn = Some(Failed { at: clock.elapsed(), why, holds });
-        Err(unrecorded.unwrap_or_else(|| why.into()))
+            Err(Short::Stop(stop)) => Err(stop),
+        }
     }
 
-    async fn record(
-        &self,
-        connection: &Connection,
-        (credential, version): (CredentialId, u32),
-        code: &'static str,
-    ) -> Result<(), Stop> {
-        let deed = Deed::by_house(Some(connection.tenant), "credential.token", credential)
-            .with("connection", connection.id.to_string())
-            .with("version", i64::from(version))
-            .with("code", code);
-        self.audit.record(deed).await.map(drop)
+    /// Takes what another node had meanwhile, or asks for it.
+    async fn fetch(&self, wanted: &Wanted, loan: &Loan) -> Result<(), Short> {
+        let (clock, tenant) = (&self.vault.inner.clock, wanted.connection.tenant);
+        for _ in 0..LOOKS {
+            let kept = self.vault.kept(tenant, loan).await?;
+            if kept.series != loan.series {
+                // The account was connected anew, or disconnected, and this node is about to learn of it.
+                return Err(Short::Refused(VaultRefusal::TokenUnavailable));
+            }
+            if self.take(wanted, loan, &kept)? {
+                return Ok(());
+            }
+            if wanted.spec.authorization.is_some() {
+                match kept.state {
+                    KeptState::None => return Err(Short::Refused(VaultRefusal::GrantAbsent)),
+                    KeptState::Ended => return Err(Short::Refused(VaultRefusal::GrantEnded)),
+                    KeptState::Held => {}
+                }
+            }
+            let Some(lease) = self.vault.lease(tenant, loan, &kept).await? else {
+                clock.sleep(LOOK).await;
+                continue;
+            };
+            if let Some(done) = self.ask(wanted, loan, kept, lease).await {
+                return done;
+            }
+        }
+        Err(Short::Refused(VaultRefusal::TokenUnavailable))
+    }
+
+    /// Puts what is kept where calls find it, if it is newer than what is there and has not ended.
+    fn take(&self, wanted: &Wanted, loan: &Loan, kept: &Kept) -> Result<bool, Short> {
+        let own_account = wanted.spec.authorization.is_none();
+        let newer = kept.state == KeptState::Held && kept.number > wanted.slot.number();
+        // A client's own tokens go with its secret; a person's consent is to the client, whatever its secret is.
+        if !newer || (own_account && kept.version != loan.version) {
+            return Ok(false);
+        }
+        let clock = &self.vault.inner.clock;
+        let Some(times) = kept.times(clock.now()) else { return Ok(false) };
+        let Ok(pair) = self.vault.open_pair(&wanted.connection, loan.credential, kept) else {
+            // The connection leads elsewhere than when they were had: for where it leads nobody has granted anything.
+            return if own_account { Ok(false) } else { Err(Short::Refused(VaultRefusal::GrantAbsent)) };
+        };
+        Ok(wanted.slot.put(kept.fresh(pair, times), clock.elapsed()))
+    }
+
+    /// Asks the vendor, under the lease. Nothing where somebody else has kept tokens meanwhile.
+    async fn ask(&self, wanted: &Wanted, loan: &Loan, kept: Kept, lease: Lease) -> Option<Result<(), Short>> {
+        let (inner, connection) = (&self.vault.inner, &wanted.connection);
+        let refresh = if wanted.spec.authorization.is_some() {
+            match self.vault.open_pair(connection, loan.credential, &kept) {
+                Ok(pair) => match pair.refresh {
+                    Some(refresh) => Some(refresh),
+                    // A vendor that does not know a token may mean something else, as long as it has not ended.
+                    None if kept.times(inner.clock.now()).is_some() => {
+                        return self.nothing(wanted, loan, (&kept, lease), VaultRefusal::TokenUnavailable).await;
+                    }
+                    None => return self.end(wanted, loan, Ending { kept, lease, why: VaultRefusal::GrantEnded }).await,
+                },
+                Err(_) => return self.nothing(wanted, loan, (&kept, lease), VaultRefusal::GrantAbsent).await,
+            }
+        } else {
+            None
+        };
+        let proof = refresh.as_ref().map_or(Proof::Client, |token| Proof::Refresh(token.expose()));
+        let asked = (inner.clock.now(), inner.clock.elapsed());
+        let order = order(connection, &wanted.spec, &loan.value, &proof);
+        match self.errand.run(order).await {
+            Ok(answer) => match judge(answer, &proof) {
+                Ok(got) => self.keep(wanted, loan, (&kept, refresh.as_ref()), got, asked).await,
+                Err(VaultRefusal::GrantEnded) => {
+                    self.end(wanted, loan, Ending { kept, lease, why: VaultRefusal::GrantEnded }).await
+                }
+                Err(why) => self.nothing(wanted, loan, (&kept, lease), why).await,
+            },
+            Err(failure) => {
+                // Whoever calls does not learn what is in the way; whoever operates the gateway has to.
+                tracing::warn!(?failure, connection = %connection.id, "a token endpoint did not answer");
+                match failure {
+                    ErrandFailure::Unanswered(_) if refresh.is_some() => {
+                        self.unknown(wanted, loan, (&kept, lease), asked.0).await
+                    }
+                    _ => self.nothing(wanted, loan, (&kept, lease), VaultRefusal::TokenUnavailable).await,
+                }
+            }
+        }
+    }
+}
+
+/// Why there is no token.
+pub(super) enum Short {
+    /// For a while, and for all who ask.
+    Refused(VaultRefusal),
+    /// For this call.
+    Stop(Stop),
+}
+
+impl From<lockgate_vocabulary::Fault> for Short {
+    fn from(fault: lockgate_vocabulary::Fault) -> Self {
+        Self::Stop(fault.into())
     }
 }
 

@@ -184,7 +184,7 @@ impl Inner {
         if !matches!(connection.provider.auth, AuthPlacement::OAuth(_)) {
             return Ok(loan);
         }
-        let slot = self.tokens.slot(connection.tenant, loan.credential, loan.version);
+        let slot = self.tokens.slot(connection.tenant, &loan);
         let held = slot.usable(self.clock.elapsed()).ok_or(VaultRefusal::TokenUnavailable)?;
         Ok(Loan { value: Secret::new(held.value.expose().to_vec()), token: Some(held.number), ..loan })
     }
@@ -196,7 +196,7 @@ impl Inner {
         match self.lend(connection) {
             Ok(loan) if matches!(connection.provider.auth, AuthPlacement::OAuth(_)) => {
                 // The client's secret is known to the vendor as well, and a call may have had an earlier token with it.
-                let slot = self.tokens.slot(connection.tenant, loan.credential, loan.version);
+                let slot = self.tokens.slot(connection.tenant, &loan);
                 let whole = loan.value.expose();
                 let at = whole.iter().position(|byte| *byte == b':').map_or(0, |at| at + 1);
                 let text = scrub::scrub(text, whole.get(at..).unwrap_or_default(), &AuthPlacement::Bearer);

@@ -94,8 +94,11 @@ pub struct ErrandAnswer {
 pub enum ErrandFailure {
     /// The address rules or the size limit refused it; the refusal's code.
     Refused(&'static str),
-    /// The far side could not be reached or did not answer in time.
+    /// The far side could not be reached: nothing was sent.
     Unreachable,
+    /// It was sent, and no answer within the limits came of it: whether the far side did what was asked nobody knows.
+    /// The refusal's code.
+    Unanswered(&'static str),
 }
 
 /// Carries out errands.

@@ -3,6 +3,7 @@
 //! The registry refuses with what is wrong here; the loader degrades a connection whose row does not
 //! hold to it any more. Not here: rows and JSON (`load`).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -161,41 +162,71 @@ const FORM: &[&str] = &[
     "client_assertion",
     "client_assertion_type",
     "code",
+    "code_verifier",
+    "redirect_uri",
     "refresh_token",
     "username",
     "password",
     "assertion",
 ];
 
+/// What an authorization request says itself.
+const REQUEST: &[&str] = &[
+    "response_type",
+    "response_mode",
+    "client_id",
+    "client_secret",
+    "redirect_uri",
+    "scope",
+    "resource",
+    "state",
+    "nonce",
+    "code_challenge",
+    "code_challenge_method",
+    "request",
+    "request_uri",
+];
+
+/// What an endpoint has to be.
+const ENDPOINT: &str = "an https URL without user name, query and fragment, at most 512 bytes";
+
 fn token_endpoint(token: &TokenSpec, wrong: &mut Violations) {
     let sound = is_sound_url(&token.token_url, false);
-    wrong.check(sound, "/auth/token_url", "an https URL without user name, query and fragment, at most 512 bytes");
+    wrong.check(sound, "/auth/token_url", ENDPOINT);
     // RFC 6749 section 3.3: words of visible ASCII but `"` and `\\`, with one blank between them.
     let word =
         |word: &str| !word.is_empty() && word.bytes().all(|byte| matches!(byte, b'!' | b'#'..=b'[' | b']'..=b'~'));
     let scope = token.scope.as_deref().is_none_or(|scope| scope.len() <= 1024 && scope.split(' ').all(word));
     wrong.check(scope, "/auth/scope", "words of visible ASCII with one blank between them, at most 1024 bytes");
-    let text = |value: &str| (1..=1024).contains(&value.len()) && !value.chars().any(char::is_control);
-    wrong.check(
-        token.resource.as_deref().is_none_or(text),
-        "/auth/resource",
-        "1 to 1024 bytes without control characters",
-    );
-    let bytes: usize = token.parameters.iter().map(|(name, value)| name.len() + value.len()).sum();
-    wrong.check(
-        token.parameters.len() <= 16 && bytes <= 4096,
-        "/auth/parameters",
-        "at most 16, of 4096 bytes together",
-    );
-    for (name, value) in token.parameters.iter().take(16) {
+    let resource = token.resource.as_deref().is_none_or(is_text);
+    wrong.check(resource, "/auth/resource", "1 to 1024 bytes without control characters");
+    parameters(&token.parameters, FORM, "/auth/parameters", wrong);
+    let revocation = token.revocation_url.as_deref().is_none_or(|url| is_sound_url(url, false));
+    wrong.check(revocation, "/auth/revocation_url", ENDPOINT);
+    let Some(authorization) = &token.authorization else { return };
+    wrong.check(is_sound_url(&authorization.url, false), "/auth/authorization/url", ENDPOINT);
+    let issuer = authorization.issuer.as_deref().is_none_or(|issuer| is_sound_url(issuer, false));
+    wrong.check(issuer, "/auth/authorization/issuer", ENDPOINT);
+    parameters(&authorization.parameters, REQUEST, "/auth/authorization/parameters", wrong);
+}
+
+/// Parameters of a vendor's own, beside those that are said already.
+fn parameters(all: &BTreeMap<String, String>, taken: &[&str], at: &'static str, wrong: &mut Violations) {
+    let bytes: usize = all.iter().map(|(name, value)| name.len() + value.len()).sum();
+    wrong.check(all.len() <= 16 && bytes <= 4096, at, "at most 16, of 4096 bytes together");
+    for (name, value) in all.iter().take(16) {
         let plain = name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
-        let fits = plain && !name.is_empty() && !FORM.contains(&name.as_str()) && text(value);
+        let fits = plain && !name.is_empty() && !taken.contains(&name.as_str()) && is_text(value);
         wrong.check(
             fits,
-            "/auth/parameters",
+            at,
             "names of letters, digits, `_`, `.` and `-` that the grant itself does not use, each with 1 to 1024 bytes",
         );
     }
+}
+
+fn is_text(value: &str) -> bool {
+    (1..=1024).contains(&value.len()) && !value.chars().any(char::is_control)
 }
 
 fn rate_headers(headers: &RateHeaders, wrong: &mut Violations) {

@@ -103,10 +103,10 @@ async fn an_errand_is_bounded() {
     vendor.answers("GET /packed", Canned::bytes(200, "x").header("content-encoding", "gzip"));
     vendor.on("GET /gone", Behaviour::Hang);
     for (path, wanted) in [
-        ("/large", ErrandFailure::Refused("egress.answer.too_large")),
-        ("/moved", ErrandFailure::Refused("egress.redirect.not_followed")),
-        ("/packed", ErrandFailure::Refused("egress.answer.encoding")),
-        ("/gone", ErrandFailure::Unreachable),
+        ("/large", ErrandFailure::Unanswered("egress.answer.too_large")),
+        ("/moved", ErrandFailure::Unanswered("egress.redirect.not_followed")),
+        ("/packed", ErrandFailure::Unanswered("egress.answer.encoding")),
+        ("/gone", ErrandFailure::Unanswered("egress.vendor.reset")),
     ] {
         assert_eq!(errands.run(order(url(path))).await.expect_err("refused"), wanted, "{path}");
     }

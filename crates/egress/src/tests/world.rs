@@ -8,7 +8,7 @@ use http::{HeaderMap, Method, StatusCode};
 use http_body_util::BodyExt as _;
 use lockgate_access::registry::{MadeKey, NewTenant, PageAsk};
 use lockgate_access::{Access, Ask, Caller, Foundation, Presented, SealKeys, bootstrap};
-use lockgate_audit::{Audit, Filter, Outcome, Signer};
+use lockgate_audit::{Audit, Filter, Outcome, Relay, Signer};
 use lockgate_store::{Row, Statement, Store, Value};
 use lockgate_testkit::{ManualClock, Vendor};
 use lockgate_traffic::Traffic;
@@ -306,6 +306,7 @@ impl World {
 
     /// How many entries of this kind the tenant's trail has.
     pub(crate) async fn entries(&self, kind: &str) -> usize {
+        Relay::new(self.audit.clone(), self.store.clone()).pass().await.expect("what was done is recorded");
         let filter = Filter { kind: Some(kind.into()), ..Filter::default() };
         let page = self.audit.entries(Some(self.tenant), filter, None, 1_000).await.expect("the trail is read");
         page.items.len()

@@ -120,6 +120,9 @@ impl From<Usage> for Failure {
 
 /// Carries out one verb and prints what came back.
 pub async fn run(resource: &Resource, connect: &Connect, json: bool, console: &mut Console) -> Result<(), Failure> {
+    if let Resource::Connection(connection::Verb::Connect { id }) = resource {
+        return super::connecting::run(id, connect, json, console).await;
+    }
     let order = order(resource, &mut console.input)?;
     let client = client(connect)?;
     let body = order.body.map(Bytes::from_owner);

@@ -93,6 +93,7 @@ async fn the_clients_secret_goes_to_its_token_endpoint_and_nowhere_else() {
     let (status, code) = called(&world, &acme).await;
     assert!(status == 409 && world.vendor.count(TOKEN) == 1, "{status} {code}");
 
+    world.running.rooms.relay.pass().await.expect("relayed");
     let trail = world.trail(&acme).await;
     let had: Vec<_> = trail.iter().filter(|entry| entry.to_string().contains("credential.token")).collect();
     assert_eq!(had.len(), 1, "{had:?}");

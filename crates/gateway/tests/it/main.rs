@@ -11,9 +11,12 @@
 mod again;
 mod away;
 mod bound;
+mod browser;
 mod call;
 mod callers;
 mod client;
+mod connect;
+mod connect_bad;
 mod desk;
 mod disk;
 mod echoes;

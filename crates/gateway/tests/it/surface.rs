@@ -9,7 +9,10 @@ use crate::equal::served;
 use crate::world::World;
 
 fn path_of(row: &str) -> String {
-    row.replace("{connection}", "pay")
+    // What comes back from a vendor has a query, or it is no answer at all.
+    row.replace("/callback/{connection}", "/callback/pay?code=c&state=s")
+        .replace("{connection}", "pay")
+        .replace("{session}", "ses_01hzzzzzzzzzzzzzzzzzzzzzzz")
         .replace("{path...}", "v1/things/1")
         .replace("{operation}", "op_01hzzzzzzzzzzzzzzzzzzzzzzz")
         .replace("{subscription}", "sub_01hzzzzzzzzzzzzzzzzzzzzzzz")

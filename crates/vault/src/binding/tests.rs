@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use lockgate_access::spec::AuthorizationSpec;
 use lockgate_vocabulary::ConnectionId;
 
 use super::*;
@@ -56,6 +57,13 @@ fn it_holds_for_its_connection_alone() {
     assert!(binding.holds_for(&renamed), "a name binds nothing");
 }
 
+fn authorization(change: fn(&mut AuthorizationSpec)) -> AuthorizationSpec {
+    let url = "https://login.vendor.test/auth".into();
+    let mut spec = AuthorizationSpec { url, issuer: None, parameters: Default::default() };
+    change(&mut spec);
+    spec
+}
+
 #[test]
 fn where_and_how_a_token_is_asked_for_is_part_of_it() {
     let spec = |change: fn(&mut TokenSpec)| {
@@ -65,6 +73,8 @@ fn where_and_how_a_token_is_asked_for_is_part_of_it() {
             scope: Some("read".into()),
             resource: None,
             parameters: [("audience".to_owned(), "a".to_owned())].into(),
+            authorization: None,
+            revocation_url: None,
         };
         change(&mut spec);
         connection(AuthPlacement::OAuth(Box::new(spec)))
@@ -80,6 +90,16 @@ fn where_and_how_a_token_is_asked_for_is_part_of_it() {
         spec(|spec| spec.parameters = [("audience".to_owned(), "b".to_owned())].into()),
         spec(|spec| spec.parameters = [("audiencea".to_owned(), String::new())].into()),
         spec(|spec| spec.parameters.clear()),
+        spec(|spec| spec.revocation_url = Some("https://login.vendor.test/revoke".into())),
+        spec(|spec| spec.authorization = Some(authorization(|_| ()))),
+        spec(|spec| spec.authorization = Some(authorization(|at| at.url = "https://login.vendor.evil/auth".into()))),
+        spec(|spec| {
+            spec.authorization = Some(authorization(|at| at.issuer = Some("https://login.vendor.test".into())))
+        }),
+        spec(|spec| {
+            spec.authorization =
+                Some(authorization(|at| at.parameters = [("prompt".to_owned(), "consent".into())].into()))
+        }),
         connection(bearer()),
     ];
     for (at, one) in all.iter().enumerate() {

@@ -12,6 +12,7 @@ use lockgate_vocabulary::{CredentialId, Refusal, Secret, Stop, Timestamp};
 use super::{Act, CommitFailure, CredentialView, Custodian, NewCredential};
 use crate::refusal::VaultRefusal;
 use crate::rows;
+use crate::token::grant_spec;
 
 /// Characters of an owner's name.
 const OWNER: usize = 200;
@@ -34,6 +35,9 @@ impl Custodian {
         let id = CredentialId::generate(inner.clock.as_ref(), inner.entropy.as_ref());
         let sealed = self.sealed(&connection, id, 1, &secret).await?;
         drop(secret);
+        // Where a person has to let the client in, nothing runs before that.
+        let status =
+            if grant_spec(&connection).is_some() { ConnectionStatus::Pending } else { ConnectionStatus::Active };
 
         let change = Change::of(tenant)
             .raising_epoch()
@@ -51,9 +55,10 @@ impl Custodian {
                 ],
             )
             .step(&rows::VERSION_INSERT, values![id, 1i64, sealed.record, sealed.fingerprint.clone(), "current", now])
-            .step(&rows::CONNECTION_ATTACH, values![connection.id, id, before])
+            .step(&rows::CONNECTION_ATTACH, values![connection.id, id, before, status.as_str()])
             .expecting(1);
         let change = match connection.status {
+            _ if status == ConnectionStatus::Pending => change,
             ConnectionStatus::Pending | ConnectionStatus::Degraded => {
                 let event = Event::new(EventKind::IntegrationConnectionEstablished, tenant, connection.id)
                     .with("connection", connection.id.to_string())

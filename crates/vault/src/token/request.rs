@@ -1,4 +1,4 @@
-//! What is asked of a token endpoint, and what its answer must look like. Pure.
+//! What is asked of a vendor's token and revocation endpoints, and what their answers must look like. Pure.
 
 use std::time::Duration;
 
@@ -12,64 +12,143 @@ use lockgate_vocabulary::{ErrandAnswer, ErrandOrder, ErrandOwner, ErrandPost, Er
 use serde::Deserialize;
 use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::equip::{Loan, encode, is_token};
+use crate::equip::{encode, is_token};
 use crate::refusal::VaultRefusal;
 
 /// Bytes of an answer; a token has at most what a credential may have.
 const ANSWER_BYTES: usize = 64 * 1024;
 
 /// How long a token endpoint may take.
-const WITHIN: Duration = Duration::from_secs(10);
+pub(super) const WITHIN: Duration = Duration::from_secs(10);
 
 /// How long a token is thought to live where the vendor does not say, and the longest that it is believed to.
 const UNTOLD: Duration = Duration::from_secs(300);
 const LONGEST: Duration = Duration::from_secs(86_400);
 
-/// A token that was had.
+/// How long a token is thought to live that nothing renews and that has no end.
+const ENDLESS: Duration = Duration::from_secs(10 * 365 * 86_400);
+
+/// Characters of a granted scope that are kept.
+const SCOPE: usize = 1_024;
+
+/// What a token is asked for with.
+pub(crate) enum Proof<'a> {
+    /// The client alone (RFC 6749 section 4.4).
+    Client,
+    /// A person's consent (section 4.1.3), and that it was this client who asked for it (RFC 7636 section 4.5).
+    Code { code: &'a [u8], verifier: &'a [u8], redirect_uri: &'a str },
+    /// What came with the tokens before (section 6).
+    Refresh(&'a [u8]),
+}
+
+/// Tokens that were had.
 #[derive(Debug)]
-pub(super) struct Got {
-    pub(super) value: Secret,
-    pub(super) lives: Duration,
+pub(crate) struct Got {
+    pub(crate) access: Secret,
+    pub(crate) refresh: Option<Secret>,
+    pub(crate) lives: Duration,
+    /// What the vendor granted, where it says so.
+    pub(crate) scope: Option<String>,
+}
+
+/// A form in a buffer that wipes itself.
+struct Form(Zeroizing<Vec<u8>>);
+
+impl Form {
+    /// The whole room is made at once, so that growing never leaves a copy behind.
+    fn with_room(bytes: usize) -> Self {
+        Self(Zeroizing::new(Vec::with_capacity(256 + 3 * bytes)))
+    }
+
+    fn put(&mut self, name: &str, value: &[u8]) {
+        if !self.0.is_empty() {
+            self.0.push(b'&');
+        }
+        encode(&mut self.0, name.as_bytes());
+        self.0.push(b'=');
+        encode(&mut self.0, value);
+    }
+
+    /// Puts the client's id and secret where they are wanted; the header, where that is it.
+    fn authenticate(&mut self, auth: ClientAuth, client: &Secret) -> Option<HeaderValue> {
+        let (id, secret) = client_of(client);
+        match auth {
+            ClientAuth::Basic => basic(id, secret),
+            ClientAuth::Post => {
+                self.put("client_id", id);
+                self.put("client_secret", secret);
+                None
+            }
+        }
+    }
+}
+
+/// The client's id and its secret.
+pub(crate) fn client_of(client: &Secret) -> (&[u8], &[u8]) {
+    let pair = client.expose();
+    let at = pair.iter().position(|byte| *byte == b':').unwrap_or(pair.len());
+    (pair.get(..at).unwrap_or_default(), pair.get(at + 1..).unwrap_or_default())
 }
 
 /// The order for a token. The client's secret goes to the token endpoint that it is bound to, and is in buffers that
 /// wipe themselves.
-pub(super) fn order(connection: &Connection, spec: &TokenSpec, loan: Loan) -> ErrandOrder {
-    let pair = loan.value.expose();
-    let at = pair.iter().position(|byte| *byte == b':').unwrap_or(pair.len());
-    let (id, secret) = (pair.get(..at).unwrap_or_default(), pair.get(at + 1..).unwrap_or_default());
+pub(crate) fn order(connection: &Connection, spec: &TokenSpec, client: &Secret, proof: &Proof<'_>) -> ErrandOrder {
     let asked: usize = spec.parameters.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
     let texts = [&spec.scope, &spec.resource].into_iter().flatten().map(String::len).sum::<usize>();
-    // The whole room is made at once, so that growing never leaves a copy behind.
-    let mut form = Zeroizing::new(Vec::with_capacity(128 + 3 * (asked + texts + pair.len())));
-    form.extend_from_slice(b"grant_type=client_credentials");
-    let mut put = |name: &str, value: &[u8]| {
-        form.push(b'&');
-        encode(&mut form, name.as_bytes());
-        form.push(b'=');
-        encode(&mut form, value);
+    let proven = match proof {
+        Proof::Client => 0,
+        Proof::Code { code, verifier, redirect_uri } => code.len() + verifier.len() + redirect_uri.len(),
+        Proof::Refresh(token) => token.len(),
     };
-    let authorization = match spec.client_auth {
-        ClientAuth::Basic => basic(id, secret),
-        ClientAuth::Post => {
-            put("client_id", id);
-            put("client_secret", secret);
-            None
+    let mut form = Form::with_room(asked + texts + proven + client.expose().len());
+    match proof {
+        Proof::Client => form.put("grant_type", b"client_credentials"),
+        Proof::Code { code, verifier, redirect_uri } => {
+            form.put("grant_type", b"authorization_code");
+            form.put("code", code);
+            form.put("redirect_uri", redirect_uri.as_bytes());
+            form.put("code_verifier", verifier);
         }
-    };
-    for (name, value) in [("scope", &spec.scope), ("resource", &spec.resource)] {
+        Proof::Refresh(token) => {
+            form.put("grant_type", b"refresh_token");
+            form.put("refresh_token", token);
+        }
+    }
+    let authorization = form.authenticate(spec.client_auth, client);
+    // What a person let the client do stands in the authorization request.
+    let scope = spec.scope.as_ref().filter(|_| matches!(proof, Proof::Client));
+    for (name, value) in [("scope", scope), ("resource", spec.resource.as_ref())] {
         if let Some(value) = value {
-            put(name, value.as_bytes());
+            form.put(name, value.as_bytes());
         }
     }
     for (name, value) in &spec.parameters {
-        put(name, value.as_bytes());
+        form.put(name, value.as_bytes());
     }
+    posted(connection, &spec.token_url, form, authorization)
+}
+
+/// The order to revoke a token (RFC 7009 section 2.1); none where the vendor has no endpoint for it.
+pub(crate) fn revocation(
+    connection: &Connection,
+    spec: &TokenSpec,
+    client: &Secret,
+    (kind, token): (&str, &Secret),
+) -> Option<ErrandOrder> {
+    let url = spec.revocation_url.as_deref()?;
+    let mut form = Form::with_room(token.expose().len() + client.expose().len());
+    form.put("token", token.expose());
+    form.put("token_type_hint", kind.as_bytes());
+    let authorization = form.authenticate(spec.client_auth, client);
+    Some(posted(connection, url, form, authorization))
+}
+
+fn posted(connection: &Connection, url: &str, form: Form, authorization: Option<HeaderValue>) -> ErrandOrder {
     let networks = connection.settings.danger_private_networks.iter();
     // Where it is the vendor's own host, its certificate is pinned as in a call.
     let base = &connection.base;
-    let url = http::Uri::try_from(spec.token_url.as_str()).ok();
-    let same = url.is_some_and(|url| {
+    let parsed = http::Uri::try_from(url).ok();
+    let same = parsed.is_some_and(|url| {
         url.host().is_some_and(|host| host.eq_ignore_ascii_case(&base.host))
             && url.port_u16().unwrap_or(443) == base.port
     });
@@ -79,8 +158,8 @@ pub(super) fn order(connection: &Connection, spec: &TokenSpec, loan: Loan) -> Er
             connection.tenant,
             networks.map(|network| (network.network(), network.prefix_len())).collect(),
         ),
-        url: spec.token_url.clone(),
-        post: Some(ErrandPost { form: Bytes::from_owner(form), authorization }),
+        url: url.to_owned(),
+        post: Some(ErrandPost { form: Bytes::from_owner(form.0), authorization }),
         trust_pem: connection.settings.trust_pem.as_deref().map(str::to_owned),
         pins: if same { connection.settings.pins.clone() } else { Vec::new() },
         most_bytes: ANSWER_BYTES,
@@ -111,7 +190,9 @@ struct Answer {
     access_token: Option<Secret>,
     token_type: Option<String>,
     expires_in: Option<Seconds>,
-    error: Option<serde::de::IgnoredAny>,
+    refresh_token: Option<Secret>,
+    scope: Option<String>,
+    error: Option<serde_json::Value>,
 }
 
 /// Some vendors write the number as a text.
@@ -122,34 +203,55 @@ enum Seconds {
     Text(String),
 }
 
-/// What a token endpoint answered with.
-pub(super) fn judge(mut answer: ErrandAnswer) -> Result<Got, VaultRefusal> {
+/// What a token endpoint answered with to this proof.
+pub(crate) fn judge(mut answer: ErrandAnswer, proof: &Proof<'_>) -> Result<Got, VaultRefusal> {
     let read = match answer.status {
-        200 | 201 => read(&answer.body),
+        200 | 201 => read(&answer.body, proof),
         // 401 and 400 say that asking again will not help; so does every other one of the kind but these.
         408 | 425 | 429 => Err(VaultRefusal::TokenUnavailable),
-        400..=499 => Err(VaultRefusal::TokenRefused),
+        400..=499 => {
+            let said = serde_json::from_slice::<Answer>(&answer.body);
+            Err(said.map_or(VaultRefusal::TokenRefused, |said| no(&said, proof)))
+        }
         _ => Err(VaultRefusal::TokenUnavailable),
     };
     answer.body.zeroize();
     read
 }
 
-fn read(body: &[u8]) -> Result<Got, VaultRefusal> {
+/// What an error of the vendor's means (RFC 6749 section 5.2): a grant that it does not know any more is over.
+fn no(answer: &Answer, proof: &Proof<'_>) -> VaultRefusal {
+    let invalid_grant = answer.error.as_ref().is_some_and(|error| error == "invalid_grant");
+    match proof {
+        Proof::Refresh(_) if invalid_grant => VaultRefusal::GrantEnded,
+        _ => VaultRefusal::TokenRefused,
+    }
+}
+
+fn read(body: &[u8], proof: &Proof<'_>) -> Result<Got, VaultRefusal> {
     let answer: Answer = serde_json::from_slice(body).map_err(|_| VaultRefusal::TokenMalformed)?;
     // Some vendors answer 200 with an error inside.
     if answer.error.is_some() {
-        return Err(VaultRefusal::TokenRefused);
+        return Err(no(&answer, proof));
     }
     let bearer = answer.token_type.is_some_and(|kind| kind.eq_ignore_ascii_case("bearer"));
-    let value = answer.access_token.filter(|token| bearer && is_token(token.expose()));
-    let lives = match answer.expires_in {
-        None => Some(UNTOLD),
+    let access = answer.access_token.filter(|token| bearer && is_token(token.expose()));
+    let refresh = match answer.refresh_token {
+        // What nobody may send back is no refresh token (RFC 6749 appendix A.17).
+        Some(token) if !is_token(token.expose()) => return Err(VaultRefusal::TokenMalformed),
+        // The client's own account needs none: it has its secret.
+        token => token.filter(|_| !matches!(proof, Proof::Client)),
+    };
+    let endless = matches!(proof, Proof::Code { .. }) && refresh.is_none();
+    let told = match answer.expires_in {
+        None => Some(if endless { ENDLESS } else { UNTOLD }),
         Some(Seconds::Number(seconds)) => Some(Duration::from_secs(seconds)),
         Some(Seconds::Text(text)) => text.parse().ok().map(Duration::from_secs),
     };
-    match (value, lives.filter(|lives| !lives.is_zero())) {
-        (Some(value), Some(lives)) => Ok(Got { value, lives: lives.min(LONGEST) }),
+    let longest = if endless { ENDLESS } else { LONGEST };
+    let scope = answer.scope.map(|scope| scope.chars().filter(|at| !at.is_control()).take(SCOPE).collect());
+    match (access, told.filter(|lives| !lives.is_zero())) {
+        (Some(access), Some(lives)) => Ok(Got { access, refresh, lives: lives.min(longest), scope }),
         _ => Err(VaultRefusal::TokenMalformed),
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use lockgate_vocabulary::{CredentialId, Secret, TenantId};
 
+use crate::equip::Loan;
 use crate::refusal::VaultRefusal;
 
 /// How long before its end a token is not lent any more: the request has to arrive.
@@ -23,10 +24,11 @@ pub(crate) struct Shelf {
     slots: Mutex<HashMap<(TenantId, CredentialId), Arc<Slot>>>,
 }
 
-/// The tokens of one version of a credential.
+/// The tokens of one version of a credential, and of one time that a person connected its account.
 #[derive(Default)]
 pub(crate) struct Slot {
     pub(super) version: u32,
+    pub(super) series: u32,
     held: RwLock<Tokens>,
     /// Whoever has it asks; the last failure, if it was one.
     pub(super) turn: Arc<tokio::sync::Mutex<Option<Failed>>>,
@@ -34,7 +36,6 @@ pub(crate) struct Slot {
 
 #[derive(Default)]
 struct Tokens {
-    count: u64,
     current: Option<Arc<Held>>,
     /// The one before, which calls that are under way have with them.
     before: Option<Arc<Held>>,
@@ -42,12 +43,20 @@ struct Tokens {
 
 /// A token.
 pub(crate) struct Held {
-    /// Which of the slot's tokens it is.
+    /// Which of the credential's tokens it is.
     pub(crate) number: u64,
     pub(crate) value: Secret,
-    had_at: Duration,
+    doubtful_at: Duration,
     ageing_at: Duration,
     ends_at: Duration,
+}
+
+/// A token that was had so long ago and lives so long in all.
+pub(super) struct Fresh {
+    pub(super) number: u64,
+    pub(super) value: Secret,
+    pub(super) age: Duration,
+    pub(super) lives: Duration,
 }
 
 /// That none was had.
@@ -70,12 +79,13 @@ pub(crate) enum Standing {
 }
 
 impl Shelf {
-    /// The slot of this version. Tokens of an earlier one are gone: its client's secret may be as well.
-    pub(crate) fn slot(&self, tenant: TenantId, credential: CredentialId, version: u32) -> Arc<Slot> {
+    /// The slot of what was lent. Tokens of an earlier version are gone, since its client's secret may be as well, and
+    /// so are those of an account that was connected anew.
+    pub(crate) fn slot(&self, tenant: TenantId, loan: &Loan) -> Arc<Slot> {
         let mut slots = self.slots();
-        let slot = slots.entry((tenant, credential)).or_default();
-        if slot.version != version {
-            *slot = Arc::new(Slot { version, ..Slot::default() });
+        let slot = slots.entry((tenant, loan.credential)).or_default();
+        if (slot.version, slot.series) != (loan.version, loan.series) {
+            *slot = Arc::new(Slot { version: loan.version, series: loan.series, ..Slot::default() });
         }
         Arc::clone(slot)
     }
@@ -91,6 +101,11 @@ impl Shelf {
 }
 
 impl Slot {
+    /// Whether it is still that of what was lent.
+    pub(super) fn is_of(&self, loan: &Loan) -> bool {
+        (self.version, self.series) == (loan.version, loan.series)
+    }
+
     pub(super) fn standing(&self, now: Duration) -> Standing {
         match self.usable(now) {
             None => Standing::Over,
@@ -104,21 +119,27 @@ impl Slot {
         self.read().current.clone().filter(|held| now < held.ends_at)
     }
 
+    /// The number of the newest token that was here, ended or not.
+    pub(super) fn number(&self) -> u64 {
+        self.read().current.as_ref().map_or(0, |held| held.number)
+    }
+
     /// Every token that a call may have had with it, ended or not.
     pub(crate) fn known(&self) -> Vec<Arc<Held>> {
         let held = self.read();
         [held.current.clone(), held.before.clone()].into_iter().flatten().collect()
     }
 
-    /// Keeps a token that was asked for then and lives so long; whether it has not ended already.
-    pub(super) fn put(&self, value: Secret, asked: Duration, lives: Duration, now: Duration) -> bool {
+    /// Keeps a token; whether it has not ended already.
+    pub(super) fn put(&self, fresh: Fresh, now: Duration) -> bool {
+        let Fresh { number, value, age, lives } = fresh;
         let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
-        held.count += 1;
-        let number = held.count;
-        let ends_at = asked + lives.saturating_sub(MARGIN.min(lives / 2));
+        let left = lives.saturating_sub(age);
+        let ends_at = now + left.saturating_sub(MARGIN.min(lives / 2));
         let ageing_at = ends_at.saturating_sub(AHEAD.min(lives / 4));
+        let doubtful_at = now + YOUNG.saturating_sub(age);
         held.before = held.current.take();
-        held.current = Some(Arc::new(Held { number, value, had_at: now, ageing_at, ends_at }));
+        held.current = Some(Arc::new(Held { number, value, doubtful_at, ageing_at, ends_at }));
         now < ends_at
     }
 
@@ -127,7 +148,7 @@ impl Slot {
     pub(super) fn is_doubtful(&self, number: u64, now: Duration) -> Option<bool> {
         let held = self.read();
         let present = held.current.as_ref().filter(|present| present.number == number)?;
-        Some(now.saturating_sub(present.had_at) >= YOUNG)
+        Some(now >= present.doubtful_at)
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Tokens> {

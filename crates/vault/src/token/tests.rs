@@ -2,7 +2,8 @@
 
 use lockgate_access::spec::{AuthPlacement, ClientAuth};
 
-use super::request::{judge, order};
+use super::request::{Proof, judge, order, revocation};
+use super::shelf::Fresh;
 use super::*;
 use crate::tests::fixture::{CREDENTIAL_ID, connection};
 
@@ -17,7 +18,22 @@ fn spec(client_auth: ClientAuth) -> TokenSpec {
         scope: Some("read write".into()),
         resource: None,
         parameters: [("audience".to_owned(), "https://api.test/?a&b".to_owned())].into(),
+        authorization: None,
+        revocation_url: Some("https://login.vendor.test/revoke".into()),
     }
+}
+
+fn text(text: &str) -> lockgate_vocabulary::Secret {
+    lockgate_vocabulary::Secret::from(text.to_owned())
+}
+
+fn lent(version: u32, series: u32) -> Loan {
+    Loan { credential: CREDENTIAL_ID, version, series, value: text("id:secret"), token: None }
+}
+
+fn fresh(number: u64, age: u64, lives: u64) -> Fresh {
+    let second = Duration::from_secs;
+    Fresh { number, value: text("at"), age: second(age), lives: second(lives) }
 }
 
 #[test]
@@ -35,12 +51,16 @@ fn the_clients_secret_is_sent_in_the_one_way_that_is_declared() {
         let spec = spec(client_auth);
         let connection = connection(AuthPlacement::OAuth(Box::new(spec.clone())));
         let value = lockgate_vocabulary::Secret::from("a b:c:+/".to_owned());
-        let order = order(&connection, &spec, Loan { credential: CREDENTIAL_ID, version: 1, value, token: None });
+        let revoked = revocation(&connection, &spec, &value, ("refresh_token", &text("r/1"))).expect("an endpoint");
+        let order = order(&connection, &spec, &value, &Proof::Client);
         let post = order.post.expect("it is posted");
         assert_eq!(post.form, form.as_bytes());
         assert_eq!(post.authorization.as_ref().map(|value| value.to_str().expect("text")), authorization);
         assert!(post.authorization.is_none_or(|value| value.is_sensitive()));
         assert_eq!(order.url, "https://login.vendor.test/token");
+        let (post, begin) = (revoked.post.expect("it is posted"), "token=r%2F1&token_type_hint=refresh_token");
+        assert!(post.form.starts_with(begin.as_bytes()) && revoked.url == "https://login.vendor.test/revoke");
+        assert_eq!(post.authorization.is_some(), authorization.is_some(), "the client proves itself there alike");
     }
 }
 
@@ -55,8 +75,8 @@ fn an_answer_is_a_token_or_it_is_refused_by_name() {
         (token(",\"expires_in\":99999999999"), 86_400),
         (token(",\"scope\":\"x\",\"refresh_token\":\"r\",\"unknown\":{}"), 300),
     ] {
-        let got = judge(answer(200, &body)).unwrap_or_else(|refusal| panic!("{body}: {refusal:?}"));
-        assert_eq!((got.value.expose(), got.lives.as_secs()), (&b"at-1"[..], seconds), "{body}");
+        let got = judge(answer(200, &body), &Proof::Client).unwrap_or_else(|refusal| panic!("{body}: {refusal:?}"));
+        assert_eq!((got.access.expose(), got.lives.as_secs()), (&b"at-1"[..], seconds), "{body}");
     }
     let long = format!("{{\"access_token\":\"{}\",\"token_type\":\"Bearer\"}}", "x".repeat(9_000));
     for (status, body, refusal) in [
@@ -85,7 +105,7 @@ fn an_answer_is_a_token_or_it_is_refused_by_name() {
         (500, &token(""), TokenUnavailable),
         (503, "", TokenUnavailable),
     ] {
-        assert_eq!(judge(answer(status, body)).err(), Some(refusal), "{status} {body}");
+        assert_eq!(judge(answer(status, body), &Proof::Client).err(), Some(refusal), "{status} {body}");
     }
 }
 
@@ -94,8 +114,7 @@ fn a_token_ages_ends_and_is_doubted_by_its_number_once_it_is_not_young() {
     let second = Duration::from_secs;
     let slot = Slot::default();
     assert_eq!(slot.standing(second(0)), Standing::Over);
-    let value = || lockgate_vocabulary::Secret::from("at".to_owned());
-    assert!(slot.put(value(), second(10), second(3_600), second(12)));
+    assert!(slot.put(fresh(7, 2, 3_600), second(12)));
     for (at, standing) in [
         (12, Standing::Fresh),
         (3_544, Standing::Fresh),
@@ -106,28 +125,77 @@ fn a_token_ages_ends_and_is_doubted_by_its_number_once_it_is_not_young() {
         assert_eq!(slot.standing(second(at)), standing, "{at}");
     }
     let first = slot.usable(second(20)).expect("a token").number;
-    assert_eq!(slot.is_doubtful(first, second(41)), Some(false), "it was just had");
-    assert_eq!(slot.is_doubtful(first, second(42)), Some(true));
+    assert_eq!((first, slot.number()), (7, 7));
+    assert_eq!(slot.is_doubtful(first, second(39)), Some(false), "it was just had");
+    assert_eq!(slot.is_doubtful(first, second(40)), Some(true));
     // A short life is halved rather than lost to the margin.
-    assert!(slot.put(value(), second(50), second(4), second(50)));
+    assert!(slot.put(fresh(8, 0, 4), second(50)));
     assert_eq!((slot.standing(second(51)), slot.standing(second(52))), (Standing::Ageing, Standing::Over));
     assert_eq!(slot.is_doubtful(first, second(90)), None, "there is another one by now");
     assert_eq!(slot.known().len(), 2, "the one before is still looked for in what comes back");
-    assert!(!slot.put(value(), second(60), second(4), second(62)), "over when it came");
+    assert!(!slot.put(fresh(9, 2, 4), second(62)), "over when it came");
+    assert!(!slot.put(fresh(10, 90, 4), second(62)), "and long before");
 }
 
 #[test]
-fn tokens_are_of_one_version_and_gone_with_their_credential() {
+fn tokens_are_of_one_version_and_one_connecting_and_gone_with_their_credential() {
     let (shelf, tenant) = (Shelf::default(), lockgate_vocabulary::TenantId::from_u128(1));
     let second = Duration::from_secs;
-    let put = |version| {
-        let value = lockgate_vocabulary::Secret::from("at".to_owned());
-        shelf.slot(tenant, CREDENTIAL_ID, version).put(value, second(0), second(100), second(0))
-    };
-    assert!(put(1) && shelf.slot(tenant, CREDENTIAL_ID, 1).usable(second(1)).is_some());
-    assert!(shelf.slot(tenant, CREDENTIAL_ID, 2).usable(second(1)).is_none());
-    assert!(put(2));
-    assert!(shelf.slot(lockgate_vocabulary::TenantId::from_u128(2), CREDENTIAL_ID, 2).usable(second(1)).is_none());
+    let put = |loan: &Loan| shelf.slot(tenant, loan).put(fresh(1, 0, 100), second(0));
+    let held = |loan: &Loan| shelf.slot(tenant, loan).usable(second(1)).is_some();
+    assert!(put(&lent(1, 0)) && held(&lent(1, 0)));
+    assert!(!held(&lent(2, 0)));
+    assert!(put(&lent(2, 0)) && held(&lent(2, 0)));
+    assert!(!held(&lent(2, 1)), "of an account that was connected anew");
+    assert!(put(&lent(2, 1)));
+    assert!(shelf.slot(lockgate_vocabulary::TenantId::from_u128(2), &lent(2, 1)).usable(second(1)).is_none());
     shelf.forget(tenant, CREDENTIAL_ID);
-    assert!(shelf.slot(tenant, CREDENTIAL_ID, 2).usable(second(1)).is_none());
+    assert!(!held(&lent(2, 1)));
+}
+
+#[test]
+fn a_code_and_a_refresh_token_are_sent_as_their_grants_want_it() {
+    let spec = spec(ClientAuth::Post);
+    let connection = connection(AuthPlacement::OAuth(Box::new(spec.clone())));
+    let form = |proof: &Proof<'_>| {
+        let post = order(&connection, &spec, &text("id:secret"), proof).post.expect("it is posted");
+        String::from_utf8(post.form.to_vec()).expect("ASCII")
+    };
+    let rest = "client_id=id&client_secret=secret&audience=https%3A%2F%2Fapi.test%2F%3Fa%26b";
+    let code = Proof::Code { code: b"c/1", verifier: b"v-1", redirect_uri: "https://gate.test/oauth/callback/conn_1" };
+    let asked = "grant_type=authorization_code&code=c%2F1\
+                 &redirect_uri=https%3A%2F%2Fgate.test%2Foauth%2Fcallback%2Fconn_1&code_verifier=v-1";
+    assert_eq!(form(&code), format!("{asked}&{rest}"), "the scope stood in the authorization request");
+    assert_eq!(form(&Proof::Refresh(b"r+1")), format!("grant_type=refresh_token&refresh_token=r%2B1&{rest}"));
+}
+
+#[test]
+fn a_grant_is_over_when_the_vendor_says_so_and_for_nothing_else() {
+    use VaultRefusal::{GrantEnded, TokenMalformed, TokenRefused, TokenUnavailable};
+    let code = Proof::Code { code: b"c", verifier: b"v", redirect_uri: "https://gate.test/" };
+    let refresh = Proof::Refresh(b"r");
+    for (proof, status, body, refusal) in [
+        (&refresh, 400, "{\"error\":\"invalid_grant\"}", GrantEnded),
+        (&refresh, 401, "{\"error\":\"invalid_grant\",\"error_description\":\"gone\"}", GrantEnded),
+        (&refresh, 200, "{\"error\":\"invalid_grant\"}", GrantEnded),
+        (&refresh, 400, "{\"error\":\"invalid_client\"}", TokenRefused),
+        (&refresh, 400, "{\"error\":{\"code\":\"invalid_grant\"}}", TokenRefused),
+        (&refresh, 400, "<html>invalid_grant</html>", TokenRefused),
+        (&refresh, 429, "{\"error\":\"invalid_grant\"}", TokenUnavailable),
+        (&refresh, 503, "{\"error\":\"invalid_grant\"}", TokenUnavailable),
+        (&refresh, 200, "{\"access_token\":\"a\",\"token_type\":\"Bearer\",\"refresh_token\":\"r 2\"}", TokenMalformed),
+        (&code, 400, "{\"error\":\"invalid_grant\"}", TokenRefused),
+    ] {
+        assert_eq!(judge(answer(status, body), proof).err(), Some(refusal), "{status} {body}");
+    }
+    let both = "{\"access_token\":\"a\",\"token_type\":\"Bearer\",\"refresh_token\":\"r2\",\"scope\":\"x\\ny z\"}";
+    let got = judge(answer(200, both), &code).expect("tokens");
+    assert_eq!((got.refresh.expect("one").expose(), got.lives.as_secs()), (&b"r2"[..], 300));
+    assert_eq!(got.scope.as_deref(), Some("xy z"));
+    // What nothing renews and has no end is good until the vendor says otherwise.
+    let alone = "{\"access_token\":\"a\",\"token_type\":\"Bearer\"}";
+    let year = 365 * 86_400;
+    assert!(judge(answer(200, alone), &code).expect("a token").lives.as_secs() > year);
+    assert_eq!(judge(answer(200, alone), &refresh).expect("a token").lives.as_secs(), 300);
+    assert!(judge(answer(200, both), &Proof::Client).expect("a token").refresh.is_none());
 }

@@ -44,6 +44,21 @@ pub enum Verb {
         /// Its id or name.
         id: String,
     },
+    /// Connects the account that it is for: opens a link for your browser, waits for it, and ends the session.
+    Connect {
+        /// Its id or name.
+        id: String,
+    },
+    /// Shows what the person who connected the account granted, and how it stands.
+    Grant {
+        /// Its id or name.
+        id: String,
+    },
+    /// Revokes the account's tokens at the vendor and takes them away here. What was not revoked is said.
+    Disconnect {
+        /// Its id or name.
+        id: String,
+    },
     /// Takes it away for good.
     Retire {
         /// Its id or name.
@@ -71,6 +86,11 @@ impl Verb {
             }
             Self::List { page } => page.of("/v1/connections"),
             Self::Show { id } => Order::read(format!("/v1/connections/{}", segment(id))),
+            Self::Connect { .. } => return Err(Usage("connecting takes more than one request".into())),
+            Self::Grant { id } => Order::read(format!("/v1/connections/{}/grant", segment(id))),
+            Self::Disconnect { id } => {
+                Order { method: Method::POST, path: format!("/v1/connections/{}/disconnect", segment(id)), body: None }
+            }
             Self::Retire { id } => {
                 let body = Map::from_iter([("status".to_owned(), json!("retired"))]);
                 Order::send(Method::PATCH, format!("/v1/connections/{}", segment(id)), body)

@@ -1,0 +1,187 @@
+//! A connect session as it is kept, and the texts that lead to it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use lockgate_store::Row;
+use lockgate_vocabulary::{ConnectionId, CredentialId, Fault, PrincipalId, SessionId, Timestamp};
+use serde::{Serialize, Serializer};
+use subtle::ConstantTimeEq as _;
+
+use crate::vault::{HOUSE, Vault};
+
+/// What the seal of a PKCE verifier says it is for.
+pub(super) const VERIFIER: &str = "connect.verifier";
+
+/// What the seal of a vendor's code says it is for.
+pub(super) const CODE: &str = "connect.code";
+
+/// Bytes of a tag.
+const TAG: usize = 32;
+
+/// What leads to a session. Each is the session's id and a tag that only this house can make, so that a text that was
+/// guessed or put together is known as that without looking for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Link {
+    /// The link with which a browser begins.
+    Begin,
+    /// The `state` that comes back from the vendor (RFC 6749 section 10.12).
+    State,
+}
+
+impl Link {
+    const fn purpose(self) -> &'static str {
+        match self {
+            Self::Begin => "connect.link",
+            Self::State => "connect.state",
+        }
+    }
+
+    /// The text.
+    pub(super) fn text(self, vault: &Vault, session: SessionId) -> String {
+        let tag = vault.digest(HOUSE, self.purpose(), &session.as_u128().to_be_bytes());
+        format!("{session}.{}", URL_SAFE_NO_PAD.encode(tag))
+    }
+
+    /// The session that a text of this house's leads to.
+    pub(super) fn session(self, vault: &Vault, text: &str) -> Option<SessionId> {
+        let (id, given) = text.split_once('.')?;
+        let id: SessionId = id.parse().ok()?;
+        let mut bytes = [0u8; TAG];
+        let length = URL_SAFE_NO_PAD.decode_slice(given, &mut bytes).ok()?;
+        let tag = vault.digest(HOUSE, self.purpose(), &id.as_u128().to_be_bytes());
+        (length == TAG && bool::from(tag.ct_eq(&bytes))).then_some(id)
+    }
+}
+
+/// Where a session is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    Open,
+    Begun,
+    Returned,
+    Redeeming,
+    Done,
+    Failed,
+}
+
+impl State {
+    const ALL: [(Self, &'static str); 6] = [
+        (Self::Open, "open"),
+        (Self::Begun, "begun"),
+        (Self::Returned, "returned"),
+        (Self::Redeeming, "redeeming"),
+        (Self::Done, "done"),
+        (Self::Failed, "failed"),
+    ];
+}
+
+/// The row.
+pub(super) struct Session {
+    pub(super) id: SessionId,
+    pub(super) connection: ConnectionId,
+    pub(super) credential: CredentialId,
+    pub(super) opened_by: PrincipalId,
+    pub(super) subject: Vec<u8>,
+    pub(super) return_to: String,
+    pub(super) binding: Vec<u8>,
+    state: (State, &'static str),
+    browser: Vec<u8>,
+    pub(super) confirm: Vec<u8>,
+    code: Option<String>,
+    created_at: Timestamp,
+    expires_at: Timestamp,
+    ended_at: Option<Timestamp>,
+    /// The PKCE verifier, sealed.
+    pub(super) verifier: Vec<u8>,
+    /// The vendor's code, sealed.
+    pub(super) answer: Vec<u8>,
+}
+
+/// What may be known of a connect session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SessionView {
+    /// Its id.
+    pub session: SessionId,
+    /// Whose account is connected.
+    pub connection: ConnectionId,
+    /// `open`, `begun`, `returned`, `redeeming`, `done`, `failed`, or `expired` where its time is up.
+    pub state: &'static str,
+    /// Why it failed.
+    pub code: Option<String>,
+    /// When it was opened.
+    #[serde(serialize_with = "rfc3339")]
+    pub created_at: Timestamp,
+    /// When it is over.
+    #[serde(serialize_with = "rfc3339")]
+    pub expires_at: Timestamp,
+    /// When it ended.
+    #[serde(serialize_with = "rfc3339_opt")]
+    pub ended_at: Option<Timestamp>,
+}
+
+impl Session {
+    pub(super) fn read(row: &Row) -> Result<Self, Fault> {
+        let word = row.text(7)?;
+        let state = State::ALL.into_iter().find(|(_, known)| *known == word);
+        let bytes = |column| Ok::<_, Fault>(row.opt_bytes(column)?.unwrap_or_default().to_vec());
+        Ok(Self {
+            id: row.parsed(0)?,
+            connection: row.parsed(1)?,
+            credential: row.parsed(2)?,
+            opened_by: row.parsed(3)?,
+            subject: bytes(4)?,
+            return_to: row.text(5)?.to_owned(),
+            binding: bytes(6)?,
+            state: state.ok_or(Fault::violated("a stored session has one of six states"))?,
+            browser: bytes(8)?,
+            confirm: bytes(9)?,
+            code: row.opt_text(10)?.map(str::to_owned),
+            created_at: row.moment(11)?,
+            expires_at: row.moment(12)?,
+            ended_at: row.opt_moment(13)?,
+            verifier: bytes(14)?,
+            answer: bytes(15)?,
+        })
+    }
+
+    /// Where it is on its way; nothing where its time is up.
+    pub(super) fn state(&self, now: Timestamp) -> Option<State> {
+        (now < self.expires_at).then_some(self.state.0)
+    }
+
+    /// Whether this is the browser that began it, by the digest of what its cookie holds.
+    pub(super) fn is_of_browser(&self, digest: Option<&[u8]>) -> bool {
+        digest.is_some_and(|digest| !self.browser.is_empty() && bool::from(self.browser.ct_eq(digest)))
+    }
+
+    /// The name of the cookie by which its browser is known. `__Host-` binds it to this host and to TLS.
+    pub(super) fn cookie(&self) -> String {
+        format!("__Host-connect-{}", self.id)
+    }
+
+    pub(super) fn view(&self, now: Timestamp) -> SessionView {
+        let over = self.ended_at.is_none() && now >= self.expires_at;
+        SessionView {
+            session: self.id,
+            connection: self.connection,
+            state: if over { "expired" } else { self.state.1 },
+            code: self.code.clone(),
+            created_at: self.created_at,
+            expires_at: self.expires_at,
+            ended_at: self.ended_at,
+        }
+    }
+}
+
+/// Writes a moment as RFC 3339, as all answers do.
+fn rfc3339<S: Serializer>(moment: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(moment)
+}
+
+/// The same for a moment that may be absent.
+fn rfc3339_opt<S: Serializer>(moment: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    match moment {
+        Some(moment) => serializer.collect_str(moment),
+        None => serializer.serialize_none(),
+    }
+}
