@@ -2,9 +2,11 @@
 // Usage: node idp.mjs CERT.pem KEY.pem; prints `ready https://localhost:PORT` once it listens.
 //
 // Every path `/realm/NAME` is an issuer of its own with keys of its own, made when it is first asked for,
-// so that tests do not disturb one another. Two things beside the provider are the tests' own:
-// `POST /realm/NAME/rotate?keep=1` signs with a new key from then on (and publishes the old ones too), and
-// `GET /realm/NAME/asked` says how often the realm's metadata and keys were fetched.
+// so that tests do not disturb one another. What is beside the provider is the tests' own:
+// `POST /realm/NAME/rotate?keep=1` signs with a new key from then on (and publishes the old ones too),
+// `GET /realm/NAME/asked` says how often the realm's metadata, keys and tokens were asked for,
+// `POST /realm/NAME/redirect?uri=…` registers a redirect URI of the client `connector`, a person who is asked
+// to sign in is `alice` and consents, and `POST /realm/NAME/withdraw` takes all of that consent back.
 import { createServer } from 'node:https';
 import { generateKeyPairSync, webcrypto } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -28,12 +30,44 @@ const client = (id, more = {}) => ({
   ...more,
 });
 
-const provider = (issuer, keys) =>
+const connector = (redirects) =>
+  client('connector', {
+    grant_types: ['authorization_code', 'refresh_token'],
+    response_types: ['code'],
+    redirect_uris: redirects,
+    scope: ['openid', 'offline_access', ...SCOPES].join(' '),
+  });
+
+const granted = [];
+const consent = async (context) => {
+  const grant = new context.oidc.provider.Grant({
+    clientId: context.oidc.client.clientId,
+    accountId: context.oidc.session.accountId,
+  });
+  grant.addOIDCScope(['openid', 'offline_access', ...SCOPES].join(' '));
+  grant.addResourceScope(RESOURCE, SCOPES.join(' '));
+  granted.push(await grant.save());
+  return grant;
+};
+
+const provider = (issuer, keys, redirects) =>
   new Provider(issuer, {
-    clients: [client('svc-a'), client('svc-b'), client('svc-none'), client('svc-dpop', { dpop_bound_access_tokens: true })],
+    clients: [
+      client('svc-a'),
+      client('svc-b'),
+      client('svc-none'),
+      client('svc-dpop', { dpop_bound_access_tokens: true }),
+      ...(redirects.length ? [connector(redirects)] : []),
+    ],
+    loadExistingGrant: consent,
+    issueRefreshToken: async () => true,
+    rotateRefreshToken: true,
+    pkce: { required: () => true },
+    interactions: { url: (context, interaction) => `${new URL(issuer).pathname}/sign-in/${interaction.uid}` },
+    cookies: { keys: ['of tests alone'] },
     jwks: { keys },
-    scopes: SCOPES,
-    ttl: { ClientCredentials: 300, AccessToken: 300 },
+    scopes: ['openid', 'offline_access', ...SCOPES],
+    ttl: { ClientCredentials: 300, AccessToken: 300, RefreshToken: 3600, Grant: 3600, Session: 600, Interaction: 600 },
     features: {
       clientCredentials: { enabled: true },
       introspection: { enabled: true },
@@ -60,7 +94,8 @@ const provider = (issuer, keys) =>
 class Realm {
   constructor(issuer) {
     this.issuer = issuer;
-    this.asked = { metadata: 0, keys: 0 };
+    this.asked = { metadata: 0, keys: 0, tokens: 0 };
+    this.redirects = [];
     this.keys = [];
     this.made = 0;
     this.rotate(true);
@@ -72,7 +107,22 @@ class Realm {
     const key = { ...privateKey.export({ format: 'jwk' }), kid: `key-${this.made}`, use: 'sig', alg: 'RS256' };
     // The provider signs with the first key that fits.
     this.keys = [key, ...(keep ? this.keys : [])];
-    this.answer = provider(this.issuer, this.keys).callback();
+    this.rebuild();
+  }
+
+  // What the provider has issued is in a memory that all of them share.
+  rebuild() {
+    this.provider = provider(this.issuer, this.keys, this.redirects);
+    this.provider.proxy = false;
+    this.answer = this.provider.callback();
+  }
+
+  async withdraw(response) {
+    for (const id of granted.splice(0)) {
+      await this.provider.RefreshToken.revokeByGrantId(id);
+      await (await this.provider.Grant.find(id))?.destroy();
+    }
+    response.end('{}');
   }
 
   serve(request, response, path) {
@@ -82,11 +132,21 @@ class Realm {
       this.rotate(searchParams.get('keep') === '1');
       return response.end(JSON.stringify({ kid: `key-${this.made}` }));
     }
+    if (pathname === '/redirect' && request.method === 'POST') {
+      this.redirects.push(searchParams.get('uri'));
+      this.rebuild();
+      return response.end('{}');
+    }
+    if (pathname === '/withdraw' && request.method === 'POST') return this.withdraw(response);
+    if (pathname === '/token') this.asked.tokens += 1;
     if (pathname.startsWith('/.well-known/')) this.asked.metadata += 1;
     if (pathname === '/jwks') this.asked.keys += 1;
     // This is how the provider learns that it is mounted below a path.
     request.originalUrl = request.url;
     request.url = path;
+    if (pathname.startsWith('/sign-in/')) {
+      return this.provider.interactionFinished(request, response, { login: { accountId: 'alice' } });
+    }
     return this.answer(request, response);
   }
 }

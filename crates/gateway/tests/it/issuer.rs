@@ -31,10 +31,10 @@ use crate::world::{Tenant, World};
 const AUDIENCE: &str = "https://gateway.test/api";
 
 /// One issuer of the provider, with keys of its own.
-struct Realm {
+pub struct Realm {
     address: SocketAddr,
     path: String,
-    url: String,
+    pub url: String,
     tls: TlsConnector,
 }
 
@@ -53,7 +53,7 @@ pub fn told() -> Option<(String, String)> {
 }
 
 impl Realm {
-    fn new(origin: &str, authority: &str) -> Self {
+    pub fn new(origin: &str, authority: &str) -> Self {
         let port = origin.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
         let mut roots = rustls::RootCertStore::empty();
         for certificate in CertificateDer::pem_file_iter(authority).expect("the authority") {
@@ -72,7 +72,7 @@ impl Realm {
     }
 
     #[expect(clippy::disallowed_methods, reason = "the test is the provider's client")]
-    async fn ask(&self, method: &str, path: &str, more: &str, body: &str) -> Answer {
+    pub async fn ask(&self, method: &str, path: &str, more: &str, body: &str) -> Answer {
         let stream = tokio::net::TcpStream::connect(self.address).await.expect("it listens");
         let name = ServerName::try_from("localhost").expect("a name");
         let mut stream = self.tls.connect(name, stream).await.expect("its certificate is good");

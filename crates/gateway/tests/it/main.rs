@@ -17,6 +17,8 @@ mod callers;
 mod client;
 mod connect;
 mod connect_bad;
+mod connect_certified;
+mod connect_nodes;
 mod desk;
 mod disk;
 mod echoes;

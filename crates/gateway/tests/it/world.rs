@@ -138,10 +138,15 @@ impl World {
 
     /// Another node of the same gateway: the same store and root key, a trail of its own.
     pub async fn second(&self, more: &str) -> Running {
-        let folder = self.dir.path().join("second");
+        self.further("node-2", more).await
+    }
+
+    /// The same under this name.
+    pub async fn further(&self, name: &str, more: &str) -> Running {
+        let folder = self.dir.path().join(name);
         std::fs::create_dir(&folder).expect("a folder");
         std::fs::copy(self.dir.path().join("root.key"), folder.join("root.key")).expect("the same root key");
-        let config = node(&folder, &self.seams, "", &format!("node = \"node-2\"\n{more}"));
+        let config = node(&folder, &self.seams, "", &format!("node = \"{name}\"\n{more}"));
         started(&config, &self.seams).await
     }
 
