@@ -18,6 +18,7 @@ mod client;
 mod connect;
 mod connect_bad;
 mod connect_certified;
+mod connect_desk;
 mod connect_nodes;
 mod desk;
 mod disk;
