@@ -13,6 +13,7 @@ mod away;
 mod bound;
 mod call;
 mod callers;
+mod canary;
 mod client;
 mod desk;
 mod disk;
