@@ -12,8 +12,19 @@ use crate::world::VENDOR_HOST;
 pub struct Engine {
     /// Sections of the configuration.
     pub sections: String,
+    /// The secrets that those lead to, by their names.
+    pub planted: Vec<(String, String)>,
+    /// Whether there is a broker that deliveries are published to.
+    pub publishes: bool,
     /// Chance, so that no two runs plant the same.
     pub seed: u64,
+}
+
+impl Engine {
+    /// A store beside the gateway, and nothing else.
+    pub fn sqlite(seed: u64) -> Self {
+        Self { sections: String::new(), planted: Vec::new(), publishes: false, seed }
+    }
 }
 
 /// Whoever acts for the tenant.
@@ -33,6 +44,9 @@ pub struct Tenant {
 /// A gateway that serves, and the key of the house's first operator.
 pub async fn founded(engine: &Engine) -> (Watched, String) {
     let watched = Watched::new(engine.seed).await;
+    for (name, secret) in &engine.planted {
+        watched.nest.raw(name, secret.clone().into_bytes());
+    }
     let gate = watched.gate().display().to_string();
     let (made, _) = watched.types("init", &["init", &gate, "--keys-only"], "");
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));

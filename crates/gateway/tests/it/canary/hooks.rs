@@ -9,7 +9,7 @@ use lockgate_testkit::{Behaviour, Canned};
 use lockgate_vocabulary::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 
-use super::begin::Tenant;
+use super::begin::{Engine, Tenant};
 use super::watched::{Kept, Watched};
 use crate::sender::{Fields, github, head, hex, hmac, slack, standard, zoom};
 use crate::world::VENDOR_HOST;
@@ -90,7 +90,10 @@ fn endpoint(watched: &Watched, path: &str) -> Value {
 }
 
 /// Everything.
-pub async fn drive(watched: &Watched, tenant: &Tenant) {
+pub async fn drive(watched: &Watched, tenant: &Tenant, engine: &Engine) {
+    if engine.publishes {
+        are_published(watched, tenant).await;
+    }
     come_in(watched, tenant).await;
     are_fetched_and_played_again(watched, tenant).await;
     are_pushed_and_given_up(watched, tenant).await;
@@ -167,6 +170,14 @@ async fn are_fetched_and_played_again(watched: &Watched, tenant: &Tenant) {
     let page = watched.calls("what was played waits", &fetched, &key, "").await.demand(200);
     watched.shows(&page, person);
     watched.shows(&page, header);
+}
+
+/// Handed to the broker, which has no stream for it, so that it waits.
+async fn are_published(watched: &Watched, tenant: &Tenant) {
+    let more = json!({ "handoff": "nats", "delivery": { "retry_seconds": [1] } });
+    let door = Door::opened(watched, tenant, "published", "github", more).await;
+    let id = door.takes(watched, "a delivery that is published", 1).await;
+    becomes(watched, tenant, &id, "dead").await;
 }
 
 /// Pushed, with a secret that is replaced meanwhile; refused by an endpoint that sends back what it got, until it is
