@@ -37,7 +37,7 @@ async fn driven(engine: &Engine) -> Watched {
     tokens::drive(&watched, &tenant).await;
     hooks::drive(&watched, &tenant, engine).await;
     operators::drive(&watched, &tenant, &house).await;
-    commands::drive(&watched, &tenant);
+    commands::drive(&watched, &tenant).await;
     crashes::drive(&watched, &tenant).await;
     assert_eq!(watched.ended_by(Signal::TERM).code(), Some(0));
     commands::trail(&watched);
@@ -86,7 +86,7 @@ async fn a_leak_that_is_planted_on_purpose_is_found_and_told_by_its_place() {
         ("gate/data/audit/00000000.log", escaped.as_bytes()),
         ("gate/data/lockgate.db", secret.as_bytes()),
         ("gate/core", &wide),
-        ("tmp/spool", secret[..14].as_bytes()),
+        ("tmp/spool", &secret.as_bytes()[..14]),
         ("seen/log", format!("{:?}", secret.as_bytes()).as_bytes()),
     ] {
         let file = folder.join(place);
@@ -95,7 +95,7 @@ async fn a_leak_that_is_planted_on_purpose_is_found_and_told_by_its_place() {
         leaking.write_all(bytes).expect("written");
         let leaks = verdict(&watched).expect_err(place);
         assert!(leaks.contains(&format!("{} at ", file.display())) && leaks.contains("the leak ("), "{place}: {leaks}");
-        assert!(!leaks.contains(&secret) && !leaks.contains(&secret[..14]), "it is told and not repeated");
+        assert!(!leaks.contains(secret.split('/').next().expect("a beginning")), "it is told and not repeated");
         match length {
             Ok(length) => leaking.set_len(length).expect("cut"),
             Err(_) => std::fs::remove_file(&file).expect("there"),

@@ -1,3 +1,5 @@
+//! What is told of bodies that make no sense: the place of a slip, and nothing of what was sent.
+
 use serde::Deserialize;
 
 use super::{pointer, reason};

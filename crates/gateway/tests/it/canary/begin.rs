@@ -27,6 +27,9 @@ impl Engine {
     }
 }
 
+/// The file of the token that metrics are read with.
+pub const SCRAPE: &str = "scrape.token";
+
 /// Whoever acts for the tenant.
 pub struct Tenant {
     /// The first operator's key.
@@ -81,7 +84,7 @@ pub fn learn_keys(watched: &Watched, which: &str) {
 }
 
 fn configuration(watched: &Watched, engine: &Engine) -> String {
-    let scrape = watched.apart("scrape.token", &watched.nest.word("scrape token"));
+    let scrape = watched.apart(SCRAPE, &watched.nest.word("scrape token"));
     format!(
         "[door]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n{}\n\
          [audit]\ncheckpoint_key_file = \"checkpoint.key\"\nsegment_bytes = 1048576\n\

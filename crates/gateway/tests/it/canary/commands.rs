@@ -3,14 +3,17 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use lockgate_testkit::{Canned, Vendor};
 use serde_json::json;
 
 use super::begin::Tenant;
+use super::hooks::Door;
 use super::watched::Watched;
 
 /// Everything, beside a gateway that serves.
-pub fn drive(watched: &Watched, tenant: &Tenant) {
+pub async fn drive(watched: &Watched, tenant: &Tenant) {
     verbs(watched, tenant);
+    listening(watched, tenant).await;
     questions(watched, tenant);
     trail(watched);
     watched.look_at_process();
@@ -65,6 +68,21 @@ fn verbs(watched: &Watched, tenant: &Tenant) {
     let arguments = [&["credential", "list"], wrong.as_slice()].concat();
     let (output, _) = watched.types("credential list with a wrong key", &arguments, "");
     assert!(!output.status.success());
+}
+
+/// A developer listens, and has what comes handed to a server of theirs.
+async fn listening(watched: &Watched, tenant: &Tenant) {
+    let door = Door::opened(watched, tenant, "listened", "github", json!({})).await;
+    let admin = format!("http://{}", watched.admin());
+    let key = watched.apart("operator.key", &tenant.operator).display().to_string();
+    let desk = Vendor::start_plain().await;
+    desk.answers("POST /in", Canned::json(200, "{}"));
+    let to = format!("http://{}/in", desk.address);
+    let line = ["listen", "listened", "--once", "1", "--forward", &to, "--admin", &admin, "--api-key-file", &key];
+    let listening = watched.begins(&line);
+    door.takes(watched, "a delivery that is listened to", 1).await;
+    desk.wait_for("POST /in", 1).await;
+    watched.ends("listen", listening);
 }
 
 fn questions(watched: &Watched, tenant: &Tenant) {

@@ -53,7 +53,6 @@ async fn dies(watched: &Watched, tenant: &Tenant, signal: Signal, what: &str) {
 /// A process of the same user that may dump and is aborted does dump here, or says visibly that none does: else the
 /// absence of a dump of the gateway's would show nothing.
 #[test]
-#[expect(clippy::print_stdout, reason = "what was not shown must be said")]
 fn a_process_that_may_dump_does_and_so_the_gateways_silence_means_something() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut command = Command::new("sh");

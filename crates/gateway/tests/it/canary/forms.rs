@@ -83,7 +83,7 @@ fn written(bytes: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
 /// The forms that texts have alone.
 fn texts(text: &str) -> Vec<(&'static str, Vec<u8>)> {
     let json = serde_json::Value::from(text).to_string();
-    let json = json[1..json.len() - 1].to_owned();
+    let json = json.trim_start_matches('"').strip_suffix('"').expect("a text of JSON").to_owned();
     let units = |text: &str, write: &dyn Fn(u16) -> String| text.encode_utf16().map(write).collect::<String>();
     let in_ascii = |write: &dyn Fn(u16) -> String| {
         let each = json.chars().map(|letter| {

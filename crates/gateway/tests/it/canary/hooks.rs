@@ -18,7 +18,7 @@ use crate::world::VENDOR_HOST;
 const LOOKS: usize = 400;
 
 /// A provider's door.
-struct Door {
+pub struct Door {
     scheme: &'static str,
     secret: String,
     id: String,
@@ -26,7 +26,7 @@ struct Door {
 }
 
 impl Door {
-    async fn opened(watched: &Watched, tenant: &Tenant, name: &str, scheme: &'static str, more: Value) -> Self {
+    pub async fn opened(watched: &Watched, tenant: &Tenant, name: &str, scheme: &'static str, more: Value) -> Self {
         let planted = format!("secret of {name}");
         let secret = match scheme {
             "standardwebhooks" => watched.nest.whsec(&planted),
@@ -71,7 +71,7 @@ impl Door {
     }
 
     /// A delivery that is taken in; its id.
-    async fn takes(&self, watched: &Watched, what: &str, number: usize) -> String {
+    pub async fn takes(&self, watched: &Watched, what: &str, number: usize) -> String {
         let person = watched.nest.text(&format!("person in {what}"));
         let body = json!({ "type": "person.moved", "number": number, "person": person }).to_string();
         let id = format!("{}-{number}", self.scheme);

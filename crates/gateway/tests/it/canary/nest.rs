@@ -61,7 +61,7 @@ impl Nest {
             (Some(key), _) => self.raw(name, STANDARD.decode(key).expect("base 64")),
             // Of a token the signature is what nobody can guess.
             (None, Some(signature)) if text.starts_with("eyJ") => self.raw(name, signature.as_bytes().to_vec()),
-            _ => self.raw(name, text[text.len() - SECRET_DIGITS..].as_bytes().to_vec()),
+            _ => self.raw(name, text.as_bytes()[text.len() - SECRET_DIGITS..].to_vec()),
         }
     }
 
@@ -80,9 +80,10 @@ impl Nest {
     fn planted_around(&self, name: &str, middle: &str) -> String {
         let mut chance = [0; 2 * SIDE];
         self.chance.fill(&mut chance);
-        let letters: String =
-            chance.iter().map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()])).collect();
-        let text = format!("{}{middle}{}", &letters[..SIDE], &letters[SIDE..]);
+        let side = |bytes: &[u8]| -> String {
+            bytes.iter().map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()])).collect()
+        };
+        let text = format!("{}{middle}{}", side(&chance[..SIDE]), side(&chance[SIDE..]));
         self.raw(name, text.clone().into_bytes());
         text
     }

@@ -3,7 +3,7 @@
 use lockgate_testkit::Canned;
 use serde_json::{Value, json};
 
-use super::begin::Tenant;
+use super::begin::{SCRAPE, Tenant};
 use super::watched::{Watched, request};
 
 /// Where something may be written, with a body that is whole but for what is put in its place.
@@ -241,6 +241,11 @@ async fn everything_is_shown(watched: &Watched, tenant: &Tenant, house: &str) {
             .asks(&format!("the {list}"), &tenant.operator, &format!("GET /v1/{list}?limit=1000"), None)
             .await
             .demand(200);
+    }
+    let scrape = watched.told_apart(SCRAPE);
+    for token in [scrape.as_str(), &watched.nest.word("a wrong scrape token")] {
+        let fields = format!("Authorization: Bearer {token}\r\n");
+        watched.sends("the metrics", watched.admin(), request("GET /metrics", &fields, "")).await.expect("an answer");
     }
     for line in
         ["GET /v1/tenants", "GET /v1/audit?limit=1000", "GET /v1/events?limit=1000", "GET /readyz", "GET /metrics"]

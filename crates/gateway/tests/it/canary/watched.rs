@@ -90,6 +90,11 @@ impl Watched {
         path
     }
 
+    /// What is in such a file.
+    pub fn told_apart(&self, name: &str) -> String {
+        std::fs::read_to_string(self.dir.path().join("apart").join(name)).expect("there")
+    }
+
     /// A file in which something is kept that was seen.
     fn file(&self, what: &str) -> PathBuf {
         self.count.set(self.count.get() + 1);
@@ -264,6 +269,24 @@ impl Watched {
         writing.join().expect("no panic");
         let file = self.keep(&format!("lockgate {what}"), &[&*output.stdout, b"\n", &output.stderr].concat());
         (output, file)
+    }
+
+    /// Starts a command that goes on until it has seen something, and waits until it says that it looks.
+    pub fn begins(&self, arguments: &[&str]) -> Child {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lockgate"));
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("it starts");
+        let mut said = String::new();
+        BufReader::new(child.stderr.as_mut().expect("piped")).read_line(&mut said).expect("text");
+        assert!(said.starts_with("listening to"), "{said}");
+        child
+    }
+
+    /// Waits for its end and keeps what it said.
+    pub fn ends(&self, what: &str, child: Child) {
+        let output = child.wait_with_output().expect("it ends");
+        let file = self.keep(&format!("lockgate {what}"), &[&*output.stdout, b"\n", &output.stderr].concat());
+        assert!(output.status.success() && !output.stdout.is_empty(), "{}", file.display());
     }
 
     // The verdict.
