@@ -92,7 +92,7 @@ fn configuration(watched: &Watched, engine: &Engine) -> String {
          [access]\ndanger_private_networks = [\"127.0.0.0/8\"]\n\
          [traffic]\ncaller_per_minute = 1000000\ncaller_burst = 100000\ntenant_per_minute = 1000000\n\
          tenant_burst = 100000\n\
-         [egress]\nanswer_head_seconds = 1\nstall_seconds = 1\n\
+         [egress]\nanswer_head_seconds = 2\nstall_seconds = 2\n\
          [egress.destination.danger_static_hosts]\n\"{VENDOR_HOST}\" = [\"127.0.0.1\"]\n\
          [telemetry]\nlog = \"trace\"\nformat = \"json\"\nscrape_token_file = \"{}\"\n\
          [telemetry.otlp]\nendpoint = \"http://{}\"\ninterval_seconds = 1\n",

@@ -4,7 +4,7 @@
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Stdio};
 
-use lockgate_testkit::{Behaviour, Canned};
+use lockgate_testkit::{Behaviour, Canned, Seen};
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -26,7 +26,8 @@ async fn dies(watched: &Watched, tenant: &Tenant, signal: Signal, what: &str) {
     let line = "POST /query/write";
     watched.vendor.forget(line);
     watched.vendor.on(line, Behaviour::Gated(Canned::json(201, "{}")));
-    let (to, before) = (watched.door(), watched.vendor.seen().len());
+    let writes = |seen: &[Seen]| seen.iter().filter(|seen| seen.target.starts_with("/query/write")).count();
+    let (to, before) = (watched.door(), writes(&watched.vendor.seen()));
     let name = format!("person in a write during {what}");
     let person = watched.nest.text(&name);
     watched.may_hold(&watched.at_vendor("query"), &name);
@@ -38,7 +39,7 @@ async fn dies(watched: &Watched, tenant: &Tenant, signal: Signal, what: &str) {
     let named = format!("a write during {what}");
     let call = watched.sends(&named, to, bytes);
     let dying = async {
-        watched.vendor.wait_until(|seen| seen.len() > before).await;
+        watched.vendor.wait_until(|seen| writes(seen) > before).await;
         watched.look_at_process();
         let status = watched.ended_by(signal);
         assert_eq!(status.signal(), Some(signal.as_raw()), "{status}");

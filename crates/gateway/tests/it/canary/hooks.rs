@@ -184,7 +184,8 @@ async fn are_published(watched: &Watched, tenant: &Tenant) {
 /// a dead letter, and played again.
 async fn are_pushed_and_given_up(watched: &Watched, tenant: &Tenant) {
     let handoff = json!({ "push": endpoint(watched, "pushed") });
-    let more = json!({ "handoff": handoff, "delivery": { "retry_seconds": [1] } });
+    let delivery = json!({ "retry_seconds": [1], "order_by": "/person" });
+    let more = json!({ "handoff": handoff, "delivery": delivery });
     let door = Door::opened(watched, tenant, "pushed", "github", more).await;
     let id = door.takes(watched, "a delivery that is pushed", 1).await;
     becomes(watched, tenant, &id, "delivered").await;

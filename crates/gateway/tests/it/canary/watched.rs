@@ -295,6 +295,7 @@ impl Watched {
     /// back by that part.
     pub fn keep_what_left(&self) {
         let traces: Vec<u8> = self.collector.seen().into_iter().flat_map(|seen| seen.body).collect();
+        assert!(!traces.is_empty(), "spans left");
         self.keep("traces", &traces);
         for seen in self.vendor.seen() {
             let mut text = format!("{}\n{:?}\n", seen.line(), seen.headers).into_bytes();
