@@ -16,13 +16,13 @@ use lockgate_access::AccessRefusal;
 use lockgate_inspect::json;
 use lockgate_inspect::media_type::MediaType;
 use serde::de::DeserializeOwned;
-use serde_path_to_error::Segment;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::admin::Parts;
 use crate::answer::{Answer, Stopped, present};
 use crate::refusal::AdminRefusal;
 
+mod flaw;
 mod secret;
 
 pub(crate) use secret::{OneSecret, secret};
@@ -45,37 +45,13 @@ impl<T: DeserializeOwned> FromRequest<Arc<Parts>> for Input<T> {
         let body = whole(request.into_body()).await.ok_or(AdminRefusal::BodyTooLarge)?;
         json::check(&body, &json::Limits::default()).map_err(|_| AdminRefusal::BodyMalformed)?;
         let mut text = serde_json::Deserializer::from_slice(&body);
-        // The message names members and what was expected; it repeats no value but what it was called.
         serde_path_to_error::deserialize(&mut text).map(Self).map_err(|error| {
             let said = error.inner().to_string();
-            AdminRefusal::InputInvalid.refuse().violation(pointer(error.path(), &said), shape(&said)).into()
+            AdminRefusal::InputInvalid
+                .refuse()
+                .violation(flaw::pointer(error.path(), &said), flaw::reason(&said))
+                .into()
         })
-    }
-}
-
-/// Where in the body it is, as a JSON Pointer. A member that is missing or unknown has no place yet, so its
-/// name is put behind the object that it is missed in.
-fn pointer(path: &serde_path_to_error::Path, said: &str) -> String {
-    let mut out = String::new();
-    let mut last = "";
-    for segment in path {
-        match segment {
-            Segment::Map { key } => {
-                out.push('/');
-                out.push_str(&key.replace('~', "~0").replace('/', "~1"));
-                last = key;
-            }
-            Segment::Seq { index } => {
-                out.push_str(&format!("/{index}"));
-                last = "";
-            }
-            Segment::Enum { .. } | Segment::Unknown => last = "",
-        }
-    }
-    let named = ["missing field `", "unknown field `"].iter().find_map(|start| said.strip_prefix(start));
-    match named.and_then(|rest| rest.split_once('`')) {
-        Some((name, _)) if name != last => format!("{out}/{}", name.replace('~', "~0").replace('/', "~1")),
-        _ => out,
     }
 }
 
@@ -99,17 +75,6 @@ async fn whole(body: Body) -> Option<Zeroizing<Vec<u8>>> {
         }
     }
     Some(text)
-}
-
-/// What serde found, without the place in the text and without any value that was sent.
-fn shape(message: &str) -> String {
-    let message = message.split(" at line ").next().unwrap_or_default();
-    let kind = message.split(':').next().unwrap_or_default();
-    if kind == "invalid type" || kind == "invalid value" {
-        let expected = message.split(", expected ").nth(1).unwrap_or("something else");
-        return format!("a member has the wrong type; expected {expected}");
-    }
-    message.to_owned()
 }
 
 /// A query with no parameter but those of `T`.

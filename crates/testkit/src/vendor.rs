@@ -180,6 +180,17 @@ impl Vendor {
         }
     }
 
+    /// Waits until what has arrived is as wanted.
+    pub async fn wait_until(&self, is_so: impl Fn(&[Seen]) -> bool) {
+        loop {
+            let arrived = self.state.arrived.notified();
+            if is_so(&lock(&self.state.seen)) {
+                return;
+            }
+            arrived.await;
+        }
+    }
+
     /// How many connections were opened to it, whether or not a request came.
     pub fn connections(&self) -> usize {
         *lock(&self.state.connections)

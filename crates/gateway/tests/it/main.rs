@@ -14,6 +14,7 @@ mod bound;
 mod browser;
 mod call;
 mod callers;
+mod canary;
 mod client;
 mod connect;
 mod connect_bad;

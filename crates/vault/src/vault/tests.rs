@@ -5,6 +5,7 @@ use std::time::Duration;
 use lockgate_vocabulary::SystemClock;
 
 use super::*;
+use crate::tests::canary::leaks;
 use crate::tests::fixture::{House, TENANT, bearer, connection, request};
 
 const URL: &str = "https://api.example/base/v1";
@@ -120,4 +121,25 @@ async fn costs() {
         sealer.push(&large, &mut out).expect("seals");
         sealer.finish(&mut out).expect("ends");
     });
+}
+
+#[tokio::test]
+async fn no_tenants_key_lies_anywhere_in_the_clear() {
+    let house = House::embedded().await;
+    let vault = house.vault().await;
+    house.keep(&vault, &connection(bearer()), 1, "sk_one").await;
+    let mut looked_for = 0;
+    for tenant in [HOUSE, TENANT] {
+        for row in house.store.read(tenant, &rows::KEYS_OF, vec![]).await.expect("read") {
+            let key =
+                unwrapped_material(vault.inner.root_key.as_ref(), &row).await.unwrap_or_else(|_| panic!("wrapped"));
+            assert_eq!(leaks(house.folder.path(), key.expose()), [], "{tenant}");
+            let planted = house.folder.path().join("planted");
+            std::fs::write(&planted, key.expose()).expect("written");
+            assert_eq!(leaks(house.folder.path(), key.expose()).len(), 1, "it would be found");
+            std::fs::remove_file(planted).expect("there");
+            looked_for += 1;
+        }
+    }
+    assert_eq!(looked_for, 2);
 }
