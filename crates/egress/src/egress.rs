@@ -9,10 +9,9 @@ use lockgate_audit::{Audit, RunFacts, UnfinishedRun};
 use lockgate_store::{Change, Store, values};
 use lockgate_traffic::Traffic;
 use lockgate_vault::{Tokens, Vault};
-use lockgate_vocabulary::{Clock, Entropy, Fault, OperationId, Refusal, Stop, TenantId};
+use lockgate_vocabulary::{Background, Clock, Entropy, Fault, OperationId, Refusal, Stop, TenantId};
 
 use crate::answer::Schemas;
-use crate::background::Background;
 use crate::config::{Config, Times};
 use crate::destination::Destination;
 use crate::lost;
@@ -138,6 +137,7 @@ impl Egress {
         if !self.inner.background.close(&*self.inner.parts.clock, most).await {
             tracing::warn!("calls in the background were cut off at the end");
         }
+        self.inner.parts.tokens.close(most).await;
     }
 
     /// How an operation of the caller's stands.
@@ -189,6 +189,7 @@ impl Inner {
         let change =
             Change::house().step(&rows::KEPT_FORGET, values![now]).step(&rows::OPERATIONS_FORGET, values![now]);
         self.parts.store.apply(change).await.map_err(|failure| failure.into_fault("forgetting kept answers"))?;
+        self.parts.tokens.tidy().await?;
         lost::end_abandoned(self).await
     }
 }

@@ -18,7 +18,6 @@
 
 mod alarm;
 mod answer;
-mod background;
 mod barred;
 mod call;
 mod clearance;

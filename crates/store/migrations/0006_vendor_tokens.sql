@@ -1,7 +1,8 @@
 -- Access and refresh tokens that vendors gave, sealed, one row for each credential, so that all nodes have one token
 -- and one of them asks for the next. `series` counts how often a person connected the account (0 for client
 -- credentials), `number` the answers since then. A node that asks holds the lease and writes `asked_at` before it
--- does; where that stands behind an ended lease, what came of it is unknown. `fence` counts leases.
+-- does; where that stands behind an ended lease, what came of it is unknown, and before `rest_until` nobody asks again:
+-- `tries` counts how often that was so. `fence` counts leases. `subject` is a keyed digest of whose account it is.
 CREATE TABLE vendor_tokens (
     tenant TEXT NOT NULL,
     credential TEXT NOT NULL,
@@ -14,6 +15,9 @@ CREATE TABLE vendor_tokens (
     asked_at BIGINT,
     leased_until BIGINT,
     fence BIGINT NOT NULL,
+    tries BIGINT NOT NULL DEFAULT 0,
+    rest_until BIGINT,
+    subject BYTEA,
     scope TEXT,
     code TEXT,
     sealed BYTEA,
@@ -32,8 +36,10 @@ CREATE TABLE connect_sessions (
     session TEXT NOT NULL UNIQUE,
     connection TEXT NOT NULL,
     credential TEXT NOT NULL,
+    series BIGINT NOT NULL,
     opened_by TEXT NOT NULL,
     subject BYTEA NOT NULL,
+    replaces BIGINT NOT NULL,
     return_to TEXT NOT NULL,
     binding BYTEA NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('open', 'begun', 'returned', 'redeeming', 'done', 'failed')),

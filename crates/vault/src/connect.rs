@@ -17,6 +17,7 @@ mod disconnect;
 mod finish;
 mod returned;
 mod session;
+mod upstream;
 mod url;
 
 use std::sync::Arc;
@@ -30,7 +31,7 @@ use lockgate_access::spec::{AuthorizationSpec, TokenSpec};
 use lockgate_access::{Access, AccessRefusal};
 use lockgate_audit::Deed;
 use lockgate_store::{Change, values};
-use lockgate_vocabulary::{ConnectionId, Fault, SessionId, Stop, TenantId, Timestamp, TraceId};
+use lockgate_vocabulary::{ConnectionId, CredentialId, Fault, SessionId, Stop, TenantId, Timestamp, TraceId};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -38,21 +39,23 @@ use crate::equip::Loan;
 use crate::refusal::VaultRefusal;
 use crate::rows;
 use crate::secret::Act;
-use crate::token::{KeptState, Tokens, grant_spec};
+use crate::token::{Kept, KeptState, Lease, Patience, Tokens, grant_spec};
 use crate::vault::Vault;
 
 pub use begin::Begun;
-pub use disconnect::{Disconnected, RevokedToken, Upstream};
+pub use disconnect::Disconnected;
 pub use finish::Finish;
 pub use returned::Returned;
 pub use session::SessionView;
-use session::{Link, Session};
+use session::{Link, Session, State};
+pub use upstream::{RevokedToken, Upstream};
 
 /// How long a connect session lasts.
 const LASTS: Duration = Duration::from_secs(600);
 
-/// How long one that is over can be looked at.
-const REMEMBERED: Duration = Duration::from_secs(86_400);
+/// How often it is looked whether whoever asks for tokens is done, and how many times.
+const LOOK: Duration = Duration::from_millis(100);
+const LOOKS: u32 = 400;
 
 /// Sessions of one tenant that may be under way.
 const SESSIONS: i64 = 1_000;
@@ -82,6 +85,9 @@ pub struct NewSession {
     /// Where the browser goes in the end: an `https:` URL of at most 1,024 bytes, or one of this machine. `session` and
     /// `confirm`, or `error`, are added to its query.
     pub return_to: String,
+    /// Whether it takes the place of another subject's account.
+    #[serde(default)]
+    pub replace: bool,
 }
 
 /// A connect session that was opened.
@@ -100,7 +106,8 @@ pub struct OpenedSession {
 /// How a connection's account stands at its vendor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct GrantView {
-    /// `none`, `held`, `ended`, or `unknown` where the answer to the last refresh was lost.
+    /// `none`, `held`, `ended`, `unknown` where the answer to the last refresh was lost, or `elsewhere` where it was
+    /// granted for where the connection led before.
     pub state: &'static str,
     /// What the vendor says that it granted.
     pub scope: Option<String>,
@@ -124,18 +131,22 @@ impl Connector {
         granting(&connection)?;
         checked(&new)?;
         let loan = vault.inner.lend(&connection)?;
+        let kept = vault.kept(tenant, loan.credential, loan.series).await?;
+        self.may_replace(tenant, &kept, (&new.subject, new.replace))?;
         self.demand_room(tenant, now).await?;
         let (clock, entropy) = (vault.inner.clock.as_ref(), vault.inner.entropy.as_ref());
         let session = SessionId::generate(clock, entropy);
         let verifier = Zeroizing::new(self.chance());
-        let sealed = vault.seal(tenant, session::VERIFIER, &session.as_u128().to_be_bytes(), verifier.as_bytes())?;
+        let sealed = vault.seal(tenant, session::VERIFIER, &self.place(session, &connection), verifier.as_bytes())?;
         let expires_at = now.after(LASTS);
         let row = values![
             session,
             connection.id,
             loan.credential,
+            loan.series,
             act.caller.actor().principal,
-            self.digest(tenant, "subject", new.subject.as_bytes()),
+            self.digest(tenant, "subject", session, new.subject.as_bytes()),
+            new.replace,
             new.return_to,
             vault.bound_to(&connection).to_vec(),
             now,
@@ -144,10 +155,7 @@ impl Connector {
         ];
         let deed = Deed::new(act.caller.actor(), act.trace, "connection.connect.open", connection.id)
             .with("session", session.to_string());
-        let change = Change::of(tenant)
-            .step(&rows::SESSIONS_FORGET, values![now.before(REMEMBERED)])
-            .step(&rows::SESSION_INSERT, row);
-        self.apply(change, &deed).await?;
+        self.apply(Change::of(tenant).step(&rows::SESSION_INSERT, row), &deed).await?;
         let url = format!("{}/connect/{}", self.base, Link::Begin.text(vault, session));
         Ok(OpenedSession { session, url, redirect_uri: self.redirect_uri(&connection), expires_at })
     }
@@ -167,11 +175,13 @@ impl Connector {
         let (vault, now) = (self.vault(), self.vault().inner.clock.now());
         let connection = self.connection(act.caller.tenant(), connection)?;
         granting(&connection)?;
-        let kept = vault.kept(connection.tenant, &vault.inner.lend(&connection)?).await?;
+        let credential = connection.credential.ok_or(VaultRefusal::CredentialAbsent)?;
+        let kept = vault.kept(connection.tenant, credential, 0).await?;
         let unknown = kept.is_unknown(now);
         let state = match kept.state {
             KeptState::None => "none",
             KeptState::Ended => "ended",
+            KeptState::Held if vault.open_pair(&connection, credential, &kept).is_err() => "elsewhere",
             KeptState::Held if unknown => "unknown",
             KeptState::Held => "held",
         };
@@ -197,15 +207,58 @@ impl Connector {
         Ok(())
     }
 
-    /// The tenant's connection, unless it is gone for good.
+    /// The tenant's connection, unless it is gone for good. A tenant that is suspended has nobody connect anything.
     fn connection(&self, tenant: TenantId, id: ConnectionId) -> Result<Arc<Connection>, Stop> {
         let directory = self.access.directory()?;
-        let found = directory.tenants.get(&tenant).and_then(|view| view.connections.get(&id));
-        let connection = found.ok_or(AccessRefusal::ConnectionUnknown)?;
+        let view = directory.tenants.get(&tenant).ok_or(AccessRefusal::ConnectionUnknown)?;
+        let connection = view.connections.get(&id).ok_or(AccessRefusal::ConnectionUnknown)?;
+        if !view.active {
+            return Err(AccessRefusal::TenantSuspended.into());
+        }
         if connection.status == ConnectionStatus::Retired {
             return Err(AccessRefusal::ConnectionRetired.into());
         }
         Ok(connection.clone())
+    }
+
+    /// Demands that no other subject's account is connected, unless its place is to be taken.
+    fn may_replace(&self, tenant: TenantId, kept: &Kept, (subject, replace): (&str, bool)) -> Result<(), VaultRefusal> {
+        let another = kept.state == KeptState::Held && kept.subject != self.account(tenant, subject);
+        if another && !replace { Err(VaultRefusal::ConnectHeld) } else { Ok(()) }
+    }
+
+    /// A digest of whose account it is.
+    fn account(&self, tenant: TenantId, subject: &str) -> Vec<u8> {
+        self.vault().digest(tenant, "connect.account", subject.as_bytes()).to_vec()
+    }
+
+    /// The lease of a credential's tokens, so that nobody asks for others meanwhile.
+    async fn leased(
+        &self,
+        tenant: TenantId,
+        (credential, version, series): (CredentialId, u32, u32),
+        lasts: Duration,
+    ) -> Result<(Kept, Lease), Stop> {
+        let (vault, clock) = (self.vault(), &self.vault().inner.clock);
+        let mut patience = Patience::default();
+        for _ in 0..LOOKS {
+            let kept = vault.kept(tenant, credential, series).await?;
+            if patience.is_over(&kept, clock.now(), clock.elapsed())
+                && let Some(lease) = vault.lease(tenant, (credential, version), &kept, lasts).await?
+            {
+                return Ok((kept, lease));
+            }
+            clock.sleep(LOOK).await;
+        }
+        Err(VaultRefusal::TokenUnavailable.into())
+    }
+
+    /// What a seal of a session's own is for: nobody who writes the database leads a code elsewhere.
+    fn place(&self, session: SessionId, connection: &Connection) -> Vec<u8> {
+        let mut place = session.as_u128().to_be_bytes().to_vec();
+        place.extend_from_slice(&connection.id.as_u128().to_be_bytes());
+        place.extend_from_slice(&self.vault().bound_to(connection));
+        place
     }
 
     async fn read(&self, tenant: TenantId, id: SessionId) -> Result<Option<Session>, Fault> {
@@ -216,7 +269,7 @@ impl Connector {
     /// The session behind a text that only this house can have made. A guess costs no look into the store.
     async fn found(&self, link: Link, text: &str) -> Result<(TenantId, Session), Stop> {
         let vault = self.vault();
-        let id = link.session(vault, text).ok_or(VaultRefusal::ConnectUnknown)?;
+        let id = link.session(vault, text)?;
         let rows = vault.inner.store.survey(&rows::SESSION_FIND, values![id]).await?;
         let tenant = rows.first().ok_or(VaultRefusal::ConnectUnknown)?.parsed(0)?;
         let session = self.read(tenant, id).await?.ok_or(VaultRefusal::ConnectUnknown)?;
@@ -228,16 +281,18 @@ impl Connector {
         let connection = self.connection(tenant, session.connection)?;
         granting(&connection)?;
         let loan = self.vault().inner.lend(&connection)?;
-        if loan.credential != session.credential || session.binding != self.vault().bound_to(&connection) {
+        let same = (loan.credential, loan.series) == (session.credential, session.series);
+        if !same || session.binding != self.vault().bound_to(&connection) {
             return Err(VaultRefusal::ConnectOver.into());
         }
         Ok((connection, loan))
     }
 
-    /// Ends a session that came to nothing, with what it was.
-    async fn fail(&self, tenant: TenantId, session: &Session, trace: TraceId, why: VaultRefusal, said: &str) {
-        let (code, now) = (why.info().code, self.vault().inner.clock.now());
-        let change = Change::of(tenant).step(&rows::SESSION_END, values![session.id, "failed", code, now]);
+    /// Ends a session that came to nothing, with what it was; one that somebody else has led on stays as it is.
+    async fn fail(&self, (tenant, session, from): Failing<'_>, trace: TraceId, code: &'static str, said: &str) {
+        let now = self.vault().inner.clock.now();
+        let ended = values![session.id, "failed", code, now, from.as_str()];
+        let change = Change::of(tenant).step(&rows::SESSION_END, ended).expecting(1);
         let deed = self.deed(tenant, session, trace, "connection.connect.fail").with("code", code).with("said", said);
         if let Err(stop) = self.apply(change, &deed).await {
             tracing::warn!(%stop, session = %session.id, "a connect session that failed is over by its time alone");
@@ -256,6 +311,15 @@ impl Connector {
         applied.map(drop).map_err(|failure| failure.into_fault("keeping a connect session").into())
     }
 
+    /// Takes what was changed into memory. It holds whatever comes now; a failed reading is made good by the epoch.
+    async fn learn(&self) {
+        for read in [self.vault().refresh().await, self.access.refresh().await] {
+            if let Err(fault) = read {
+                tracing::warn!(%fault, "a change was not loaded yet");
+            }
+        }
+    }
+
     /// Where a vendor sends browsers back to: each connection has its own (RFC 9700 update, cross-tool attacks).
     fn redirect_uri(&self, connection: &Connection) -> String {
         format!("{}/oauth/callback/{}", self.base, connection.id)
@@ -268,10 +332,15 @@ impl Connector {
         URL_SAFE_NO_PAD.encode(bytes.as_ref())
     }
 
-    fn digest(&self, tenant: TenantId, what: &str, data: &[u8]) -> Vec<u8> {
-        self.vault().digest(tenant, &format!("connect.{what}"), data).to_vec()
+    /// A digest that is worth something in this session alone.
+    fn digest(&self, tenant: TenantId, what: &str, session: SessionId, data: &[u8]) -> Vec<u8> {
+        let whole = Zeroizing::new([session.as_u128().to_be_bytes().as_slice(), data].concat());
+        self.vault().digest(tenant, &format!("connect.{what}"), &whole).to_vec()
     }
 }
+
+/// A session that comes to nothing, and where it is on its way.
+type Failing<'a> = (TenantId, &'a Session, State);
 
 /// What the connection's vendor wants of a person.
 fn granting(connection: &Connection) -> Result<(&TokenSpec, &AuthorizationSpec), VaultRefusal> {

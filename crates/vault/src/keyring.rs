@@ -156,12 +156,27 @@ impl Keyring {
     /// Opens the connection's credential for one call.
     pub(crate) fn lend(&self, connection: &Connection, now: Timestamp) -> Result<Loan, LendFailure> {
         let credential = connection.credential.ok_or(VaultRefusal::CredentialAbsent)?;
-        let held = {
-            let credentials = self.credentials.read().unwrap_or_else(PoisonError::into_inner);
-            let known = credentials.get(&(connection.tenant, credential));
-            known.and_then(|known| known.held.clone()).ok_or(LendFailure::NotLoaded)?
-        };
-        let (binding, sealed) = held.check(connection, now)?;
+        let held = self.held(connection.tenant, credential)?;
+        held.check(now)?;
+        self.open(connection, credential, &held)
+    }
+
+    /// Opens the connection's credential whether it may be used or not: to tell its vendor that what was had with it
+    /// is over.
+    pub(crate) fn lend_to_leave(&self, connection: &Connection) -> Result<Loan, LendFailure> {
+        let credential = connection.credential.ok_or(VaultRefusal::CredentialAbsent)?;
+        let held = self.held(connection.tenant, credential)?;
+        self.open(connection, credential, &held)
+    }
+
+    fn held(&self, tenant: TenantId, credential: CredentialId) -> Result<Arc<Held>, LendFailure> {
+        let credentials = self.credentials.read().unwrap_or_else(PoisonError::into_inner);
+        let known = credentials.get(&(tenant, credential));
+        known.and_then(|known| known.held.clone()).ok_or(LendFailure::NotLoaded)
+    }
+
+    fn open(&self, connection: &Connection, credential: CredentialId, held: &Held) -> Result<Loan, LendFailure> {
+        let (binding, sealed) = held.bound(connection)?;
         let key = self.key_of(connection.tenant, sealed).map_err(LendFailure::Unopened)?;
         let reference = credential.as_u128().to_be_bytes();
         let place = Place {
@@ -203,14 +218,19 @@ impl Held {
         Ok(Self { active, expires_at: row.opt_moment(3)?, version, series, record: record.into() })
     }
 
-    /// The binding and the sealed value, if they may be used for this connection now.
-    fn check(&self, connection: &Connection, now: Timestamp) -> Result<(Binding<'_>, &[u8]), LendFailure> {
+    /// Demands that it may be used now.
+    fn check(&self, now: Timestamp) -> Result<(), VaultRefusal> {
         if !self.active {
-            return Err(VaultRefusal::CredentialRevoked.into());
+            return Err(VaultRefusal::CredentialRevoked);
         }
         if self.expires_at.is_some_and(|end| end <= now) {
-            return Err(VaultRefusal::CredentialExpired.into());
+            return Err(VaultRefusal::CredentialExpired);
         }
+        Ok(())
+    }
+
+    /// The binding and the sealed value, if they are this connection's as it is.
+    fn bound(&self, connection: &Connection) -> Result<(Binding<'_>, &[u8]), LendFailure> {
         let parts = Binding::split(&self.record).ok_or(LendFailure::Unopened(Unopened::Malformed))?;
         if !parts.0.holds_for(connection) {
             return Err(VaultRefusal::BindingMoved.into());

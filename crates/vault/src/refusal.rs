@@ -30,6 +30,9 @@ lockgate_vocabulary::refusals! {
         ConnectFull = 429, "vault.connect.full",
             "The tenant has as many connect sessions under way as it may have.",
             "Wait until some are over: each is after ten minutes.";
+        ConnectHeld = 409, "vault.connect.held",
+            "The connection's account is another subject's.",
+            "Give each account a connection of its own. To put another one in the place of this one, disconnect it first or open the session with `replace`.";
         ConnectIssuer = 403, "vault.connect.issuer",
             "The answer is not by the provider's issuer.",
             "Where the vendor is genuine, set `issuer` of the provider's `authorization` to what its metadata names, or take it away where it names none (RFC 9207).";
@@ -39,6 +42,9 @@ lockgate_vocabulary::refusals! {
         ConnectUnknown = 403, "vault.connect.unknown",
             "There is no such connect session.",
             "Open a new connect session and use its link as it is.";
+        ConnectUnredeemed = 503, "vault.connect.unredeemed",
+            "The vendor did not answer to the code, or could not: nobody knows whether it gave tokens.",
+            "Begin again with a new connect session. Where the person sees a grant at the vendor that nobody uses, it can be withdrawn there.";
         ConnectUnsupported = 409, "vault.connect.unsupported",
             "No person connects this connection's account.",
             "Give its provider an `authorization` in its `auth`, or give the connection its credential alone.";

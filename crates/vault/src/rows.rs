@@ -26,7 +26,9 @@ pub const STATEMENTS: &[&Statement] = &[
     &KEYS_SINCE,
     &KEY_INSERT,
     &KEY_REWRAP,
+    &SERIES_READ,
     &SESSIONS_COUNT,
+    &SESSIONS_EMPTY,
     &SESSIONS_FORGET,
     &SESSION_BEGIN,
     &SESSION_END,
@@ -243,11 +245,17 @@ pub(crate) static CREDENTIAL_SERIES: Statement = Statement::tenant(
      WHERE tenant = $1 AND credential = $2 AND series = $3 AND status = 'active'",
 );
 
+/// How often the account of an active credential was connected.
+pub(crate) static SERIES_READ: Statement = Statement::tenant(
+    "vault.series_read",
+    "SELECT series FROM credentials WHERE tenant = $1 AND credential = $2 AND status = 'active'",
+);
+
 /// The tokens of a credential.
 pub(crate) static TOKENS_READ: Statement = Statement::tenant(
     "vault.tokens_read",
-    "SELECT series, number, version, state, had_at, ends_at, asked_at, leased_until, fence, scope, code, sealed \
-     FROM vendor_tokens WHERE tenant = $1 AND credential = $2",
+    "SELECT series, number, version, state, had_at, ends_at, asked_at, leased_until, fence, tries, rest_until, subject, \
+     scope, sealed FROM vendor_tokens WHERE tenant = $1 AND credential = $2",
 );
 
 /// Says that a node is about to ask for tokens, unless somebody else did so since the row was read.
@@ -264,33 +272,31 @@ pub(crate) static TOKENS_LEASE: Statement = Statement::tenant(
 pub(crate) static TOKENS_KEEP: Statement = Statement::tenant(
     "vault.tokens_keep",
     "UPDATE vendor_tokens SET number = number + 1, version = $5, had_at = $6, ends_at = $7, scope = $8, sealed = $9, \
-     state = 'held', asked_at = NULL, leased_until = NULL, code = NULL \
+     state = 'held', asked_at = NULL, leased_until = NULL, tries = 0, rest_until = NULL, code = NULL \
      WHERE tenant = $1 AND credential = $2 AND series = $3 AND number = $4",
 );
 
 /// Ends a lease that brought nothing. What stands in `asked_at` says whether nobody knows what came of it.
 pub(crate) static TOKENS_RELEASE: Statement = Statement::tenant(
     "vault.tokens_release",
-    "UPDATE vendor_tokens SET asked_at = $4, leased_until = NULL, code = $5 \
-     WHERE tenant = $1 AND credential = $2 AND fence = $3",
+    "UPDATE vendor_tokens SET asked_at = $6, tries = $7, rest_until = $8, code = $9, leased_until = NULL \
+     WHERE tenant = $1 AND credential = $2 AND fence = $3 AND series = $4 AND number = $5",
 );
 
 /// There are no tokens any more: the vendor ended them ('ended'), or the account was disconnected ('none').
 pub(crate) static TOKENS_END: Statement = Statement::tenant(
     "vault.tokens_end",
-    "UPDATE vendor_tokens SET series = $6, number = number + 1, state = $4, sealed = NULL, had_at = NULL, \
-     ends_at = NULL, asked_at = NULL, leased_until = NULL, scope = NULL, code = $5 \
-     WHERE tenant = $1 AND credential = $2 AND fence = $3",
+    "UPDATE vendor_tokens SET series = $8, number = number + 1, state = $6, sealed = NULL, had_at = NULL, \
+     ends_at = NULL, asked_at = NULL, leased_until = NULL, tries = 0, rest_until = NULL, subject = NULL, scope = NULL, \
+     code = $7 WHERE tenant = $1 AND credential = $2 AND fence = $3 AND series = $4 AND number = $5",
 );
 
-/// The first tokens of an account that a person connected.
+/// The first tokens of an account that a person connected, by whoever has the lease.
 pub(crate) static TOKENS_CONNECT: Statement = Statement::tenant(
     "vault.tokens_connect",
-    "INSERT INTO vendor_tokens (tenant, credential, series, number, version, state, had_at, ends_at, fence, scope, sealed) \
-     VALUES ($1, $2, $3, 1, $4, 'held', $5, $6, 1, $7, $8) \
-     ON CONFLICT (tenant, credential) DO UPDATE SET series = excluded.series, number = 1, version = excluded.version, \
-     state = 'held', had_at = excluded.had_at, ends_at = excluded.ends_at, asked_at = NULL, leased_until = NULL, \
-     fence = vendor_tokens.fence + 1, scope = excluded.scope, code = NULL, sealed = excluded.sealed",
+    "UPDATE vendor_tokens SET series = $4, number = 1, version = $5, state = 'held', had_at = $6, ends_at = $7, \
+     subject = $8, scope = $9, sealed = $10, asked_at = NULL, leased_until = NULL, tries = 0, rest_until = NULL, \
+     code = NULL WHERE tenant = $1 AND credential = $2 AND fence = $3",
 );
 
 /// How many connect sessions of a tenant are not over.
@@ -299,16 +305,22 @@ pub(crate) static SESSIONS_COUNT: Statement = Statement::tenant(
     "SELECT COUNT(*) FROM connect_sessions WHERE tenant = $1 AND expires_at > $2 AND ended_at IS NULL",
 );
 
-/// Forgets connect sessions of a tenant that were over before this moment.
+/// Forgets connect sessions that were over before this moment.
 pub(crate) static SESSIONS_FORGET: Statement =
-    Statement::tenant("vault.sessions_forget", "DELETE FROM connect_sessions WHERE tenant = $1 AND expires_at < $2");
+    Statement::house("vault.sessions_forget", "DELETE FROM connect_sessions WHERE expires_at < $1");
+
+/// Takes what was sealed out of connect sessions whose time is up.
+pub(crate) static SESSIONS_EMPTY: Statement = Statement::house(
+    "vault.sessions_empty",
+    "UPDATE connect_sessions SET answer = NULL, verifier = NULL WHERE expires_at < $1 AND verifier IS NOT NULL",
+);
 
 /// A new connect session.
 pub(crate) static SESSION_INSERT: Statement = Statement::tenant(
     "vault.session_insert",
-    "INSERT INTO connect_sessions (tenant, session, connection, credential, opened_by, subject, return_to, binding, \
-     state, created_at, expires_at, verifier) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'open', $9, $10, $11)",
+    "INSERT INTO connect_sessions (tenant, session, connection, credential, series, opened_by, subject, replaces, \
+     return_to, binding, state, created_at, expires_at, verifier) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'open', $11, $12, $13)",
 );
 
 /// Whose connect session it is: its link alone says so.
@@ -319,7 +331,8 @@ pub(crate) static SESSION_FIND: Statement =
 pub(crate) static SESSION_READ: Statement = Statement::tenant(
     "vault.session_read",
     "SELECT session, connection, credential, opened_by, subject, return_to, binding, state, browser, confirm, code, \
-     created_at, expires_at, ended_at, verifier, answer FROM connect_sessions WHERE tenant = $1 AND session = $2",
+     created_at, expires_at, ended_at, verifier, answer, series, replaces FROM connect_sessions \
+     WHERE tenant = $1 AND session = $2",
 );
 
 /// A browser begins; only one ever does.
@@ -346,5 +359,5 @@ pub(crate) static SESSION_REDEEM: Statement = Statement::tenant(
 pub(crate) static SESSION_END: Statement = Statement::tenant(
     "vault.session_end",
     "UPDATE connect_sessions SET state = $3, code = $4, ended_at = $5, answer = NULL, verifier = NULL, confirm = NULL \
-     WHERE tenant = $1 AND session = $2 AND state NOT IN ('done', 'failed')",
+     WHERE tenant = $1 AND session = $2 AND state = $6",
 );

@@ -13,6 +13,7 @@ mod keep;
 mod kept;
 mod request;
 mod shelf;
+mod tidy;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +22,7 @@ use lockgate_access::Grant;
 use lockgate_access::directory::Connection;
 use lockgate_access::spec::{AuthPlacement, TokenSpec};
 use lockgate_audit::Audit;
-use lockgate_vocabulary::{Errand, ErrandFailure, Stop};
+use lockgate_vocabulary::{Background, Errand, ErrandFailure, Stop};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::equip::Loan;
@@ -29,7 +30,8 @@ use crate::refusal::VaultRefusal;
 use crate::vault::Vault;
 
 use keep::Ending;
-pub(crate) use kept::{Kept, KeptState, Lease};
+use kept::LEASE;
+pub(crate) use kept::{Kept, KeptState, LONG_LEASE, Lease, Pair, Patience};
 pub(crate) use request::{Got, Proof, client_of, judge, order, revocation};
 pub(crate) use shelf::Shelf;
 use shelf::{Failed, Slot, Standing};
@@ -49,6 +51,8 @@ pub struct Tokens {
     pub(crate) vault: Vault,
     pub(crate) errand: Arc<dyn Errand>,
     pub(crate) audit: Audit,
+    /// Whoever asks a vendor and keeps what it gives: a gateway that stops waits for them.
+    pub(crate) background: Arc<Background>,
 }
 
 /// What tokens are wanted for.
@@ -70,7 +74,7 @@ pub(crate) fn grant_spec(connection: &Connection) -> Option<&TokenSpec> {
 impl Tokens {
     /// Tokens of this vault, which `errand` asks for. Each that is had, or not, is recorded by `audit`.
     pub fn new(vault: Vault, errand: Arc<dyn Errand>, audit: Audit) -> Self {
-        Self { vault, errand, audit }
+        Self { vault, errand, audit, background: Arc::default() }
     }
 
     /// Makes sure that there is a token for the call, where its connection wants one. Otherwise there is nothing to do.
@@ -146,6 +150,7 @@ impl Tokens {
 
     /// Has a token, and remembers for how long nobody asks again where there is none.
     async fn obtain(self, wanted: Wanted, loan: Loan, mut turn: OwnedMutexGuard<Option<Failed>>) -> Result<(), Stop> {
+        let _present = self.background.enter();
         match self.fetch(&wanted, &loan).await {
             Ok(()) => {
                 *turn = None;
@@ -164,8 +169,9 @@ impl Tokens {
     /// Takes what another node had meanwhile, or asks for it.
     async fn fetch(&self, wanted: &Wanted, loan: &Loan) -> Result<(), Short> {
         let (clock, tenant) = (&self.vault.inner.clock, wanted.connection.tenant);
+        let mut patience = Patience::default();
         for _ in 0..LOOKS {
-            let kept = self.vault.kept(tenant, loan).await?;
+            let kept = self.vault.kept(tenant, loan.credential, loan.series).await?;
             if kept.series != loan.series {
                 // The account was connected anew, or disconnected, and this node is about to learn of it.
                 return Err(Short::Refused(VaultRefusal::TokenUnavailable));
@@ -180,12 +186,24 @@ impl Tokens {
                     KeptState::Held => {}
                 }
             }
-            let Some(lease) = self.vault.lease(tenant, loan, &kept).await? else {
-                clock.sleep(LOOK).await;
-                continue;
+            if wanted.spec.authorization.is_some() && kept.rests(clock.now()).is_some() {
+                return Err(Short::Refused(VaultRefusal::GrantUnknown));
+            }
+            let lease = if patience.is_over(&kept, clock.now(), clock.elapsed()) {
+                self.vault.lease(tenant, (loan.credential, loan.version), &kept, LEASE).await?
+            } else {
+                None
             };
-            if let Some(done) = self.ask(wanted, loan, kept, lease).await {
-                return done;
+            match lease {
+                Some(lease) => {
+                    if let Some(done) = self.ask(wanted, loan, kept, lease).await {
+                        return done;
+                    }
+                }
+                None => tokio::select! {
+                    () = clock.sleep(LOOK) => {}
+                    () = self.background.closing() => break,
+                },
             }
         }
         Err(Short::Refused(VaultRefusal::TokenUnavailable))
@@ -234,6 +252,10 @@ impl Tokens {
                 Ok(got) => self.keep(wanted, loan, (&kept, refresh.as_ref()), got, asked).await,
                 Err(VaultRefusal::GrantEnded) => {
                     self.end(wanted, loan, Ending { kept, lease, why: VaultRefusal::GrantEnded }).await
+                }
+                // It may have given the next ones all the same.
+                Err(VaultRefusal::TokenMalformed | VaultRefusal::TokenUnavailable) if refresh.is_some() => {
+                    self.unknown(wanted, loan, (&kept, lease), asked.0).await
                 }
                 Err(why) => self.nothing(wanted, loan, (&kept, lease), why).await,
             },

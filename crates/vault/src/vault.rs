@@ -210,12 +210,14 @@ impl Inner {
         }
     }
 
-    /// Forgets tokens of credentials that may not be used any more, of rows as the keyring takes them in.
+    /// Forgets tokens of credentials that may not be used any more, and of accounts that were connected anew or not at
+    /// all, of rows as the keyring takes them in.
     fn forget_tokens(&self, rows: &[Row]) {
-        for row in rows.iter().filter(|row| row.text(2).is_ok_and(|status| status != "active")) {
-            if let (Ok(tenant), Ok(credential)) = (row.parsed(0), row.parsed(1)) {
-                self.tokens.forget(tenant, credential);
-            }
+        for row in rows {
+            let (Ok(tenant), Ok(credential)) = (row.parsed(0), row.parsed(1)) else { continue };
+            let active = row.text(2).is_ok_and(|status| status == "active");
+            let series = row.int(7).ok().and_then(|series| u32::try_from(series).ok()).filter(|_| active);
+            self.tokens.keep_only(tenant, credential, series);
         }
     }
 

@@ -7,6 +7,7 @@
 
 mod actor;
 mod arrival;
+mod background;
 mod clock;
 mod entropy;
 mod errand;
@@ -21,6 +22,7 @@ mod trace;
 
 pub use actor::{Actor, PrincipalKind};
 pub use arrival::{Arrival, Listener, network};
+pub use background::{Background, Present};
 pub use clock::{BoxFuture, Clock, SystemClock, Timestamp};
 pub use entropy::{Entropy, SystemEntropy};
 pub use errand::{Errand, ErrandAnswer, ErrandFailure, ErrandOrder, ErrandOwner, ErrandPost, ErrandPurpose};

@@ -7,12 +7,10 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::Method;
 use lockgate_egress::OperatorClient;
-use lockgate_vocabulary::{Clock, Entropy, SystemClock, SystemEntropy};
+use lockgate_vocabulary::{Clock, SystemClock};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -23,6 +21,12 @@ use crate::shutdown::Signals;
 
 /// How long a connect session lasts.
 const LASTS: Duration = Duration::from_secs(600);
+
+/// How often it is looked whether the session has come to nothing.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// Whose account it is: whoever is at a desk connects it for the tenant.
+const SUBJECT: &str = "an operator at a desk";
 
 /// Bytes of a browser's request that are read, and how long that may take.
 const REQUEST: usize = 8 * 1024;
@@ -40,15 +44,20 @@ enum Brought {
 }
 
 /// Connects the account of this connection.
-pub async fn run(id: &str, connect: &Connect, json: bool, console: &mut Console) -> Result<(), Failure> {
+pub async fn run(
+    (id, replace): (&str, bool),
+    connect: &Connect,
+    json: bool,
+    console: &mut Console,
+) -> Result<(), Failure> {
     let mut signals =
         Signals::listen().map_err(|error| Failure::Internal(format!("listening for signals: {error}")))?;
     let asking = Asking { client: resource::client(connect)?, connect, json };
     let unbound = |error| Failure::Internal(format!("listening on this machine: {error}"));
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.map_err(unbound)?;
     let port = listener.local_addr().map_err(unbound)?.port();
-    let (subject, path) = (subject(), format!("/v1/connections/{}/connect", resource::segment(id)));
-    let body = json!({ "subject": subject, "return_to": format!("http://127.0.0.1:{port}/") });
+    let path = format!("/v1/connections/{}/connect", resource::segment(id));
+    let body = json!({ "subject": SUBJECT, "return_to": format!("http://127.0.0.1:{port}/"), "replace": replace });
     let opened = asking.send(&path, &body).await?;
     let text = |member: &str| opened.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
     let session = text("session");
@@ -62,11 +71,12 @@ pub async fn run(id: &str, connect: &Connect, json: bool, console: &mut Console)
     let brought = tokio::select! {
         brought = await_browser(&listener, &session, &clock) => brought,
         () = clock.sleep(LASTS) => return Err(Failure::Refused("Nobody came back within ten minutes. Begin again.".into())),
-        () = signals.come() => return Ok(()),
+        code = asking.over(&path, &session, &clock) => Brought::Error(code),
+        () = signals.come() => return Err(Failure::Refused("Nobody came back before it was interrupted.".into())),
     };
     match brought {
         Brought::Confirm(confirm) => {
-            let body = json!({ "session": session, "subject": subject, "confirm": confirm });
+            let body = json!({ "session": session, "subject": SUBJECT, "confirm": confirm });
             let done = asking.send(&format!("{path}/finish"), &body).await?;
             console.say(&if json { done.to_string() } else { format!("{id}: the account is connected.") })
         }
@@ -84,6 +94,19 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
+    /// Done once the session has come to nothing, with why: a browser that was sent away elsewhere says nothing here.
+    async fn over(&self, path: &str, session: &str, clock: &SystemClock) -> String {
+        loop {
+            clock.sleep(LOOK).await;
+            let asked = self.client.send(Method::GET, &format!("{path}?session={session}"), None).await;
+            let told: Value =
+                asked.ok().and_then(|answer| serde_json::from_slice(&answer.body).ok()).unwrap_or_default();
+            if matches!(told.get("state").and_then(Value::as_str), Some("failed" | "expired")) {
+                return told.get("code").and_then(Value::as_str).unwrap_or("vault.connect.over").to_owned();
+            }
+        }
+    }
+
     async fn send(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         let body = Bytes::from(body.to_string());
         let answer = self.client.send(Method::POST, path, Some(body)).await;
@@ -93,13 +116,6 @@ impl Asking<'_> {
         }
         serde_json::from_slice(&answer.body).map_err(|_| Failure::Internal(format!("{path} did not answer in JSON")))
     }
-}
-
-/// A name that nobody else has for the person at this desk.
-fn subject() -> String {
-    let mut bytes = [0u8; 16];
-    SystemEntropy.fill(&mut bytes);
-    format!("desk-{}", URL_SAFE_NO_PAD.encode(bytes))
 }
 
 /// Waits for the browser that comes back for this session. Whoever else comes is sent away.

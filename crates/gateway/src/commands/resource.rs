@@ -120,8 +120,8 @@ impl From<Usage> for Failure {
 
 /// Carries out one verb and prints what came back.
 pub async fn run(resource: &Resource, connect: &Connect, json: bool, console: &mut Console) -> Result<(), Failure> {
-    if let Resource::Connection(connection::Verb::Connect { id }) = resource {
-        return super::connecting::run(id, connect, json, console).await;
+    if let Resource::Connection(connection::Verb::Connect { id, replace }) = resource {
+        return super::connecting::run((id, *replace), connect, json, console).await;
     }
     let order = order(resource, &mut console.input)?;
     let client = client(connect)?;

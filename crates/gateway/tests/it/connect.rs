@@ -301,6 +301,6 @@ async fn what_a_vendor_did_not_revoke_is_said_and_gone_here_all_the_same() {
     world.running.rooms.relay.pass().await.expect("relayed");
     let trail = world.trail(&acme).await;
     let told = trail.iter().filter(|entry| entry.to_string().contains("connection.disconnect")).count();
-    assert_eq!(told, 4);
+    assert_eq!(told, 3);
     world.end().await;
 }

@@ -72,7 +72,8 @@ async fn an_answer_belongs_to_its_connection_its_issuer_and_its_moment() {
         assert_eq!((led["error"].as_str(), &led["session"]), (code, &opened.session), "{at:?} {iss}");
         // It is over: what comes next changes nothing.
         let honest = format!("{}?code=c&state={}&iss={ISSUER}", opened.redirect_uri, asked["state"]);
-        assert_eq!(refused(&world, &mut browser, &honest).await, (409, "vault.connect.over".to_owned()));
+        let led = query(&location(&browser.visit(world.door, &honest).await));
+        assert_eq!(led["error"], "vault.connect.over");
         let path = format!("/v1/connections/crm/connect?session={}", opened.session);
         let told = world.ask(&acme.operator, "GET", &path, None).await.json();
         assert_eq!((&told["state"], &told["code"]), (&json!("failed"), &json!(code)));
@@ -93,9 +94,9 @@ async fn an_answer_belongs_to_its_connection_its_issuer_and_its_moment() {
     let asked = begin(&world, &mut browser, &opened).await;
     world.pass(Duration::from_secs(600)).await;
     let late = format!("{}?code=c&state={}&iss={ISSUER}", opened.redirect_uri, asked["state"]);
-    for url in [&late, &later.url] {
-        assert_eq!(refused(&world, &mut browser, url).await, (409, "vault.connect.over".to_owned()));
-    }
+    let led = query(&location(&browser.visit(world.door, &late).await));
+    assert_eq!(led["error"], "vault.connect.over", "who began is told where the session said");
+    assert_eq!(refused(&world, &mut browser, &later.url).await, (409, "vault.connect.over".to_owned()));
     assert_eq!(world.vendor.count(TOKEN), 0, "no code has gone anywhere");
     world.end().await;
 }
@@ -288,13 +289,13 @@ async fn what_a_vendor_answers_to_a_code_is_tokens_or_the_session_is_over() {
         (Behaviour::Answer(Canned::bytes(200, "<html>sign in</html>")), 502, "vault.token.malformed"),
         (Behaviour::Answer(Canned::json(200, r#"{"error":"invalid_grant"}"#)), 502, "vault.token.refused"),
         (Behaviour::Answer(Canned::json(400, r#"{"error":"invalid_grant"}"#)), 502, "vault.token.refused"),
-        (Behaviour::Answer(Canned::json(503, "{}")), 503, "vault.token.unavailable"),
+        (Behaviour::Answer(Canned::json(503, "{}")), 503, "vault.connect.unredeemed"),
         (
             Behaviour::Answer(Canned::json(302, "").header("location", "https://evil.example/")),
             503,
-            "vault.grant.unknown",
+            "vault.connect.unredeemed",
         ),
-        (Behaviour::Hang, 503, "vault.grant.unknown"),
+        (Behaviour::Hang, 503, "vault.connect.unredeemed"),
     ] {
         world.vendor.forget(TOKEN);
         world.vendor.on(TOKEN, behaviour);

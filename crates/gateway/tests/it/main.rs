@@ -17,6 +17,7 @@ mod callers;
 mod canary;
 mod client;
 mod connect;
+mod connect_again;
 mod connect_bad;
 mod connect_certified;
 mod connect_desk;

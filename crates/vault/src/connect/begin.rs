@@ -33,7 +33,7 @@ impl Connector {
         trace: TraceId,
     ) -> Result<Begun, Stop> {
         let (tenant, session) = self.found(Link::Begin, link).await?;
-        let known = cookie(&session.cookie()).map(|value| self.digest(tenant, "browser", value.as_bytes()));
+        let known = cookie(&session.cookie()).map(|value| self.digest(tenant, "browser", session.id, value.as_bytes()));
         let fresh = match session.state(self.vault().inner.clock.now()) {
             Some(State::Open) => true,
             Some(State::Begun) if session.is_of_browser(known.as_deref()) => false,
@@ -49,7 +49,7 @@ impl Connector {
     /// Makes this browser the one of the session.
     async fn known(&self, tenant: TenantId, session: &Session, trace: TraceId) -> Result<String, Stop> {
         let value = self.chance();
-        let digest = self.digest(tenant, "browser", value.as_bytes());
+        let digest = self.digest(tenant, "browser", session.id, value.as_bytes());
         let (recorded, recording) =
             self.tokens.audit.step(&self.deed(tenant, session, trace, "connection.connect.begin"));
         let change = Change::of(tenant)
@@ -72,7 +72,7 @@ impl Connector {
     /// 4.2).
     fn request(&self, tenant: TenantId, session: &Session, at: &Connection, loan: &Loan) -> Result<String, Stop> {
         let (spec, authorization) = granting(at)?;
-        let verifier = self.vault().unseal(tenant, VERIFIER, &session.id.as_u128().to_be_bytes(), &session.verifier)?;
+        let verifier = self.vault().unseal(tenant, VERIFIER, &self.place(session.id, at), &session.verifier)?;
         let hashed = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, verifier.expose());
         let challenge = URL_SAFE_NO_PAD.encode(hashed.as_ref());
         let unfit = |_| Fault::violated("a client that was taken in is ASCII");

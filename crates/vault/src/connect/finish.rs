@@ -2,20 +2,22 @@
 
 use std::sync::Arc;
 
+use lockgate_access::AccessRefusal;
 use lockgate_access::directory::Connection;
 use lockgate_access::registry::{Event, EventKind};
 use lockgate_audit::Deed;
 use lockgate_store::{ApplyFailure, Change, values};
-use lockgate_vocabulary::{ConnectionId, ErrandFailure, Fault, Secret, SessionId, Stop, Timestamp};
+use lockgate_vocabulary::{ConnectionId, Fault, Secret, SessionId, Stop, Timestamp};
 use subtle::ConstantTimeEq as _;
 
 use super::session::{CODE, Session, SessionView, State, VERIFIER};
+use super::upstream::telling;
 use super::{Connector, granting};
 use crate::equip::Loan;
 use crate::refusal::VaultRefusal;
 use crate::rows;
 use crate::secret::Act;
-use crate::token::{Got, Proof, judge, order};
+use crate::token::{Got, Kept, KeptState, LONG_LEASE, Lease, Pair, Proof, judge, order};
 
 /// How a connect session is ended.
 #[derive(Debug)]
@@ -26,10 +28,15 @@ pub struct Finish {
     pub confirm: Secret,
 }
 
-/// What goes to the vendor for tokens.
-struct Redeemed {
-    code: Secret,
-    verifier: Secret,
+/// A session that is being ended, by who began it.
+struct Ending {
+    session: Session,
+    connection: Arc<Connection>,
+    loan: Loan,
+    /// A digest of whose account it is.
+    account: Vec<u8>,
+    replaced: Kept,
+    lease: Lease,
 }
 
 impl Connector {
@@ -43,7 +50,7 @@ impl Connector {
     ) -> Result<SessionView, Stop> {
         let tenant = self.demand(act)?;
         let session = self.read(tenant, id).await?.filter(|session| session.connection == connection);
-        let session = session.ok_or(lockgate_access::AccessRefusal::ObjectUnknown)?;
+        let session = session.ok_or(AccessRefusal::ObjectUnknown)?;
         match session.state(self.vault().inner.clock.now()) {
             Some(State::Returned) => {}
             // Nothing came back yet, so there is no confirmation that could be true.
@@ -52,29 +59,19 @@ impl Connector {
         }
         if !self.is_starter(act, &session, &finish) {
             // Who ends it for somebody else has led that person here: what the person granted is not redeemed.
-            self.fail(tenant, &session, act.trace, VaultRefusal::ConnectFinisher, "").await;
+            let failing = (tenant, &session, State::Returned);
+            self.fail(failing, act.trace, VaultRefusal::ConnectFinisher.info().code, "").await;
             return Err(VaultRefusal::ConnectFinisher.into());
         }
-        let (connection, loan) = self.usable(tenant, &session)?;
-        let redeemed = self.redeeming(&session, &connection).await?;
-        let had_at = self.vault().inner.clock.now();
-        let got = match self.redeem(&connection, &loan, &redeemed).await {
-            Ok(got) => got,
-            Err(why) => {
-                self.fail(tenant, &session, act.trace, why, "").await;
-                return Err(why.into());
-            }
-        };
-        // What the vendor gave is kept whether the one who asked waits for it or not.
-        let (connector, deed) = (self.clone(), self.connected(act, &session, &got));
-        let event = Event::new(EventKind::IntegrationConnectionEstablished, tenant, connection.id)
-            .with("connection", connection.id.to_string())
-            .with("name", connection.name.as_str())
-            .with("credential", loan.credential.to_string())
-            .by(act.caller.actor(), act.trace);
-        let keeping = Keeping { session: session.id, connection, loan, got, had_at, deed, event };
-        let kept = tokio::spawn(async move { connector.keep(keeping).await });
-        kept.await.map_err(|error| Fault::broken("keeping tokens", error))??;
+        // What the vendor gives is kept whether the one who asked waits for it or not.
+        let (connector, caller, trace) = (self.clone(), act.caller.clone(), act.trace);
+        let present = self.tokens.background.enter();
+        let done = tokio::spawn(async move {
+            let done = connector.finished(Act { caller: &caller, trace }, session, &finish.subject).await;
+            drop(present);
+            done
+        });
+        done.await.map_err(|error| Fault::broken("ending a connect session", error))??;
         self.access.settle().await;
         let ended = self.read(tenant, id).await?.ok_or(Fault::violated("a session that ended is there"))?;
         Ok(ended.view(self.vault().inner.clock.now()))
@@ -82,67 +79,106 @@ impl Connector {
 
     fn is_starter(&self, act: Act<'_>, session: &Session, finish: &Finish) -> bool {
         let tenant = act.caller.tenant();
-        let subject = self.digest(tenant, "subject", finish.subject.as_bytes());
-        let confirm = self.digest(tenant, "confirm", finish.confirm.expose());
+        let subject = self.digest(tenant, "subject", session.id, finish.subject.as_bytes());
+        let confirm = self.digest(tenant, "confirm", session.id, finish.confirm.expose());
         let same = session.subject.ct_eq(&subject) & session.confirm.ct_eq(&confirm);
         session.opened_by == act.caller.actor().principal && bool::from(same)
     }
 
-    /// Takes code and verifier out of the session, once.
-    async fn redeeming(&self, session: &Session, connection: &Connection) -> Result<Redeemed, Stop> {
-        let (vault, tenant, context) = (self.vault(), connection.tenant, session.id.as_u128().to_be_bytes());
-        let code = vault.unseal(tenant, CODE, &context, &session.answer)?;
-        let verifier = vault.unseal(tenant, VERIFIER, &context, &session.verifier)?;
-        let change = Change::of(tenant).step(&rows::SESSION_REDEEM, values![session.id]).expecting(1);
+    async fn finished(&self, act: Act<'_>, session: Session, subject: &str) -> Result<(), Stop> {
+        let (tenant, replaces) = (act.caller.tenant(), session.replaces);
+        let (connection, loan) = self.usable(tenant, &session)?;
+        let place = (loan.credential, loan.version, loan.series);
+        let (replaced, lease) = self.leased(tenant, place, LONG_LEASE).await?;
+        let account = self.account(tenant, subject);
+        let ending = Ending { session, connection, loan, account, replaced, lease };
+        let mut from = State::Returned;
+        let done = match self.may_end(&ending, (subject, replaces)).await {
+            Ok(()) => self.redeemed(act, &ending, &mut from).await,
+            Err(stop) => Err(stop),
+        };
+        let Err(stop) = done else { return Ok(()) };
+        if let Stop::Refused(refusal) = &stop {
+            self.fail((tenant, &ending.session, from), act.trace, refusal.code(), "").await;
+        }
+        // Nothing was asked with what is kept.
+        let (credential, lease) = (ending.loan.credential, &ending.lease);
+        let released = self.vault().release_step(tenant, credential, lease, lease.unknown_since, None)?;
+        let released = self.vault().inner.store.apply(released).await;
+        released.map_err(|failure| failure.into_fault("ending a lease of tokens"))?;
+        Err(stop)
+    }
+
+    /// Demands under the lease what was looked at before it: the memory of this node may be a moment behind.
+    async fn may_end(&self, ending: &Ending, new: (&str, bool)) -> Result<(), Stop> {
+        let (tenant, credential) = (ending.connection.tenant, ending.loan.credential);
+        let rows = self.vault().inner.store.read(tenant, &rows::SERIES_READ, values![credential]).await?;
+        let series = rows.first().ok_or(VaultRefusal::CredentialRevoked)?.int(0)?;
+        if series != i64::from(ending.session.series) {
+            return Err(VaultRefusal::ConnectOver.into());
+        }
+        Ok(self.may_replace(tenant, &ending.replaced, new)?)
+    }
+
+    /// Takes code and verifier out of the session, once, redeems them and keeps what comes of it.
+    async fn redeemed(&self, act: Act<'_>, ending: &Ending, from: &mut State) -> Result<(), Stop> {
+        let (vault, session, at) = (self.vault(), &ending.session, &ending.connection);
+        let place = self.place(session.id, at);
+        let code = vault.unseal(at.tenant, CODE, &place, &session.answer)?;
+        let verifier = vault.unseal(at.tenant, VERIFIER, &place, &session.verifier)?;
+        let change = Change::of(at.tenant).step(&rows::SESSION_REDEEM, values![session.id]).expecting(1);
         match vault.inner.store.apply(change).await {
-            Ok(_) => Ok(Redeemed { code, verifier }),
-            Err(ApplyFailure::Fault(fault)) => Err(fault.into()),
-            Err(_) => Err(VaultRefusal::ConnectOver.into()),
+            Ok(_) => *from = State::Redeeming,
+            Err(ApplyFailure::Fault(fault)) => return Err(fault.into()),
+            Err(_) => return Err(VaultRefusal::ConnectOver.into()),
         }
-    }
-
-    /// Redeems the code at the endpoint of the session's own provider.
-    async fn redeem(&self, connection: &Connection, loan: &Loan, redeemed: &Redeemed) -> Result<Got, VaultRefusal> {
-        let (spec, _) = granting(connection)?;
-        let redirect_uri = self.redirect_uri(connection);
-        let (code, verifier) = (redeemed.code.expose(), redeemed.verifier.expose());
-        let proof = Proof::Code { code, verifier, redirect_uri: &redirect_uri };
-        match self.tokens.errand.run(order(connection, spec, &loan.value, &proof)).await {
-            Ok(answer) => judge(answer, &proof),
+        let had_at = vault.inner.clock.now();
+        let (spec, _) = granting(at)?;
+        let redirect_uri = self.redirect_uri(at);
+        let proof = Proof::Code { code: code.expose(), verifier: verifier.expose(), redirect_uri: &redirect_uri };
+        let got = match self.tokens.errand.run(order(at, spec, &ending.loan.value, &proof)).await {
+            Ok(answer) => judge(answer, &proof).map_err(|why| match why {
+                VaultRefusal::TokenUnavailable => VaultRefusal::ConnectUnredeemed,
+                why => why,
+            })?,
             Err(failure) => {
-                tracing::warn!(?failure, connection = %connection.id, "a code was not redeemed");
-                let lost = matches!(failure, ErrandFailure::Unanswered(_));
-                Err(if lost { VaultRefusal::GrantUnknown } else { VaultRefusal::TokenUnavailable })
+                tracing::warn!(?failure, connection = %at.id, "a code was not redeemed");
+                return Err(VaultRefusal::ConnectUnredeemed.into());
             }
-        }
-    }
-
-    fn connected(&self, act: Act<'_>, session: &Session, got: &Got) -> Deed {
-        Deed::new(act.caller.actor(), act.trace, "connection.connect", session.connection)
-            .with("session", session.id.to_string())
-            .with("credential", session.credential.to_string())
-            .with("renewable", if got.refresh.is_some() { "yes" } else { "no" })
-            .with("scope", got.scope.clone().unwrap_or_default())
+        };
+        self.keep(act, ending, &got, had_at).await
     }
 
     /// Keeps the tokens, and activates the connection, in one change.
-    async fn keep(&self, keeping: Keeping) -> Result<(), Stop> {
-        let Keeping { session, connection, loan, got, had_at, deed, event } = keeping;
-        let (vault, tenant) = (self.vault(), connection.tenant);
+    async fn keep(&self, act: Act<'_>, ending: &Ending, got: &Got, had_at: Timestamp) -> Result<(), Stop> {
+        let Ending { session, connection, loan, account, lease, .. } = ending;
+        let (vault, tenant, series) = (self.vault(), connection.tenant, loan.series + 1);
         let (clock, entropy) = (vault.inner.clock.as_ref(), vault.inner.entropy.as_ref());
-        let series = loan.series + 1;
+        let deed = Deed::new(act.caller.actor(), act.trace, "connection.connect", connection.id)
+            .with("session", session.id.to_string())
+            .with("credential", loan.credential.to_string())
+            .with("renewable", if got.refresh.is_some() { "yes" } else { "no" })
+            .with("scope", got.scope.clone().unwrap_or_default());
+        let event = Event::new(EventKind::IntegrationConnectionEstablished, tenant, connection.id)
+            .with("connection", connection.id.to_string())
+            .with("name", connection.name.as_str())
+            .with("credential", loan.credential.to_string())
+            .by(act.caller.actor(), act.trace);
         let (told, telling) = event.step(clock, entropy);
         let make = || {
             let tokens = (&got.access, got.refresh.as_ref());
-            let sealed = vault.seal_pair(&connection, loan.credential, (series, 1), tokens)?;
+            let sealed = vault.seal_pair(connection, loan.credential, (series, 1), tokens)?;
             let (recorded, recording) = self.tokens.audit.step(&deed);
+            let (ends_at, scope) = (had_at.after(got.lives), got.scope.as_deref());
             let row = values![
                 loan.credential,
+                lease.fence,
                 series,
                 loan.version,
                 had_at,
-                had_at.after(got.lives),
-                got.scope.clone(),
+                ends_at,
+                account.clone(),
+                scope,
                 sealed
             ];
             Ok(Change::of(tenant)
@@ -150,32 +186,56 @@ impl Connector {
                 .step(&rows::CREDENTIAL_SERIES, values![loan.credential, loan.series])
                 .expecting(1)
                 .step(&rows::TOKENS_CONNECT, row)
+                .expecting(1)
                 .step(&rows::CONNECTION_CONNECT, values![connection.id, loan.credential])
                 .expecting(1)
-                .step(&rows::SESSION_END, values![session, "done", None::<&str>, clock.now()])
+                .step(
+                    &rows::SESSION_END,
+                    values![session.id, "done", None::<&str>, clock.now(), State::Redeeming.as_str()],
+                )
                 .step(told, telling.clone())
                 .step(recorded, recording))
         };
-        if !self.tokens.insist(make).await? {
-            // The credential was revoked or given to another connection while the vendor answered.
-            return Err(VaultRefusal::CredentialChanged.into());
-        }
-        for read in [vault.refresh().await, self.access.refresh().await] {
-            if let Err(fault) = read {
-                tracing::warn!(%fault, "a change was not loaded yet");
+        let kept = self.tokens.insist(make).await;
+        if !matches!(kept, Ok(true)) {
+            // An answer of the store's may have been lost; else the credential or the connection is another one by now.
+            let now = vault.kept(tenant, loan.credential, series).await;
+            let ours =
+                now.is_ok_and(|now| now.series == series && now.state == KeptState::Held && now.is_had_at(had_at));
+            if !ours {
+                self.give_back(ending, got).await;
+                return kept.map_err(Stop::from).and(Err(VaultRefusal::CredentialChanged.into()));
             }
         }
+        self.learn().await;
+        self.give_up_replaced(act, ending).await;
         Ok(())
     }
-}
 
-/// What is kept of a connect session that came to its end.
-struct Keeping {
-    session: SessionId,
-    connection: Arc<Connection>,
-    loan: Loan,
-    got: Got,
-    had_at: Timestamp,
-    deed: Deed,
-    event: Event,
+    /// Revokes what was just had and cannot be kept: nobody else knows of it.
+    async fn give_back(&self, ending: &Ending, got: &Got) {
+        let (connection, loan) = (&ending.connection, &ending.loan);
+        let Ok((spec, _)) = granting(connection) else { return };
+        let copy = |secret: &Secret| Secret::new(secret.expose().to_vec());
+        let pair = Pair { access: copy(&got.access), refresh: got.refresh.as_ref().map(copy) };
+        let tokens = self.revoked(connection, spec, &loan.value, &pair).await;
+        tracing::warn!(?tokens, connection = %connection.id, "tokens that could not be kept were revoked");
+    }
+
+    /// Revokes what another subject had granted, in whose place this is. The same subject's earlier tokens are left: a
+    /// vendor may revoke the new ones with them.
+    async fn give_up_replaced(&self, act: Act<'_>, ending: &Ending) {
+        let Ending { connection, loan, replaced, .. } = ending;
+        if replaced.state != KeptState::Held || replaced.subject == ending.account {
+            return;
+        }
+        let Ok((spec, _)) = granting(connection) else { return };
+        let Ok(pair) = self.vault().open_pair(connection, loan.credential, replaced) else { return };
+        let tokens = self.revoked(connection, spec, &loan.value, &pair).await;
+        let deed = Deed::new(act.caller.actor(), act.trace, "connection.replaced", connection.id)
+            .with("credential", loan.credential.to_string());
+        if let Err(stop) = self.apply(Change::of(connection.tenant), &telling(deed, &tokens)).await {
+            tracing::warn!(%stop, ?tokens, connection = %connection.id, "what became of replaced tokens is not recorded");
+        }
+    }
 }

@@ -1,11 +1,14 @@
 //! A browser comes back from the vendor. Its answer is taken only where it belongs, and redeemed by nobody yet.
 
+use std::sync::Arc;
+
+use lockgate_access::directory::Connection;
 use lockgate_store::{ApplyFailure, Change, values};
 use lockgate_vocabulary::{Secret, Stop, TenantId, TraceId};
 
 use super::answer::{Answer, Said};
 use super::session::{CODE, Link, Session, State};
-use super::{Connector, granting, url};
+use super::{Connector, granting};
 use crate::refusal::VaultRefusal;
 use crate::rows;
 
@@ -31,26 +34,25 @@ impl Connector {
     ) -> Result<Returned, Stop> {
         let answer = Answer::read(query)?;
         let (tenant, session) = self.found(Link::State, &answer.state).await?;
-        let known = cookie(&session.cookie()).map(|value| self.digest(tenant, "browser", value.as_bytes()));
+        let known = cookie(&session.cookie()).map(|value| self.digest(tenant, "browser", session.id, value.as_bytes()));
         if !session.is_of_browser(known.as_deref()) {
             return Err(VaultRefusal::ConnectBrowser.into());
         }
         if session.state(self.vault().inner.clock.now()) != Some(State::Begun) {
-            return Err(VaultRefusal::ConnectOver.into());
+            let over = VaultRefusal::ConnectOver.info().code;
+            return Ok(Returned { location: session.back_with("error", over) });
         }
-        let code = match self.belongs(tenant, &session, connection, &answer) {
-            Ok(()) => match answer.said {
-                Said::Code(code) => code,
+        let (connection, code) = match self.belongs(tenant, &session, connection, &answer) {
+            Ok(connection) => match answer.said {
+                Said::Code(code) => (connection, code),
                 Said::Error(said) => {
                     return self.led(tenant, &session, (VaultRefusal::ConnectDenied, &said), trace).await;
                 }
             },
             Err(why) => return self.led(tenant, &session, (why, ""), trace).await,
         };
-        let confirm = self.kept(tenant, &session, &code, trace).await?;
-        let id = session.id.to_string();
-        let location = url::with_query(&session.return_to, &[("session", &id), ("confirm", &confirm)]);
-        Ok(Returned { location })
+        let confirm = self.kept(&connection, &session, &code, trace).await?;
+        Ok(Returned { location: session.back_with("confirm", &confirm) })
     }
 
     /// INVARIANT: before anything is done with an answer it is known that it came to the redirect URI of the session's
@@ -61,7 +63,7 @@ impl Connector {
         session: &Session,
         connection: &str,
         answer: &Answer,
-    ) -> Result<(), VaultRefusal> {
+    ) -> Result<Arc<Connection>, VaultRefusal> {
         if connection != session.connection.to_string() {
             return Err(VaultRefusal::ConnectContext);
         }
@@ -70,7 +72,7 @@ impl Connector {
         if answer.issuer != authorization.issuer {
             return Err(VaultRefusal::ConnectIssuer);
         }
-        Ok(())
+        Ok(connection)
     }
 
     /// Ends the session, and leads the browser to where it is told.
@@ -81,16 +83,15 @@ impl Connector {
         (why, said): (VaultRefusal, &str),
         trace: TraceId,
     ) -> Result<Returned, Stop> {
-        self.fail(tenant, session, trace, why, said).await;
-        let id = session.id.to_string();
-        Ok(Returned { location: url::with_query(&session.return_to, &[("session", &id), ("error", why.info().code)]) })
+        self.fail((tenant, session, State::Begun), trace, why.info().code, said).await;
+        Ok(Returned { location: session.back_with("error", why.info().code) })
     }
 
     /// Keeps the code, sealed, until it is redeemed; the confirmation with which it is.
-    async fn kept(&self, tenant: TenantId, session: &Session, code: &Secret, trace: TraceId) -> Result<String, Stop> {
-        let confirm = self.chance();
-        let digest = self.digest(tenant, "confirm", confirm.as_bytes());
-        let sealed = self.vault().seal(tenant, CODE, &session.id.as_u128().to_be_bytes(), code.expose())?;
+    async fn kept(&self, at: &Connection, session: &Session, code: &Secret, trace: TraceId) -> Result<String, Stop> {
+        let (tenant, confirm) = (at.tenant, self.chance());
+        let digest = self.digest(tenant, "confirm", session.id, confirm.as_bytes());
+        let sealed = self.vault().seal(tenant, CODE, &self.place(session.id, at), code.expose())?;
         let (recorded, recording) =
             self.tokens.audit.step(&self.deed(tenant, session, trace, "connection.connect.return"));
         let change = Change::of(tenant)

@@ -4,6 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lockgate_store::Row;
 use lockgate_vocabulary::{ConnectionId, CredentialId, Fault, PrincipalId, SessionId, Timestamp};
+
+use super::{LASTS, url};
+use crate::refusal::VaultRefusal;
 use serde::{Serialize, Serializer};
 use subtle::ConstantTimeEq as _;
 
@@ -42,8 +45,16 @@ impl Link {
         format!("{session}.{}", URL_SAFE_NO_PAD.encode(tag))
     }
 
-    /// The session that a text of this house's leads to.
-    pub(super) fn session(self, vault: &Vault, text: &str) -> Option<SessionId> {
+    /// The session that a text of this house's leads to. One that was over long ago is not looked for.
+    pub(super) fn session(self, vault: &Vault, text: &str) -> Result<SessionId, VaultRefusal> {
+        let id = self.genuine(vault, text).ok_or(VaultRefusal::ConnectUnknown)?;
+        // An identifier begins with the moment at which it was made (RFC 9562 section 5.7).
+        let made = i64::try_from(id.as_u128() >> 80).map_or(i64::MAX, |millis| millis);
+        let over = Timestamp::from_millis(made).after(LASTS.saturating_mul(2)) <= vault.inner.clock.now();
+        if over { Err(VaultRefusal::ConnectOver) } else { Ok(id) }
+    }
+
+    fn genuine(self, vault: &Vault, text: &str) -> Option<SessionId> {
         let (id, given) = text.split_once('.')?;
         let id: SessionId = id.parse().ok()?;
         let mut bytes = [0u8; TAG];
@@ -65,14 +76,19 @@ pub(super) enum State {
 }
 
 impl State {
-    const ALL: [(Self, &'static str); 6] = [
-        (Self::Open, "open"),
-        (Self::Begun, "begun"),
-        (Self::Returned, "returned"),
-        (Self::Redeeming, "redeeming"),
-        (Self::Done, "done"),
-        (Self::Failed, "failed"),
-    ];
+    const ALL: [Self; 6] = [Self::Open, Self::Begun, Self::Returned, Self::Redeeming, Self::Done, Self::Failed];
+
+    /// The word for it.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Begun => "begun",
+            Self::Returned => "returned",
+            Self::Redeeming => "redeeming",
+            Self::Done => "done",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 /// The row.
@@ -84,7 +100,7 @@ pub(super) struct Session {
     pub(super) subject: Vec<u8>,
     pub(super) return_to: String,
     pub(super) binding: Vec<u8>,
-    state: (State, &'static str),
+    state: State,
     browser: Vec<u8>,
     pub(super) confirm: Vec<u8>,
     code: Option<String>,
@@ -95,6 +111,10 @@ pub(super) struct Session {
     pub(super) verifier: Vec<u8>,
     /// The vendor's code, sealed.
     pub(super) answer: Vec<u8>,
+    /// How often the account had been connected when it was opened.
+    pub(super) series: u32,
+    /// Whether it takes the place of another subject's account.
+    pub(super) replaces: bool,
 }
 
 /// What may be known of a connect session.
@@ -122,7 +142,7 @@ pub struct SessionView {
 impl Session {
     pub(super) fn read(row: &Row) -> Result<Self, Fault> {
         let word = row.text(7)?;
-        let state = State::ALL.into_iter().find(|(_, known)| *known == word);
+        let state = State::ALL.into_iter().find(|known| known.as_str() == word);
         let bytes = |column| Ok::<_, Fault>(row.opt_bytes(column)?.unwrap_or_default().to_vec());
         Ok(Self {
             id: row.parsed(0)?,
@@ -141,17 +161,24 @@ impl Session {
             ended_at: row.opt_moment(13)?,
             verifier: bytes(14)?,
             answer: bytes(15)?,
+            series: u32::try_from(row.int(16)?).map_err(|error| Fault::broken("reading a series", error))?,
+            replaces: row.int(17)? != 0,
         })
     }
 
     /// Where it is on its way; nothing where its time is up.
     pub(super) fn state(&self, now: Timestamp) -> Option<State> {
-        (now < self.expires_at).then_some(self.state.0)
+        (now < self.expires_at).then_some(self.state)
     }
 
     /// Whether this is the browser that began it, by the digest of what its cookie holds.
     pub(super) fn is_of_browser(&self, digest: Option<&[u8]>) -> bool {
         digest.is_some_and(|digest| !self.browser.is_empty() && bool::from(self.browser.ct_eq(digest)))
+    }
+
+    /// Where its browser goes in the end, with this.
+    pub(super) fn back_with(&self, name: &str, value: &str) -> String {
+        url::with_query(&self.return_to, &[("session", &self.id.to_string()), (name, value)])
     }
 
     /// The name of the cookie by which its browser is known. `__Host-` binds it to this host and to TLS.
@@ -164,7 +191,7 @@ impl Session {
         SessionView {
             session: self.id,
             connection: self.connection,
-            state: if over { "expired" } else { self.state.1 },
+            state: if over { "expired" } else { self.state.as_str() },
             code: self.code.clone(),
             created_at: self.created_at,
             expires_at: self.expires_at,

@@ -1,9 +1,12 @@
 //! Where browsers may be sent, and what leads to a session.
 
-use lockgate_vocabulary::SessionId;
+use std::time::Duration;
+
+use lockgate_vocabulary::{Clock, SessionId, SystemEntropy};
 
 use super::session::Link;
 use super::url::{may_return_to, with_query};
+use crate::refusal::VaultRefusal;
 use crate::tests::fixture::House;
 
 #[test]
@@ -46,17 +49,22 @@ fn a_browser_goes_back_over_tls_or_to_its_own_machine() {
 async fn a_text_that_leads_to_a_session_is_this_houses_and_of_its_kind() {
     let (house, other) = (House::new().await, House::new().await);
     let (vault, elsewhere) = (house.vault().await, other.vault().await);
-    let id = SessionId::from_u128(7);
+    let made = |clock: &dyn Clock| SessionId::generate(clock, &SystemEntropy);
+    let id = made(&house.clock);
+    let unknown = Err(VaultRefusal::ConnectUnknown);
     let (begin, state) = (Link::Begin.text(&vault, id), Link::State.text(&vault, id));
-    assert_eq!((Link::Begin.session(&vault, &begin), Link::State.session(&vault, &state)), (Some(id), Some(id)));
-    assert_eq!((Link::Begin.session(&vault, &state), Link::State.session(&vault, &begin)), (None, None));
-    assert_eq!(Link::Begin.session(&elsewhere, &begin), None);
-    let next = begin.replace(&id.to_string(), &SessionId::from_u128(8).to_string());
+    assert_eq!((Link::Begin.session(&vault, &begin), Link::State.session(&vault, &state)), (Ok(id), Ok(id)));
+    assert_eq!((Link::Begin.session(&vault, &state), Link::State.session(&vault, &begin)), (unknown, unknown));
+    assert_eq!(Link::Begin.session(&elsewhere, &begin), unknown);
+    let next = begin.replace(&id.to_string(), &made(&house.clock).to_string());
     let mut cut = begin.clone();
     cut.pop();
     for text in
         ["", ".", &id.to_string(), &next, &cut, &format!("{begin}A"), &format!("{begin}="), &begin.to_uppercase()]
     {
-        assert_eq!(Link::Begin.session(&vault, text), None, "{text}");
+        assert_eq!(Link::Begin.session(&vault, text), unknown, "{text}");
     }
+    // What was over long ago is not looked for.
+    house.clock.advance(Duration::from_secs(1_200));
+    assert_eq!(Link::Begin.session(&vault, &begin), Err(VaultRefusal::ConnectOver));
 }

@@ -16,9 +16,11 @@ use crate::equip::Loan;
 use crate::refusal::VaultRefusal;
 use crate::rows;
 
-/// How long keeping tokens waits before it is tried again, each time. A vendor that gave them takes the ones before no
-/// more, so that they are not given up for a store that is away for a minute.
-const TRIES: [u64; 9] = [50, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 30_000];
+/// How often keeping tokens is tried again, and how long it waits each time. A vendor that gave them takes the ones
+/// before no more, so that they are not given up for a store that is away for a minute. It tries more often than
+/// others wait until they take the lease over.
+const TRIES: u32 = 60;
+const TRY: Duration = Duration::from_secs(1);
 
 /// Why a connection is degraded, as it shows.
 const ENDED: &str = "the vendor ended what a person had granted; connect the account again";
@@ -60,24 +62,29 @@ impl Tokens {
         let age = clock.elapsed().saturating_sub(asked);
         let fresh = Fresh { number: kept.number + 1, value: got.access, age, lives: got.lives };
         let lives = wanted.slot.put(fresh, clock.elapsed());
-        Some(if lives { Ok(()) } else { Err(Short::Refused(VaultRefusal::TokenUnavailable)) })
+        Some(match got.flaw {
+            Some(why) => Err(Short::Refused(why)),
+            None if lives => Ok(()),
+            None => Err(Short::Refused(VaultRefusal::TokenUnavailable)),
+        })
     }
 
     /// Applies the change, and again where the store is away. Whether it holds: it does not where its row is another
     /// one by now.
     pub(crate) async fn insist(&self, make: impl Fn() -> Result<Change, Fault>) -> Result<bool, Fault> {
         let inner = &self.vault.inner;
-        let mut waits = TRIES.iter();
+        let mut tries = 0;
         loop {
             match inner.store.apply(make()?).await {
                 Ok(_) => return Ok(true),
+                Err(ApplyFailure::Fault(fault)) if tries == TRIES => {
+                    tracing::error!(%fault, "what a vendor did could not be kept and is lost");
+                    return Err(fault);
+                }
                 Err(ApplyFailure::Fault(fault)) => {
-                    let Some(wait) = waits.next() else {
-                        tracing::error!(%fault, "tokens that a vendor gave could not be kept and are lost");
-                        return Err(fault);
-                    };
-                    tracing::warn!(%fault, "tokens that a vendor gave are not kept yet");
-                    inner.clock.sleep(Duration::from_millis(*wait)).await;
+                    tracing::warn!(%fault, "what a vendor did is not kept yet");
+                    tries += 1;
+                    inner.clock.sleep(TRY).await;
                 }
                 Err(_) => return Ok(false),
             }
@@ -117,10 +124,9 @@ impl Tokens {
     ) -> Result<(), Short> {
         let code = why.info().code;
         let (statement, values) = self.audit.step(&self.deed(wanted, loan, code));
-        let change = Change::of(wanted.connection.tenant)
-            .step(&rows::TOKENS_RELEASE, values![loan.credential, lease.fence, asked_at, code])
-            .step(statement, values);
-        let applied = self.vault.inner.store.apply(change).await;
+        let released =
+            self.vault.release_step(wanted.connection.tenant, loan.credential, &lease, asked_at, Some(code))?;
+        let applied = self.vault.inner.store.apply(released.step(statement, values)).await;
         applied.map_err(|failure| failure.into_fault("ending a lease of tokens"))?;
         Err(Short::Refused(why))
     }
@@ -130,7 +136,7 @@ impl Tokens {
     pub(super) async fn end(&self, wanted: &Wanted, loan: &Loan, ending: Ending) -> Option<Result<(), Short>> {
         let Ending { kept, lease, why } = ending;
         let (inner, connection) = (&self.vault.inner, &wanted.connection);
-        match self.vault.kept(connection.tenant, loan).await {
+        match self.vault.kept(connection.tenant, loan.credential, loan.series).await {
             Ok(now) if (now.series, now.number) != (kept.series, kept.number) => return None,
             Ok(_) => {}
             Err(fault) => return Some(Err(fault.into())),
@@ -142,15 +148,17 @@ impl Tokens {
             .with("reason", reason);
         let (told, telling) = event.step(inner.clock.as_ref(), inner.entropy.as_ref());
         let (recorded, recording) = self.audit.step(&self.deed(wanted, loan, code).with("reason", reason));
-        let change = Change::of(connection.tenant)
-            .raising_epoch()
-            .step(&rows::TOKENS_END, values![loan.credential, lease.fence, "ended", code, kept.series])
-            .expecting(1)
+        let change = self
+            .vault
+            .end_step(connection.tenant, loan.credential, &lease, ("ended", Some(code), kept.series))
             .step(&rows::CONNECTION_DEGRADE, values![loan.credential, reason])
             .step(told, telling)
             .step(recorded, recording);
         match inner.store.apply(change).await {
-            Ok(_) => Some(Err(Short::Refused(why))),
+            Ok(_) => {
+                inner.tokens.forget(connection.tenant, loan.credential);
+                Some(Err(Short::Refused(why)))
+            }
             Err(ApplyFailure::Fault(fault)) => Some(Err(fault.into())),
             Err(_) => None,
         }

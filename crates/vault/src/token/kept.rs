@@ -22,7 +22,18 @@ use crate::vault::Vault;
 const PURPOSE: &str = "vendor.tokens";
 
 /// How long a lease holds: as long as an answer may take, and time to keep it.
-const LEASE: Duration = WITHIN.saturating_add(Duration::from_secs(5));
+pub(super) const LEASE: Duration = WITHIN.saturating_add(Duration::from_secs(5));
+
+/// The same for two answers, of which none is missed.
+pub(crate) const LONG_LEASE: Duration = WITHIN.saturating_mul(3);
+
+/// For how long an ended lease is looked at before it is taken over. Whoever has it and cannot reach the store tries
+/// again more often, and has tokens that the vendor takes.
+const TAKEN_OVER: Duration = Duration::from_secs(2);
+
+/// The longest rest between two attempts of which nobody knows what came of them, and the first.
+const REST: Duration = Duration::from_secs(1);
+const REST_MOST: Duration = Duration::from_secs(60);
 
 /// Whether there are tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +58,11 @@ pub(crate) struct Kept {
     pub(crate) asked_at: Option<Timestamp>,
     leased_until: Option<Timestamp>,
     pub(super) fence: i64,
+    /// How many attempts were unknown, and until when nobody asks again.
+    tries: u32,
+    rest_until: Option<Timestamp>,
+    /// A digest of whose account it is.
+    pub(crate) subject: Vec<u8>,
     pub(crate) scope: Option<String>,
     sealed: Vec<u8>,
 }
@@ -60,23 +76,51 @@ pub(crate) struct Pair {
 /// That this node asks.
 pub(crate) struct Lease {
     pub(crate) fence: i64,
-    /// Since when the attempt before is unknown, where it is.
-    pub(super) unknown_since: Option<Timestamp>,
+    pub(crate) series: u32,
+    pub(crate) number: i64,
+    /// Since when the attempt before is unknown, where it is, and how many were.
+    pub(crate) unknown_since: Option<Timestamp>,
+    tries: u32,
+}
+
+/// How long somebody waits for a lease that another one has.
+#[derive(Default)]
+pub(crate) struct Patience {
+    /// The lease that was over when it was looked at, and since when.
+    seen: Option<(i64, Duration)>,
+}
+
+impl Patience {
+    /// Whether the lease may be taken now.
+    pub(crate) fn is_over(&mut self, kept: &Kept, now: Timestamp, elapsed: Duration) -> bool {
+        match (kept.leased_until, self.seen) {
+            (None, _) => true,
+            (Some(until), _) if now < until => false,
+            (Some(_), Some((fence, since))) if fence == kept.fence => elapsed.saturating_sub(since) >= TAKEN_OVER,
+            (Some(_), _) => {
+                self.seen = Some((kept.fence, elapsed));
+                false
+            }
+        }
+    }
 }
 
 impl Kept {
     /// The row of a credential that has none yet.
-    fn none(loan: &Loan) -> Self {
+    fn none(series: u32) -> Self {
         Self {
-            series: loan.series,
+            series,
             number: 0,
-            version: loan.version,
+            version: 0,
             state: KeptState::None,
             had_at: None,
             ends_at: None,
             asked_at: None,
             leased_until: None,
             fence: 0,
+            tries: 0,
+            rest_until: None,
+            subject: Vec::new(),
             scope: None,
             sealed: Vec::new(),
         }
@@ -99,8 +143,11 @@ impl Kept {
             asked_at: row.opt_moment(6)?,
             leased_until: row.opt_moment(7)?,
             fence: row.int(8)?,
-            scope: row.opt_text(9)?.map(str::to_owned),
-            sealed: row.opt_bytes(11)?.unwrap_or_default().to_vec(),
+            tries: short(9)?,
+            rest_until: row.opt_moment(10)?,
+            subject: row.opt_bytes(11)?.unwrap_or_default().to_vec(),
+            scope: row.opt_text(12)?.map(str::to_owned),
+            sealed: row.opt_bytes(13)?.unwrap_or_default().to_vec(),
         })
     }
 
@@ -112,6 +159,21 @@ impl Kept {
     /// Whether nobody knows what came of the last attempt.
     pub(crate) fn is_unknown(&self, now: Timestamp) -> bool {
         self.asked_at.is_some() && !self.is_leased(now)
+    }
+
+    /// How long nobody asks again, on any node.
+    pub(super) fn rests(&self, now: Timestamp) -> Option<Duration> {
+        self.rest_until.filter(|until| self.asked_at.is_some() && now < *until).map(|until| until.since(now))
+    }
+
+    /// Whether its tokens were had at this moment.
+    pub(crate) fn is_had_at(&self, moment: Timestamp) -> bool {
+        self.had_at == Some(moment)
+    }
+
+    /// Whether there are no tokens.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.state != KeptState::Held
     }
 
     /// How old the token is and how long it lives, where it has not ended.
@@ -126,25 +188,73 @@ fn unsound(error: std::num::TryFromIntError) -> Fault {
 }
 
 impl Vault {
-    /// What is kept for what was lent.
-    pub(crate) async fn kept(&self, tenant: TenantId, loan: &Loan) -> Result<Kept, Fault> {
-        let rows = self.inner.store.read(tenant, &rows::TOKENS_READ, values![loan.credential]).await?;
-        rows.first().map_or_else(|| Ok(Kept::none(loan)), Kept::read)
+    /// What is kept for a credential whose account was connected so often.
+    pub(crate) async fn kept(&self, tenant: TenantId, credential: CredentialId, series: u32) -> Result<Kept, Fault> {
+        let rows = self.inner.store.read(tenant, &rows::TOKENS_READ, values![credential]).await?;
+        rows.first().map_or_else(|| Ok(Kept::none(series)), Kept::read)
     }
 
-    /// Takes the lease and writes down that it is asked; nothing where somebody else was quicker.
-    pub(crate) async fn lease(&self, tenant: TenantId, loan: &Loan, kept: &Kept) -> Result<Option<Lease>, Fault> {
-        let now = self.inner.clock.now();
+    /// Takes the lease for so long and writes down that it is asked; nothing where somebody else was quicker, or
+    /// where taking it took so long that what is asked would outlast it.
+    pub(crate) async fn lease(
+        &self,
+        tenant: TenantId,
+        (credential, version): (CredentialId, u32),
+        kept: &Kept,
+        lasts: Duration,
+    ) -> Result<Option<Lease>, Fault> {
+        let (clock, now) = (&self.inner.clock, self.inner.clock.now());
         if kept.is_leased(now) {
             return Ok(None);
         }
-        let values = values![loan.credential, loan.series, loan.version, now, now.after(LEASE), kept.fence];
+        let values = values![credential, kept.series, version, now, now.after(lasts), kept.fence];
         let change = Change::of(tenant).step(&rows::TOKENS_LEASE, values).expecting(1);
+        let lease = Lease {
+            fence: kept.fence + 1,
+            series: kept.series,
+            number: i64::try_from(kept.number).map_err(unsound)?,
+            unknown_since: kept.asked_at,
+            tries: kept.tries,
+        };
         match self.inner.store.apply(change).await {
-            Ok(_) => Ok(Some(Lease { fence: kept.fence + 1, unknown_since: kept.asked_at })),
+            Ok(_) if clock.now().since(now) <= LEASE - WITHIN => Ok(Some(lease)),
+            Ok(_) => {
+                let change = self.release_step(tenant, credential, &lease, lease.unknown_since, None)?;
+                self.inner.store.apply(change).await.map_err(|failure| failure.into_fault("ending a lease"))?;
+                Ok(None)
+            }
             Err(ApplyFailure::Unmet { .. }) => Ok(None),
             Err(failure) => Err(failure.into_fault("leasing tokens")),
         }
+    }
+
+    /// The step that ends a lease that brought nothing. Where nobody knows what came of it, nobody asks for a while,
+    /// twice as long each time.
+    pub(crate) fn release_step(
+        &self,
+        tenant: TenantId,
+        credential: CredentialId,
+        lease: &Lease,
+        asked_at: Option<Timestamp>,
+        code: Option<&str>,
+    ) -> Result<Change, Fault> {
+        let tries = if asked_at.is_some() { lease.tries.saturating_add(1) } else { 0 };
+        let rest = REST.saturating_mul(1 << tries.saturating_sub(1).min(6)).min(REST_MOST);
+        let rest_until = asked_at.map(|_| self.inner.clock.now().after(rest));
+        let values = values![credential, lease.fence, lease.series, lease.number, asked_at, tries, rest_until, code];
+        Ok(Change::of(tenant).step(&rows::TOKENS_RELEASE, values))
+    }
+
+    /// The step that ends tokens: their row has this state and series from then on.
+    pub(crate) fn end_step(
+        &self,
+        tenant: TenantId,
+        credential: CredentialId,
+        lease: &Lease,
+        (state, code, series): (&str, Option<&str>, u32),
+    ) -> Change {
+        let values = values![credential, lease.fence, lease.series, lease.number, state, code, series];
+        Change::of(tenant).raising_epoch().step(&rows::TOKENS_END, values).expecting(1)
     }
 
     /// Opens what is kept, for the connection as it is. It does not open for one that was re-pointed since.

@@ -49,6 +49,8 @@ pub(crate) struct Got {
     pub(crate) lives: Duration,
     /// What the vendor granted, where it says so.
     pub(crate) scope: Option<String>,
+    /// Why the access token is none, where there is a refresh token that must not be lost with it.
+    pub(crate) flaw: Option<VaultRefusal>,
 }
 
 /// A form in a buffer that wipes itself.
@@ -189,18 +191,22 @@ fn basic(id: &[u8], secret: &[u8]) -> Option<HeaderValue> {
 struct Answer {
     access_token: Option<Secret>,
     token_type: Option<String>,
-    expires_in: Option<Seconds>,
+    expires_in: Option<serde_json::Value>,
     refresh_token: Option<Secret>,
     scope: Option<String>,
     error: Option<serde_json::Value>,
 }
 
-/// Some vendors write the number as a text.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Seconds {
-    Number(u64),
-    Text(String),
+/// Seconds; some vendors write the number as a text, or with a fraction. Nothing where it is none above nought.
+fn seconds(told: &serde_json::Value) -> Option<Duration> {
+    let number = match told {
+        serde_json::Value::Number(number) => number.as_f64(),
+        serde_json::Value::String(text) => text.parse::<u32>().ok().map(f64::from),
+        _ => None,
+    };
+    // What is longer than any token lives is cut there.
+    let number = number.filter(|number| *number >= 1.0).map(|number| number.min(ENDLESS.as_secs_f64()));
+    number.and_then(|number| Duration::try_from_secs_f64(number.floor()).ok())
 }
 
 /// What a token endpoint answered with to this proof.
@@ -243,15 +249,22 @@ fn read(body: &[u8], proof: &Proof<'_>) -> Result<Got, VaultRefusal> {
         token => token.filter(|_| !matches!(proof, Proof::Client)),
     };
     let endless = matches!(proof, Proof::Code { .. }) && refresh.is_none();
-    let told = match answer.expires_in {
-        None => Some(if endless { ENDLESS } else { UNTOLD }),
-        Some(Seconds::Number(seconds)) => Some(Duration::from_secs(seconds)),
-        Some(Seconds::Text(text)) => text.parse().ok().map(Duration::from_secs),
+    let untold = if endless { ENDLESS } else { UNTOLD };
+    let lives = match answer.expires_in.as_ref().map(seconds) {
+        None => untold,
+        Some(Some(told)) => told.min(if endless { ENDLESS } else { LONGEST }),
+        Some(None) if matches!(proof, Proof::Client) => return Err(VaultRefusal::TokenMalformed),
+        // What a person granted is not lost for a slip of the vendor's.
+        Some(None) => UNTOLD,
     };
-    let longest = if endless { ENDLESS } else { LONGEST };
     let scope = answer.scope.map(|scope| scope.chars().filter(|at| !at.is_control()).take(SCOPE).collect());
-    match (access, told.filter(|lives| !lives.is_zero())) {
-        (Some(access), Some(lives)) => Ok(Got { access, refresh, lives: lives.min(longest), scope }),
+    match (access, proof) {
+        (Some(access), _) => Ok(Got { access, refresh, lives, scope, flaw: None }),
+        // The one before is used up, so this one is kept whatever came beside it.
+        (None, Proof::Refresh(_)) if refresh.is_some() => {
+            let access = Secret::new(Vec::new());
+            Ok(Got { access, refresh, lives: Duration::ZERO, scope, flaw: Some(VaultRefusal::TokenMalformed) })
+        }
         _ => Err(VaultRefusal::TokenMalformed),
     }
 }

@@ -95,6 +95,15 @@ impl Shelf {
         self.slots().remove(&(tenant, credential));
     }
 
+    /// Forgets what is not of this time that a person connected the account; all of it where there is none.
+    pub(crate) fn keep_only(&self, tenant: TenantId, credential: CredentialId, series: Option<u32>) {
+        let mut slots = self.slots();
+        let other = slots.get(&(tenant, credential)).is_some_and(|slot| Some(slot.series) != series);
+        if other {
+            slots.remove(&(tenant, credential));
+        }
+    }
+
     fn slots(&self) -> MutexGuard<'_, HashMap<(TenantId, CredentialId), Arc<Slot>>> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }

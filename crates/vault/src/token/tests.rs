@@ -72,6 +72,8 @@ fn an_answer_is_a_token_or_it_is_refused_by_name() {
         (token(""), 300),
         (token(",\"expires_in\":3600"), 3_600),
         (token(",\"expires_in\":\"60\""), 60),
+        (token(",\"expires_in\":3600.0"), 3_600),
+        (token(",\"expires_in\":1.9"), 1),
         (token(",\"expires_in\":99999999999"), 86_400),
         (token(",\"scope\":\"x\",\"refresh_token\":\"r\",\"unknown\":{}"), 300),
     ] {
@@ -85,7 +87,6 @@ fn an_answer_is_a_token_or_it_is_refused_by_name() {
         (200, "{}", TokenMalformed),
         (200, &token(",\"expires_in\":0"), TokenMalformed),
         (200, &token(",\"expires_in\":-1"), TokenMalformed),
-        (200, &token(",\"expires_in\":1.5"), TokenMalformed),
         (200, &token(",\"expires_in\":\"soon\""), TokenMalformed),
         (200, &token(",\"access_token\":\"at-2\""), TokenMalformed),
         (200, "{\"access_token\":\"at-1\"}", TokenMalformed),
@@ -198,4 +199,16 @@ fn a_grant_is_over_when_the_vendor_says_so_and_for_nothing_else() {
     assert!(judge(answer(200, alone), &code).expect("a token").lives.as_secs() > year);
     assert_eq!(judge(answer(200, alone), &refresh).expect("a token").lives.as_secs(), 300);
     assert!(judge(answer(200, both), &Proof::Client).expect("a token").refresh.is_none());
+    // A refresh token is not lost for what came beside it: the one before is used up.
+    for beside in
+        ["\"access_token\":\"a b\",\"token_type\":\"Bearer\"", "\"access_token\":\"a\"", "\"token_type\":\"mac\""]
+    {
+        let body = format!("{{{beside},\"refresh_token\":\"r2\"}}");
+        let got = judge(answer(200, &body), &refresh).expect("a refresh token");
+        assert_eq!((got.refresh.expect("one").expose(), got.flaw), (&b"r2"[..], Some(TokenMalformed)), "{body}");
+        assert!(got.access.is_empty() && got.lives.is_zero());
+        assert_eq!(judge(answer(200, &body), &code).err(), Some(TokenMalformed));
+    }
+    let odd = "{\"access_token\":\"a\",\"token_type\":\"Bearer\",\"refresh_token\":\"r2\",\"expires_in\":\"soon\"}";
+    assert_eq!(judge(answer(200, odd), &refresh).expect("tokens").lives.as_secs(), 300);
 }

@@ -25,6 +25,9 @@ pub(crate) struct OpenConnect {
     /// Where the user's browser goes in the end: an https URL, or one of this machine, at most 1,024 bytes. `session`
     /// and `confirm`, or `error`, are added to its query.
     return_to: String,
+    /// Whether it takes the place of another subject's account, whose tokens are revoked then; false by default.
+    #[serde(default)]
+    replace: bool,
 }
 
 /// A connect session that was opened.
@@ -51,7 +54,7 @@ pub(crate) struct OpenedConnect {
     request_body = OpenConnect,
     responses(
         (status = 201, description = "The session; its link is for that user's browser.", body = OpenedConnect),
-        (status = 409, description = "The provider wants no person, or the connection has no credential."),
+        (status = 409, description = "The provider wants no person, the connection has no credential, or its account is another subject's."),
         (status = 429, description = "The tenant has 1,000 sessions under way."),
     ),
 )]
@@ -62,7 +65,7 @@ pub(crate) async fn open(
     Input(new): Input<OpenConnect>,
 ) -> Answer<Created<OpenedConnect>> {
     let connection = own(&parts, &operator, &id)?;
-    let new = NewSession { subject: new.subject, return_to: new.return_to };
+    let new = NewSession { subject: new.subject, return_to: new.return_to, replace: new.replace };
     let opened = parts.connector.open(operator.act(), connection, new).await?;
     Ok(Created(OpenedConnect {
         session: opened.session,
@@ -159,6 +162,7 @@ pub(crate) struct FinishConnect {
         (status = 403, description = "Whoever ends it is not who began it. The session is over."),
         (status = 409, description = "The session is over."),
         (status = 502, description = "The vendor did not give tokens. The session is over."),
+        (status = 503, description = "The vendor did not answer to the code. The session is over."),
     ),
 )]
 pub(crate) async fn finish(

@@ -17,7 +17,8 @@ use crate::operator::Operator;
 /// How the account that a person connected stands.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Grant {
-    /// `none`, `held`, `ended` by the vendor, or `unknown`: the answer to the last refresh was lost.
+    /// `none`, `held`, `ended` by the vendor, `unknown`: the answer to the last refresh was lost, or `elsewhere`: it was
+    /// granted for where the connection led before.
     state: &'static str,
     /// What the vendor says that it granted, where it says so.
     scope: Option<String>,
@@ -65,8 +66,9 @@ pub(crate) struct Disconnected {
 pub(crate) struct Revoked {
     /// `refresh_token` or `access_token`.
     token: &'static str,
-    /// `revoked`, `already_invalid`, `unsupported` where the vendor has no way to do it, or `failed`: it may be good
-    /// until it ends, so have it revoked in the vendor's own console.
+    /// `revoked`, `already_invalid`, `unsupported` where the vendor has no way to do it, `unknown` where the answer to
+    /// the last refresh was lost and there may be a later one, or `failed`: it may be good until it ends, so have it
+    /// revoked in the vendor's own console.
     result: &'static str,
 }
 

@@ -48,6 +48,9 @@ pub enum Verb {
     Connect {
         /// Its id or name.
         id: String,
+        /// Take the place of another subject's account, whose tokens are revoked then.
+        #[arg(long)]
+        replace: bool,
     },
     /// Shows what the person who connected the account granted, and how it stands.
     Grant {
