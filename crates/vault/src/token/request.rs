@@ -81,6 +81,7 @@ pub(super) fn order(connection: &Connection, spec: &TokenSpec, loan: Loan) -> Er
         ),
         url: spec.token_url.clone(),
         post: Some(ErrandPost { form: Bytes::from_owner(form), authorization }),
+        trial: None,
         trust_pem: connection.settings.trust_pem.as_deref().map(str::to_owned),
         pins: if same { connection.settings.pins.clone() } else { Vec::new() },
         most_bytes: ANSWER_BYTES,
