@@ -23,6 +23,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { number: 3, name: "outbox-mac", script: include_str!("../migrations/0003_outbox_mac.sql") },
     Migration { number: 4, name: "escalations", script: include_str!("../migrations/0004_escalations.sql") },
     Migration { number: 5, name: "webhooks", script: include_str!("../migrations/0005_webhooks.sql") },
+    Migration { number: 7, name: "rotation", script: include_str!("../migrations/0007_rotation.sql") },
 ];
 
 /// Where a database keeps what it has had.

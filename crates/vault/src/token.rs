@@ -17,7 +17,7 @@ use lockgate_access::Grant;
 use lockgate_access::directory::Connection;
 use lockgate_access::spec::{AuthPlacement, TokenSpec};
 use lockgate_audit::{Audit, Deed};
-use lockgate_vocabulary::{CredentialId, Errand, Stop};
+use lockgate_vocabulary::{CredentialId, Errand, Secret, Stop};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::equip::Loan;
@@ -175,6 +175,18 @@ impl Tokens {
             .with("code", code);
         self.audit.record(deed).await.map(drop)
     }
+}
+
+/// Has a token with this loan for one use, and keeps it nowhere: for a credential that is only tried.
+pub(crate) async fn once(
+    errand: &dyn Errand,
+    connection: &Connection,
+    spec: &TokenSpec,
+    loan: Loan,
+) -> Result<Secret, VaultRefusal> {
+    let answer = errand.run(request::order(connection, spec, loan)).await;
+    let got = request::judge(answer.map_err(|_| VaultRefusal::TokenUnavailable)?)?;
+    Ok(got.value)
 }
 
 #[cfg(test)]
