@@ -19,7 +19,7 @@ const PAGE: usize = 1_000;
 /// Runs that used a credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Uses {
-    /// Runs that were lent it, and those under way that may be; the oldest first.
+    /// Runs that were lent it, and those under way that may be; the newest first.
     pub items: Vec<Run>,
     /// Where to go on, where there is more.
     pub next: Option<Cursor>,
@@ -48,13 +48,15 @@ impl Custodian {
         since: Timestamp,
         mut cursor: Option<Cursor>,
     ) -> Result<Uses, Stop> {
-        let connections = self.dependents(tenant, id).await?;
+        let (connections, earliest) = (self.dependents(tenant, id).await?, since.before(LONGEST));
         let mut items = Vec::new();
         for _ in 0..PAGES {
-            let filter = Filter { order: Order::OldestFirst, since: Some(since.before(LONGEST)), ..Filter::default() };
+            // Backwards, so that a long trail is read as far as it matters and no further.
+            let filter = Filter { order: Order::NewestFirst, ..Filter::default() };
             let page = self.audit.runs(tenant, filter, cursor, PAGE).await?;
+            let ends = page.items.iter().any(|run| run.opened_at < earliest);
             items.extend(page.items.into_iter().filter(|run| is_of(run, id, since, &connections)));
-            cursor = page.next;
+            cursor = page.next.filter(|_| !ends);
             if cursor.is_none() || items.len() >= PAGE {
                 break;
             }

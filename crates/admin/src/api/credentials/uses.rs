@@ -34,7 +34,7 @@ pub(crate) struct UsesQuery {
 /// Calls that used a credential.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct UsesRecord {
-    /// Calls that were lent it, the oldest first, and calls under way on its connections: those have no outcome.
+    /// Calls that were lent it, the newest first, and calls under way on its connections: those have no outcome.
     items: Vec<RunRecord>,
     /// The `cursor` of the next page; null if this is the last. A page may be empty though there is another one.
     next: Option<String>,
