@@ -289,7 +289,7 @@ pub(crate) static ROTATION_INSERT: Statement = Statement::tenant(
      expires_at, finish_at, due_at, tries, at) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, 0, $8) \
      ON CONFLICT (tenant, credential, version) DO UPDATE SET state = $4, unverified = $5, asked_by = $6, \
-     asked_name = $7, asked_at = $8, finish_at = $10, due_at = $10, code = NULL, status = NULL, at = $8",
+     asked_name = $7, asked_at = $8, expires_at = $9, finish_at = $10, due_at = $10, code = NULL, status = NULL, at = $8",
 );
 
 /// The vendor is about to be asked, unless somebody asks it just now.

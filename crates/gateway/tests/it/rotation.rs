@@ -105,6 +105,8 @@ async fn a_version_is_used_once_the_vendor_took_it_and_a_failure_is_as_visible_a
     assert_eq!(staged.status, 201, "{}", staged.text());
     let staged = staged.json();
     assert_eq!((&staged["current_version"], &staged["last_rotation"]["state"]), (&json!(1), &json!("staged")));
+    let again = act(&world, &acme, "versions", json!({ "secret": "sk-two", "stage": true })).await.json();
+    assert_eq!(again["last_rotation"]["version"], 2, "the same value is staged once: {again}");
     assert_eq!(sent(&world, &acme).await, "Bearer sk-one");
     let early = act(&world, &acme, "versions/finish", json!({ "version": 2 })).await;
     assert_eq!((early.status, early.code().as_str()), (409, "vault.version.unverified"));
@@ -146,7 +148,7 @@ async fn a_version_is_used_once_the_vendor_took_it_and_a_failure_is_as_visible_a
     // The clock stood still, so that the order in which they were relayed says nothing.
     let mut outcomes: Vec<_> = trail.iter().map(|entry| detail(entry, "outcome").to_string()).collect();
     outcomes.sort();
-    let wanted = ["failed", "finished", "restored", "staged", "verified", "verifying", "verifying"];
+    let wanted = ["failed", "finished", "restored", "staged", "staged", "verified", "verifying", "verifying"];
     assert_eq!(outcomes, wanted.map(|word| format!("{word:?}")), "{trail:?}");
     assert!(trail.iter().all(|entry| entry["actor"]["name"].is_string()), "{trail:?}");
     assert!(!trail.iter().any(|entry| entry.to_string().contains("sk-")), "{trail:?}");

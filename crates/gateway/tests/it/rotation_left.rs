@@ -111,6 +111,8 @@ async fn a_verification_whose_node_is_gone_is_taken_over_once_its_lease_is_over(
     drop(client);
     let busy = act(&world, &acme, "versions/verify", json!({ "version": 2 })).await;
     assert_eq!((busy.status, busy.code().as_str()), (409, "vault.version.verifying"));
+    let again = act(&world, &acme, "versions", json!({ "secret": "sk-two", "stage": true })).await;
+    assert_eq!((again.status, again.code().as_str()), (409, "vault.version.verifying"));
     assert_eq!(shown(&world, &acme).await["last_rotation"]["state"], "verifying");
     world.running.rooms.custodian.tend().await.expect("tended");
     assert_eq!(world.vendor.count(ME), 1, "it has its time");

@@ -120,7 +120,7 @@ impl Custodian {
     }
 
     /// Demands that the version may be used where the connection leads now: otherwise it would stop all calls.
-    async fn demand_bound(&self, tenant: TenantId, id: CredentialId, version: u32) -> Result<(), Stop> {
+    pub(super) async fn demand_bound(&self, tenant: TenantId, id: CredentialId, version: u32) -> Result<(), Stop> {
         let connection = self.connection_of(tenant, id).await?;
         let rows = self.vault.inner.store.read(tenant, &rows::VERSION_SEALED, values![id, version]).await?;
         let row = rows.first().ok_or(VaultRefusal::VersionUnfit)?;

@@ -84,12 +84,43 @@ impl Custodian {
         how: Rotation,
     ) -> Result<u32, Stop> {
         let tenant = act.caller.tenant();
+        if let Some(version) = self.staged_before(connection, id, &secret).await? {
+            let begun = self.begun(act, id, version, RotationState::Staged, how);
+            let change = Change::of(tenant).step(&rows::ROTATION_INSERT, begun);
+            let deed = told(By::Somebody(act), tenant, id, version, RotationState::Staged).with("again", true);
+            self.commit(change, &deed).await.map_err(CommitFailure::stop)?;
+            return Ok(version);
+        }
         let Added { version, change, fingerprint } = self.added(connection, id, secret, "staged").await?;
         let begun = self.begun(act, id, version, RotationState::Staged, how);
         let change = change.step(&rows::ROTATION_INSERT, begun);
         let deed = told(By::Somebody(act), tenant, id, version, RotationState::Staged).with("fingerprint", fingerprint);
         self.commit(change, &deed).await.map_err(CommitFailure::stop)?;
         Ok(version)
+    }
+
+    /// The version that has this value already and waits for the same place: whoever stages it again, not knowing
+    /// whether the first time held, gets that one.
+    async fn staged_before(
+        &self,
+        connection: &Connection,
+        id: CredentialId,
+        secret: &Secret,
+    ) -> Result<Option<u32>, Stop> {
+        let tenant = connection.tenant;
+        let fingerprint = self.vault.inner.digests.fingerprint(tenant, secret)?;
+        let versions = self.versions(tenant, id).await?;
+        let alike = versions.iter().find(|view| view.status == "staged" && view.fingerprint == fingerprint);
+        let Some(version) = alike.map(|view| view.version) else { return Ok(None) };
+        match self.demand_bound(tenant, id, version).await {
+            Ok(()) => {}
+            Err(Stop::Refused(_)) => return Ok(None),
+            Err(fault) => return Err(fault),
+        }
+        match self.rotation(tenant, id, version).await?.state {
+            RotationState::Verifying => Err(VaultRefusal::VersionVerifying.into()),
+            _ => Ok(Some(version)),
+        }
     }
 
     /// Takes a version in and uses it in one change, without asking the vendor.
