@@ -12,7 +12,9 @@ use lockgate_vocabulary::{
 };
 
 use crate::scope::{ScopeSet, Subject};
-use crate::spec::{AnswerSpec, AuthPlacement, BreakerSpec, LimitSpec, Operation, RateHeaders, RedirectSpec};
+use crate::spec::{
+    AnswerSpec, AuthPlacement, BreakerSpec, LimitSpec, Operation, RateHeaders, RedirectSpec, VerifySpec,
+};
 use crate::template::PathTemplate;
 
 pub(crate) mod base;
@@ -336,6 +338,10 @@ pub struct Provider {
     pub idempotency_header: Option<http::HeaderName>,
     /// What it demands on every call.
     pub headers: http::HeaderMap,
+    /// How a new credential is tried.
+    pub verify: Option<Box<VerifySpec>>,
+    /// Whether it lets an account have two live credentials at once, where that is known.
+    pub two_live_credentials: Option<bool>,
 }
 
 impl Connection {

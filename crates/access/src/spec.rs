@@ -38,6 +38,25 @@ pub struct ProviderSpec {
     /// Where the vendor documents this.
     #[serde(default)]
     pub documentation: Option<String>,
+    /// The read by which a new credential is tried before it is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verify: Option<VerifySpec>,
+    /// Whether the vendor lets an account have two live credentials at once, so that a new one can be tried while
+    /// the one before still serves. Absent where nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub two_live_credentials: Option<bool>,
+}
+
+/// A read that answers 2xx to whoever holds a good credential, and to nobody else.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VerifySpec {
+    /// The path of a declared `GET` endpoint, without parameters.
+    pub path: String,
+    /// What the answer's JSON must have where, by JSON Pointer, for vendors that answer 200 with an error inside.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, Object>)]
+    pub expect: BTreeMap<String, serde_json::Value>,
 }
 
 /// Where a credential goes. It is bound to the connection's exact host and path prefix.

@@ -10,7 +10,9 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use lockgate_vocabulary::{AuditId, ConnectionId, KeyId, PrincipalId, PrincipalKind, RunId, TenantId, Timestamp};
+use lockgate_vocabulary::{
+    AuditId, ConnectionId, CredentialId, KeyId, PrincipalId, PrincipalKind, RunId, TenantId, Timestamp,
+};
 use serde::Serialize;
 
 use crate::chain::Hash;
@@ -151,6 +153,9 @@ pub struct AttemptMade {
     pub outcome: Box<str>,
     pub took_micros: u64,
     pub sent: bool,
+    /// Written only where there was one: earlier logs have no word for it.
+    pub credential: Option<CredentialId>,
+    pub version: Option<u32>,
 }
 
 /// The facts of a run's end; see [`Closing`](crate::Closing).

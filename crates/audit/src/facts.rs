@@ -8,7 +8,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use lockgate_vocabulary::{Actor, ConnectionId, KeyId, Name, RunId, TenantId, TraceId};
+use lockgate_vocabulary::{Actor, ConnectionId, CredentialId, KeyId, Name, RunId, TenantId, TraceId};
 use serde::{Deserialize, Serialize};
 
 /// A governed outbound call that is about to be made.
@@ -60,6 +60,8 @@ pub struct AttemptFacts {
     pub took: Duration,
     /// Whether any byte of the request may have reached the far side.
     pub sent: bool,
+    /// The credential that the request carried, itself or as a token that was had for it, and its version.
+    pub credential: Option<(CredentialId, u32)>,
 }
 
 /// What became of a run.

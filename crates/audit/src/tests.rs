@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lockgate_vocabulary::{
-    Actor, BoxFuture, Clock, ConnectionId, Entropy, PrincipalId, PrincipalKind, RunId, Secret, SystemEntropy, TenantId,
-    Timestamp, TraceContext,
+    Actor, BoxFuture, Clock, ConnectionId, CredentialId, Entropy, PrincipalId, PrincipalKind, RunId, Secret,
+    SystemEntropy, TenantId, Timestamp, TraceContext,
 };
 use tokio::sync::oneshot;
 
@@ -204,6 +204,7 @@ pub(crate) fn attempt(number: u8) -> AttemptFacts {
         outcome: "answered",
         took: Duration::from_micros(12_345),
         sent: true,
+        credential: (number > 1).then(|| (CredentialId::from_u128(0xc4ed), 7)),
     }
 }
 

@@ -14,7 +14,8 @@ use http::{Method, Request, Uri};
 use ipnet::IpNet;
 use lockgate_vault::HOUSE;
 use lockgate_vocabulary::{
-    BoxFuture, Clock, Errand, ErrandAnswer, ErrandFailure, ErrandOrder, ErrandOwner, ErrandPost, ErrandPurpose, Stop,
+    BoxFuture, Clock, Errand, ErrandAnswer, ErrandFailure, ErrandOrder, ErrandOwner, ErrandPost, ErrandPurpose,
+    ErrandTrial, Stop,
 };
 
 use crate::alarm::{Alarm, Rang};
@@ -56,7 +57,8 @@ impl Errand for Errands {
         Box::pin(async move {
             let mut alarm = Alarm::new(Arc::clone(&inner.clock));
             let until = alarm.now().saturating_add(order.within);
-            let policy = inner.policy(&order.owner);
+            let plain = order.trial.as_ref().is_some_and(|trial| trial.plain);
+            let policy = inner.policy(&order.owner, plain);
             let whose = match &order.owner {
                 ErrandOwner::House => HOUSE,
                 ErrandOwner::Tenant(tenant, _) => *tenant,
@@ -64,6 +66,9 @@ impl Errand for Errands {
             let vetted = inner.destination.vet_url_for(whose, &order.url, &policy);
             let vetted = alarm.race(until, vetted).await.map_err(|Rang| ErrandFailure::Unreachable)?;
             let (url, target) = vetted.map_err(|stop| failure_of(&stop))?;
+            if order.trial.is_some() && !may_be_plain(&target, &policy) {
+                return Err(ErrandFailure::Refused(EgressRefusal::UrlScheme.info().code));
+            }
             inner.fetch(&url, &target, order, &mut alarm, until).await
         })
     }
@@ -72,12 +77,12 @@ impl Errand for Errands {
 impl Inner {
     /// INVARIANT: what the house opens to its own errands is open to no URL that a tenant wrote. Otherwise a
     /// tenant could have the gateway ask around in the operator's network.
-    fn policy(&self, owner: &ErrandOwner) -> Policy {
+    fn policy(&self, owner: &ErrandOwner, plain: bool) -> Policy {
         match owner {
             ErrandOwner::House => self.policy.clone(),
             ErrandOwner::Tenant(_, networks) => Policy {
                 allow: None,
-                danger_allow_http: false,
+                danger_allow_http: plain,
                 danger_private_networks: networks.iter().filter_map(|(at, bits)| IpNet::new(*at, *bits).ok()).collect(),
             },
         }
@@ -94,7 +99,7 @@ impl Inner {
         // INVARIANT: whom a credential is shown to is vouched for as in a call: by whom its connection trusts, or the
         // system. The authorities of errands are those of issuers.
         let authorities = match order.purpose {
-            ErrandPurpose::VendorToken => order.trust_pem.as_deref(),
+            ErrandPurpose::VendorToken | ErrandPurpose::VendorTrial => order.trust_pem.as_deref(),
             ErrandPurpose::IssuerKeys => self.authorities.as_deref(),
         };
         let tls = match target.scheme() {
@@ -103,8 +108,8 @@ impl Inner {
         };
         let tls = tls.transpose().map_err(|failure| ErrandFailure::Refused(failure.refusal().info().code))?;
         let once = Once { target, tls, most_bytes: order.most_bytes, until };
-        let request =
-            request(url, order.post).ok_or(ErrandFailure::Refused(EgressRefusal::UrlMalformed.info().code))?;
+        let malformed = || ErrandFailure::Refused(EgressRefusal::UrlMalformed.info().code);
+        let request = request(url, order.post, order.trial).ok_or_else(malformed)?;
         let Whole { head, body } = once.send(request, alarm).await.map_err(told)?;
         if head.headers.contains_key(CONTENT_ENCODING) {
             return Err(told(OnceFailure::Answer(EgressRefusal::AnswerEncoding)));
@@ -116,7 +121,14 @@ impl Inner {
     }
 }
 
-fn request(url: &StrictUrl, post: Option<ErrandPost>) -> Option<Request<Outgoing>> {
+/// What is sent in the clear stays where the connection says that it may, as in a call.
+fn may_be_plain(target: &PinnedTarget, policy: &Policy) -> bool {
+    let opened = &policy.danger_private_networks;
+    target.scheme() == Scheme::Https
+        || target.addresses().iter().all(|address| opened.iter().any(|network| network.contains(&address.ip())))
+}
+
+fn request(url: &StrictUrl, post: Option<ErrandPost>, trial: Option<ErrandTrial>) -> Option<Request<Outgoing>> {
     let mut request = Request::new(Outgoing::Empty);
     if let Some(ErrandPost { form, authorization }) = post {
         *request.method_mut() = Method::POST;
@@ -127,8 +139,12 @@ fn request(url: &StrictUrl, post: Option<ErrandPost>) -> Option<Request<Outgoing
         }
     }
     *request.uri_mut() = Uri::try_from(url.path()).ok()?;
+    if let Some(ErrandTrial { target, headers, .. }) = trial {
+        *request.uri_mut() = Uri::from(target);
+        *request.headers_mut() = headers;
+    }
     let headers = request.headers_mut();
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
     headers.insert(http::header::USER_AGENT, crate::request::AGENT);

@@ -52,8 +52,10 @@ impl Leg {
         if hop.is_none_or(|hop| hop.keeps_credential) {
             let equipped = run.inner.parts.vault.equip(grant, &mut parts)?;
             run.lent = equipped.spellings().cloned();
+            run.credential = equipped.lent();
             self.equipped = Some(equipped);
         } else if let Some(equipped) = self.equipped.take() {
+            run.credential = None;
             // The address that it leads to may repeat the query of the request before, credential included.
             equipped.strip(&mut parts)?;
         }

@@ -17,7 +17,7 @@ use lockgate_audit::{AttemptFacts, Closing, Opened, Outcome};
 use lockgate_inspect::schema::Schema;
 use lockgate_vault::Spellings;
 use lockgate_vocabulary::limit::BULK_CALL_TIME;
-use lockgate_vocabulary::{Fault, RunId, SpanId, Stop, Timestamp, TraceContext};
+use lockgate_vocabulary::{CredentialId, Fault, RunId, SpanId, Stop, Timestamp, TraceContext};
 
 use crate::alarm::Alarm;
 use crate::call::call_time;
@@ -49,6 +49,8 @@ pub(crate) struct Run {
     pub(crate) answer_room: Option<[Share; 2]>,
     /// What the vendor was lent last. An answer may repeat it even after a redirect that left it behind.
     pub(crate) lent: Option<Spellings>,
+    /// Which credential that was, of the request that was sent last; none where it carried none.
+    pub(crate) credential: Option<(CredentialId, u32)>,
     opened: Option<Opened>,
     started: Duration,
     attempt_started: Duration,
@@ -99,6 +101,7 @@ impl Run {
             operation: None,
             answer_room: None,
             lent: None,
+            credential: None,
             opened: Some(opened),
             started,
             attempt_started: started,
@@ -249,8 +252,8 @@ impl Run {
         self.tell_exchange(attempted);
         let Attempted { address, status, outcome, sent } = attempted;
         if let Some(opened) = &self.opened {
-            let number = self.retries.saturating_add(1);
-            opened.attempt(AttemptFacts { number, address, status, outcome, took: self.took(), sent });
+            let (number, credential) = (self.retries.saturating_add(1), self.credential);
+            opened.attempt(AttemptFacts { number, address, status, outcome, took: self.took(), sent, credential });
         }
     }
 

@@ -14,7 +14,7 @@ use lockgate_egress::destination::resolve::{Resolver, SystemResolver};
 use lockgate_egress::{Egress, Errands};
 use lockgate_store::{Counters, EngineConfig, Store};
 use lockgate_traffic::Traffic;
-use lockgate_vault::{Connector, Custodian, HOUSE, RootKeyProblem, Tokens, Vault};
+use lockgate_vault::{Connector, Custodian, CustodianParts, HOUSE, RootKeyProblem, Tokens, Vault};
 use lockgate_vocabulary::{Clock, Entropy, Errand, Fault, Stop, SystemClock};
 use lockgate_webhooks::{Courier, Webhooks};
 
@@ -136,6 +136,8 @@ pub struct Rooms {
     pub access: Arc<Access>,
     /// Secrets.
     pub vault: Vault,
+    /// Takes secrets in, and tends what falls due of them.
+    pub custodian: Custodian,
     /// The way out.
     pub egress: Egress,
     /// Subscriptions and deliveries.
@@ -266,22 +268,12 @@ pub async fn assemble(config: &Config, seams: &Seams) -> Result<Rooms, StartFail
     let Ground { store, audit, recovered, vault } = lay_ground(config, seams).await?;
     let Seams { clock, entropy, resolver } = seams.clone();
     let (destination, errands) = ways_out(config, resolver, &clock)?;
-    let errands: Arc<dyn Errand> = Arc::new(errands);
-    let foundation = Foundation {
-        store: store.clone(),
-        audit: audit.clone(),
-        clock: clock.clone(),
-        entropy: entropy.clone(),
-        seal: seal_keys(&vault),
-        errand: Arc::clone(&errands),
-    };
-    let access = Arc::new(Access::open(&config.access, foundation).await?);
+    let access = open_access(config, (&store, &audit, &vault), &errands, seams).await?;
     let limits = config.store.redis.is_some().then(|| Limits::new(store.counters(), clock.clone()));
-    let shared = limits.clone().map(|limits| Arc::new(limits) as Arc<dyn Counters>);
-    let traffic = Traffic::new(config.traffic.clone(), shared, clock.clone())?;
+    let traffic = open_traffic(config, limits.clone(), &clock)?;
     let metrics = Arc::new(Metrics::default());
     let (spans, exporter) = Exporter::open(&config.telemetry.otlp, &config.node, clock.clone(), metrics.clone())?;
-    let tokens = Tokens::new(vault.clone(), errands, audit.clone());
+    let tokens = Tokens::new(vault.clone(), Arc::clone(&errands), audit.clone());
     let parts = lockgate_egress::Parts {
         access: access.clone(),
         traffic: traffic.clone(),
@@ -298,9 +290,8 @@ pub async fn assemble(config: &Config, seams: &Seams) -> Result<Rooms, StartFail
     let egress = Egress::new(&config.egress, parts.clone());
     egress.recover(&recovered.unfinished).await?;
     let webhooks = open_webhooks(config, parts, egress.clone()).await?;
-
     let connector = Connector::new(tokens, access.clone(), &config.access.tokens.issuer);
-    let door = Door {
+    let door = Arc::new(Door {
         access: access.clone(),
         egress: egress.clone(),
         webhooks: webhooks.clone(),
@@ -316,11 +307,12 @@ pub async fn assemble(config: &Config, seams: &Seams) -> Result<Rooms, StartFail
         metrics: metrics.clone(),
         spans,
         draining: AtomicBool::new(false),
-    };
+    });
+    let custodian = custodian(config, (&vault, &access, &audit), errands)?;
     let admin = Admin::new(lockgate_admin::Parts {
         access: access.clone(),
         webhooks: webhooks.clone(),
-        custodian: Custodian::new(vault.clone(), access.clone(), audit.clone()),
+        custodian: custodian.clone(),
         connector,
         audit: audit.clone(),
         traffic,
@@ -328,9 +320,58 @@ pub async fn assemble(config: &Config, seams: &Seams) -> Result<Rooms, StartFail
         clock,
         entropy,
     });
-    let (relay, courier, door) =
-        (Arc::new(Relay::new(audit.clone(), store.clone())), webhooks.courier(), Arc::new(door));
-    Ok(Rooms { store, audit, access, vault, egress, webhooks, courier, relay, door, admin, metrics, exporter })
+    let (relay, courier) = (Arc::new(Relay::new(audit.clone(), store.clone())), webhooks.courier());
+    Ok(Rooms {
+        store,
+        audit,
+        access,
+        vault,
+        custodian,
+        egress,
+        webhooks,
+        courier,
+        relay,
+        door,
+        admin,
+        metrics,
+        exporter,
+    })
+}
+
+/// Who is who stands on the store, the trail and what seals our own signing keys.
+async fn open_access(
+    config: &Config,
+    (store, audit, vault): (&Store, &Audit, &Vault),
+    errand: &Arc<dyn Errand>,
+    seams: &Seams,
+) -> Result<Arc<Access>, Fault> {
+    let foundation = Foundation {
+        store: store.clone(),
+        audit: audit.clone(),
+        clock: seams.clock.clone(),
+        entropy: seams.entropy.clone(),
+        seal: seal_keys(vault),
+        errand: Arc::clone(errand),
+    };
+    Ok(Arc::new(Access::open(&config.access, foundation).await?))
+}
+
+/// How much and how fast: counted with the other nodes where there are any.
+fn open_traffic(config: &Config, limits: Option<Limits>, clock: &Arc<dyn Clock>) -> Result<Traffic, Fault> {
+    let shared = limits.map(|limits| Arc::new(limits) as Arc<dyn Counters>);
+    Traffic::new(config.traffic.clone(), shared, clock.clone())
+}
+
+/// What takes secrets in.
+fn custodian(
+    config: &Config,
+    (vault, access, audit): (&Vault, &Arc<Access>, &Audit),
+    errand: Arc<dyn Errand>,
+) -> Result<Custodian, ConfigProblem> {
+    let recovery = config.vault.recovery();
+    let recovery = recovery.map_err(|what| ConfigProblem::new("vault.recovery_days", what, "Name 7 to 90 days"))?;
+    let (vault, access, audit) = (vault.clone(), Arc::clone(access), audit.clone());
+    Ok(Custodian::new(CustodianParts { vault, access, audit, errand, recovery }))
 }
 
 /// Where calls may lead, and what the house itself asks for.
@@ -338,13 +379,13 @@ fn ways_out(
     config: &Config,
     resolver: Arc<dyn Resolver>,
     clock: &Arc<dyn Clock>,
-) -> Result<(Destination, Errands), ConfigProblem> {
+) -> Result<(Destination, Arc<dyn Errand>), ConfigProblem> {
     let destination = Destination::new(&config.egress.destination, resolver, clock.clone())
         .map_err(|fault| ConfigProblem::new("egress.destination", fault, "Correct or remove the key"))?;
     let authorities = config.egress.errand_ca_file.as_deref();
     let authorities = authorities.map(|file| tls::authorities("egress.errand_ca_file", file)).transpose()?;
     let errands = Errands::new(&config.egress, destination.clone(), clock.clone(), authorities);
-    Ok((destination, errands))
+    Ok((destination, Arc::new(errands)))
 }
 
 /// What comes in and what is told stands on what the way out stands on, and on that itself.

@@ -7,7 +7,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lockgate_vocabulary::Fault;
+use lockgate_vault::{Custodian, Vault};
+use lockgate_vocabulary::{Clock, Fault};
 use tokio::task::JoinHandle;
 
 use crate::assemble::{self, Rooms, Seams, StartFailure};
@@ -22,6 +23,9 @@ use scrape::Guard;
 
 /// How often the worker looks for what falls due.
 const TENDING: Duration = Duration::from_secs(60);
+
+/// How often rotations are looked at, which somebody may wait for.
+const ROTATING: Duration = Duration::from_secs(12);
 
 /// A gateway that serves.
 pub struct Running {
@@ -95,6 +99,9 @@ impl Running {
         if let Some(exporter) = &self.rooms.exporter {
             exporter.pass().await;
         }
+        if let Err(fault) = self.rooms.vault.tell_uses().await {
+            tracing::warn!(%fault, "when credentials were used last was not told");
+        }
         // What the last requests recorded inside changes of the store belongs into the trail before it ends.
         let relayed = self.rooms.relay.pass().await;
         // Where the store is away those rows wait for the next start; the trail is closed all the same.
@@ -132,9 +139,11 @@ fn chores(config: &Config, rooms: &Rooms, seams: &Seams) -> Vec<JoinHandle<()>> 
         chores.push(tokio::spawn(async move { exporter.run().await }));
     }
     rooms.egress.start();
+    chores.push(tokio::spawn(tell_uses(rooms.vault.clone(), seams.clock.clone())));
     if config.has(Role::Worker) {
         rooms.webhooks.start();
         rooms.courier.start();
+        chores.push(tokio::spawn(rotate(rooms.custodian.clone(), seams.clock.clone())));
         let (access, clock) = (rooms.access.clone(), seams.clock.clone());
         chores.push(tokio::spawn(async move {
             loop {
@@ -149,4 +158,25 @@ fn chores(config: &Config, rooms: &Rooms, seams: &Seams) -> Vec<JoinHandle<()>> 
         }));
     }
     chores
+}
+
+/// Each node tells when it lent credentials last, beside the calls and not in them.
+async fn tell_uses(vault: Vault, clock: Arc<dyn Clock>) {
+    loop {
+        clock.sleep(TENDING).await;
+        if let Err(fault) = vault.tell_uses().await {
+            tracing::warn!(%fault, "when credentials were used last was not told");
+        }
+    }
+}
+
+/// Rotations go on, and what is due of credentials is told.
+async fn rotate(custodian: Custodian, clock: Arc<dyn Clock>) {
+    // What a process that died has left behind is gone on with at once.
+    loop {
+        if let Err(fault) = custodian.tend().await {
+            tracing::warn!(%fault, "credentials were not tended");
+        }
+        clock.sleep(ROTATING).await;
+    }
 }

@@ -24,6 +24,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { number: 4, name: "escalations", script: include_str!("../migrations/0004_escalations.sql") },
     Migration { number: 5, name: "webhooks", script: include_str!("../migrations/0005_webhooks.sql") },
     Migration { number: 6, name: "vendor tokens", script: include_str!("../migrations/0006_vendor_tokens.sql") },
+    Migration { number: 7, name: "rotation", script: include_str!("../migrations/0007_rotation.sql") },
 ];
 
 /// Where a database keeps what it has had.

@@ -52,6 +52,8 @@ pub(crate) fn connection_of(tenant: u128, changed: u64, limits: LimitSpec, break
             rate_headers: RateHeaders::default(),
             idempotency_header: None,
             headers: http::HeaderMap::new(),
+            verify: None,
+            two_live_credentials: None,
         }),
         status: ConnectionStatus::Active,
         credential: None,

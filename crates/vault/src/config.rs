@@ -1,6 +1,8 @@
 //! What an operator sets about the vault.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -14,7 +16,13 @@ pub struct Config {
     pub root_key_file: Option<PathBuf>,
     /// The number of an open file descriptor from which the root key is read once.
     pub root_key_fd: Option<u32>,
+    /// For how many days a revoked credential may be brought back, 7 to 90; 30 by default.
+    pub recovery_days: Option<u32>,
 }
+
+/// Days of a recovery window, and how many there are where none are named.
+const RECOVERY: RangeInclusive<u32> = 7..=90;
+const RECOVERY_USUAL: u32 = 30;
 
 /// Where the root key comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +36,14 @@ pub(crate) enum RootKeySource {
 impl Config {
     /// The configuration that reads the root key from this file.
     pub fn with_file(path: impl Into<PathBuf>) -> Self {
-        Self { root_key_file: Some(path.into()), root_key_fd: None }
+        Self { root_key_file: Some(path.into()), ..Self::default() }
+    }
+
+    /// For how long a revoked credential may be brought back, where the configuration makes sense.
+    pub fn recovery(&self) -> Result<Duration, &'static str> {
+        let days = self.recovery_days.unwrap_or(RECOVERY_USUAL);
+        let fits = RECOVERY.contains(&days);
+        fits.then(|| Duration::from_secs(86_400) * days).ok_or("recovery takes 7 to 90 days")
     }
 
     pub(crate) fn source(&self) -> Result<RootKeySource, RootKeyProblem> {
@@ -39,3 +54,6 @@ impl Config {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

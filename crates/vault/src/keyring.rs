@@ -6,13 +6,13 @@
 //! the clear lie in memory between calls, where a core dump or a swapped page could show them.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use lockgate_access::directory::Connection;
 use lockgate_store::{EPOCH_HOLDS, Row};
-use lockgate_vocabulary::{CredentialId, Fault, TenantId, Timestamp};
+use lockgate_vocabulary::{CredentialId, Fault, Stop, TenantId, Timestamp};
 
 use crate::binding::Binding;
 use crate::equip::Loan;
@@ -38,6 +38,18 @@ pub(crate) struct Held {
     series: u32,
     /// The binding and the sealed value, as they are stored.
     record: Box<[u8]>,
+    /// When it was lent to a call last, in microseconds since 1970, and up to when the store knows of it.
+    used: AtomicI64,
+    told: AtomicI64,
+}
+
+/// That a version was lent to a call, and when last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Used {
+    pub(crate) tenant: TenantId,
+    pub(crate) credential: CredentialId,
+    pub(crate) version: u32,
+    pub(crate) at: Timestamp,
 }
 
 /// What is known of a credential.
@@ -53,6 +65,8 @@ struct Known {
 pub(crate) struct Keyring {
     keys: RwLock<HashMap<TenantId, TenantKeys>>,
     credentials: RwLock<HashMap<(TenantId, CredentialId), Known>>,
+    /// What is known of the use of versions that were replaced since it was last told.
+    replaced: Mutex<Vec<Used>>,
     loaded: AtomicU64,
     /// Since when the store's epoch is ahead, by the clock's elapsed time; none while it is not.
     behind_since: Mutex<Option<Duration>>,
@@ -146,18 +160,55 @@ impl Keyring {
             }
         }
         let mut credentials = self.credentials.write().unwrap_or_else(PoisonError::into_inner);
+        let mut replaced = self.replaced.lock().unwrap_or_else(PoisonError::into_inner);
         for (place, known) in read {
             if credentials.get(&place).is_none_or(|present| present.changed <= known.changed) {
-                credentials.insert(place, known);
+                let before = credentials.insert(place, known).and_then(|before| before.held);
+                // INVARIANT: whoever was lent it noted that under the other side of this lock, so no use is lost.
+                replaced.extend(before.and_then(|held| held.untold(place)));
             }
         }
     }
 
-    /// Opens the connection's credential for one call.
+    /// Uses that the store does not know of yet. They count as untold until [`Keyring::told`] says otherwise.
+    pub(crate) fn untold(&self) -> Vec<Used> {
+        let credentials = self.credentials.read().unwrap_or_else(PoisonError::into_inner);
+        let held = credentials.iter().filter_map(|(place, known)| Some((*place, known.held.as_ref()?)));
+        let mut untold: Vec<Used> = held.filter_map(|(place, held)| held.untold(place)).collect();
+        untold.extend(self.replaced.lock().unwrap_or_else(PoisonError::into_inner).iter());
+        untold
+    }
+
+    /// The store knows of these.
+    pub(crate) fn told(&self, told: &[Used]) {
+        let credentials = self.credentials.read().unwrap_or_else(PoisonError::into_inner);
+        for used in told {
+            let known = credentials.get(&(used.tenant, used.credential)).and_then(|known| known.held.as_ref());
+            if let Some(held) = known.filter(|held| held.version == used.version) {
+                held.told.fetch_max(used.at.as_micros(), Ordering::Relaxed);
+            }
+        }
+        let mut replaced = self.replaced.lock().unwrap_or_else(PoisonError::into_inner);
+        replaced.retain(|used| !told.contains(used));
+    }
+
+    /// Opens the connection's credential, for something else than to send it to the vendor in a call.
     pub(crate) fn lend(&self, connection: &Connection, now: Timestamp) -> Result<Loan, LendFailure> {
+        self.opened(connection, now, |_| ())
+    }
+
+    /// Opens the connection's credential for one call, and notes that it was used.
+    pub(crate) fn lend_to_call(&self, connection: &Connection, now: Timestamp) -> Result<Loan, LendFailure> {
+        self.opened(connection, now, |held| held.used.store(now.as_micros(), Ordering::Relaxed))
+    }
+
+    fn opened(&self, connection: &Connection, now: Timestamp, note: impl FnOnce(&Held)) -> Result<Loan, LendFailure> {
         let credential = connection.credential.ok_or(VaultRefusal::CredentialAbsent)?;
-        let held = self.held(connection.tenant, credential)?;
-        held.check(now)?;
+        let held = self.held(connection.tenant, credential, |held| {
+            held.demand(now)?;
+            note(held);
+            Ok(())
+        })?;
         self.open(connection, credential, &held)
     }
 
@@ -165,29 +216,52 @@ impl Keyring {
     /// is over.
     pub(crate) fn lend_to_leave(&self, connection: &Connection) -> Result<Loan, LendFailure> {
         let credential = connection.credential.ok_or(VaultRefusal::CredentialAbsent)?;
-        let held = self.held(connection.tenant, credential)?;
+        let held = self.held(connection.tenant, credential, |_| Ok(()))?;
         self.open(connection, credential, &held)
     }
 
-    fn held(&self, tenant: TenantId, credential: CredentialId) -> Result<Arc<Held>, LendFailure> {
-        let credentials = self.credentials.read().unwrap_or_else(PoisonError::into_inner);
-        let known = credentials.get(&(tenant, credential));
-        known.and_then(|known| known.held.clone()).ok_or(LendFailure::NotLoaded)
+    fn open(&self, connection: &Connection, credential: CredentialId, held: &Held) -> Result<Loan, LendFailure> {
+        let loan = self.open_version(connection, credential, held.version, &held.record)?;
+        Ok(Loan { series: held.series, ..loan })
     }
 
-    fn open(&self, connection: &Connection, credential: CredentialId, held: &Held) -> Result<Loan, LendFailure> {
-        let (binding, sealed) = held.bound(connection)?;
+    /// What is known of a credential, once `note` has seen it under the lock.
+    fn held(
+        &self,
+        tenant: TenantId,
+        credential: CredentialId,
+        note: impl FnOnce(&Held) -> Result<(), VaultRefusal>,
+    ) -> Result<Arc<Held>, LendFailure> {
+        let credentials = self.credentials.read().unwrap_or_else(PoisonError::into_inner);
+        let known = credentials.get(&(tenant, credential));
+        let held = known.and_then(|known| known.held.clone()).ok_or(LendFailure::NotLoaded)?;
+        note(&held)?;
+        Ok(held)
+    }
+
+    /// Opens one version of a credential, as it is stored, for the connection as it is now.
+    pub(crate) fn open_version(
+        &self,
+        connection: &Connection,
+        credential: CredentialId,
+        version: u32,
+        record: &[u8],
+    ) -> Result<Loan, LendFailure> {
+        let (binding, sealed) = Binding::split(record).ok_or(LendFailure::Unopened(Unopened::Malformed))?;
+        if !binding.holds_for(connection) {
+            return Err(VaultRefusal::BindingMoved.into());
+        }
         let key = self.key_of(connection.tenant, sealed).map_err(LendFailure::Unopened)?;
         let reference = credential.as_u128().to_be_bytes();
         let place = Place {
             tenant: connection.tenant,
             purpose: CREDENTIAL,
             reference: &reference,
-            version: held.version,
+            version,
             context: binding.context(),
         };
         let value = open_envelope(&key, &place, sealed).map_err(LendFailure::Unopened)?;
-        Ok(Loan { credential, version: held.version, series: held.series, value, token: None })
+        Ok(Loan { credential, version, series: 0, value, token: None })
     }
 }
 
@@ -200,6 +274,17 @@ pub(crate) enum LendFailure {
     NotLoaded,
     /// Its seal did not open.
     Unopened(Unopened),
+}
+
+impl LendFailure {
+    /// What it is for whoever wanted it lent.
+    pub(crate) fn stop(self) -> Stop {
+        match self {
+            Self::Refused(refusal) => refusal.into(),
+            Self::NotLoaded => Fault::unavailable("lending a credential", "it is not in memory yet").into(),
+            Self::Unopened(reason) => Fault::broken("opening a credential", reason).into(),
+        }
+    }
 }
 
 impl From<VaultRefusal> for LendFailure {
@@ -215,11 +300,19 @@ impl Held {
         // A destroyed version has nothing sealed; it is never active.
         let record = row.opt_bytes(5)?.unwrap_or_default();
         let series = u32::try_from(row.int(7)?).map_err(|error| Fault::broken("reading a series", error))?;
-        Ok(Self { active, expires_at: row.opt_moment(3)?, version, series, record: record.into() })
+        let (used, told) = (AtomicI64::new(0), AtomicI64::new(0));
+        Ok(Self { active, expires_at: row.opt_moment(3)?, version, series, record: record.into(), used, told })
+    }
+
+    /// Its last use, where the store does not know of it.
+    fn untold(&self, (tenant, credential): (TenantId, CredentialId)) -> Option<Used> {
+        let used = self.used.load(Ordering::Relaxed);
+        let at = Timestamp::from_micros(used);
+        (used > self.told.load(Ordering::Relaxed)).then_some(Used { tenant, credential, version: self.version, at })
     }
 
     /// Demands that it may be used now.
-    fn check(&self, now: Timestamp) -> Result<(), VaultRefusal> {
+    fn demand(&self, now: Timestamp) -> Result<(), VaultRefusal> {
         if !self.active {
             return Err(VaultRefusal::CredentialRevoked);
         }
@@ -227,15 +320,6 @@ impl Held {
             return Err(VaultRefusal::CredentialExpired);
         }
         Ok(())
-    }
-
-    /// The binding and the sealed value, if they are this connection's as it is.
-    fn bound(&self, connection: &Connection) -> Result<(Binding<'_>, &[u8]), LendFailure> {
-        let parts = Binding::split(&self.record).ok_or(LendFailure::Unopened(Unopened::Malformed))?;
-        if !parts.0.holds_for(connection) {
-            return Err(VaultRefusal::BindingMoved.into());
-        }
-        Ok(parts)
     }
 }
 

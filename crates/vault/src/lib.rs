@@ -37,7 +37,10 @@ pub use refusal::VaultRefusal;
 pub use root_key::{Replacement, RootKeyFile, RootKeyNames, RootKeyProblem, generate_root_key_file};
 pub use rows::STATEMENTS;
 pub use seal::{StreamOpener, StreamSealer, Unopened};
-pub use secret::{Act, CredentialView, Custodian, Listed, NewCredential, Revoked, Sensitivity, VersionView};
+pub use secret::{
+    Act, Compromise, CompromiseView, Compromised, CredentialView, Custodian, CustodianParts, Listed, NewCredential,
+    Recovered, Revoked, Rotation, RotationState, RotationView, Sensitivity, Uses, VersionView,
+};
 pub use spelling::{Search, Spellings};
 pub use token::Tokens;
 pub use vault::{HOUSE, Rewrapped, Vault, wrappings};

@@ -51,9 +51,15 @@ lockgate_vocabulary::refusals! {
         CredentialAbsent = 409, "vault.credential.absent",
             "The connection has no credential.",
             "Give the connection a credential.";
+        CredentialActive = 409, "vault.credential.active",
+            "The credential is in use.",
+            "Revoke the credential first.";
         CredentialChanged = 409, "vault.credential.changed",
             "The credential or its connection was changed at the same time.",
             "Look at the credential again, then repeat the change if it is still wanted.";
+        CredentialCompromised = 409, "vault.credential.compromised",
+            "The credential was reported as compromised.",
+            "Give the connection a new credential; this one is not brought back.";
         CredentialExpired = 409, "vault.credential.expired",
             "The connection's credential has expired.",
             "Rotate the credential and set a later expiry.";
@@ -69,12 +75,21 @@ lockgate_vocabulary::refusals! {
         GrantUnknown = 503, "vault.grant.unknown",
             "The vendor was asked for the next tokens, and its answer was lost: nobody knows yet whether it gave them.",
             "Try again: it is asked once more, by one node, and no sooner than its rest. If it knows the account no more then, the connection becomes degraded and a person connects it again.";
+        CredentialUnrecoverable = 409, "vault.credential.unrecoverable",
+            "The credential cannot be brought back: its recovery window is over, or it has no value any more.",
+            "Give the connection a new credential.";
         InputInvalid = 422, "vault.input.invalid",
             "The input breaks the rules that the violations name.",
             "Correct what the violations point at.";
         OriginOutside = 403, "vault.origin.outside",
             "The request leaves the host, port or path prefix that the credential is bound to.",
             "Call a path below the connection's base URL.";
+        PurgeOwn = 403, "vault.purge.own",
+            "Whoever revoked the credential may not destroy it.",
+            "Let another principal with `tenants.admin` purge it, or wait for the end of its recovery window.";
+        PurgeProtected = 409, "vault.purge.protected",
+            "The credential is protected from being purged.",
+            "Wait for the end of its recovery window: it is destroyed then. The protection cannot be taken off.";
         RootKeyChanging = 409, "vault.root_key.changing",
             "The root key is being changed already: the file holds an earlier one too.",
             "End that change first: `lockgate vault rewrap`, then `lockgate vault drop-previous`. `lockgate vault status` shows how it stands.";
@@ -87,6 +102,15 @@ lockgate_vocabulary::refusals! {
         RootKeyUnopened = 409, "vault.root_key.unopened",
             "Keys of tenants cannot be opened by the root key that their rows name: somebody changed the rows.",
             "Put the tenants' rows of `tenant_keys` back from a backup of the store. The previous root key stays in the file until then.";
+        RotationBlind = 409, "vault.rotation.blind",
+            "The provider declares no read by which a version could be verified.",
+            "Declare `verify` in the provider, or say `danger_unverified`: then the version is used without having been tried, which is recorded.";
+        RotationGap = 409, "vault.rotation.gap",
+            "The provider cannot hold two live credentials: calls fail from when the new one is made until it is in use.",
+            "Choose a moment at which calls may fail, and say `acknowledge_gap`.";
+        RotationVerifiable = 409, "vault.rotation.verifiable",
+            "The provider declares how a version is verified, so none is used without it.",
+            "Leave `danger_unverified` out.";
         SecretUnfit = 422, "vault.secret.unfit",
             "The secret cannot stand where the provider wants it.",
             "Send the secret alone: visible ASCII without line breaks, blanks at its ends or a scheme such as `Bearer`; at most 8 KiB.";
@@ -99,8 +123,26 @@ lockgate_vocabulary::refusals! {
         TokenUnavailable = 503, "vault.token.unavailable",
             "No access token could be had from the vendor.",
             "Try again later; the vendor's token endpoint does not answer, or answers that it cannot now.";
+        VersionInUse = 409, "vault.version.in_use",
+            "The version is used, or was used too lately.",
+            "See the detail for when it was used last; destroy it once nothing has used it for long enough.";
+        VersionTooMany = 409, "vault.version.too_many",
+            "The credential has as many versions as are kept.",
+            "Destroy earlier versions that nothing uses any more.";
+        VersionUnaccepted = 409, "vault.version.unaccepted",
+            "The vendor did not take the version.",
+            "Check the value at the vendor, then stage it again. The version in use was not touched.";
+        VersionUnanswered = 503, "vault.version.unanswered",
+            "The vendor could not be asked whether it takes the version.",
+            "Verify the version again later. The version in use was not touched.";
         VersionUnfit = 409, "vault.version.unfit",
             "The version is neither staged nor an earlier one that is still kept.",
             "Choose a staged or previous version of the credential.";
+        VersionUnverified = 409, "vault.version.unverified",
+            "The version has not passed a verification within the last day.",
+            "Verify the version, then finish the rotation.";
+        VersionVerifying = 409, "vault.version.verifying",
+            "The version is being verified just now.",
+            "Look at the version again in a minute.";
     }
 }

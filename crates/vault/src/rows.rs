@@ -4,20 +4,31 @@ use lockgate_store::Statement;
 
 /// All of them, for the test that prepares each on both engines.
 pub const STATEMENTS: &[&Statement] = &[
+    &CONNECTIONS_DEPENDENT,
+    &CONNECTIONS_REVIVE,
+    &CONNECTIONS_WAITING,
     &CONNECTION_ATTACH,
     &CONNECTION_CONNECT,
     &CONNECTION_DEGRADE,
-    &CONNECTIONS_DEPENDENT,
+    &CREDENTIALS_ALIKE,
     &CREDENTIALS_ALL,
     &CREDENTIALS_COUNT,
     &CREDENTIALS_SINCE,
+    &CREDENTIALS_TELLABLE,
+    &CREDENTIALS_UNPLANNED,
+    &CREDENTIALS_USED,
+    &CREDENTIAL_COMPROMISE,
     &CREDENTIAL_INSERT,
     &CREDENTIAL_LIST,
     &CREDENTIAL_NAMED,
+    &CREDENTIAL_PLAN,
     &CREDENTIAL_PROMOTE,
+    &CREDENTIAL_PURGE,
     &CREDENTIAL_READ,
+    &CREDENTIAL_RECOVER,
     &CREDENTIAL_REVOKE,
     &CREDENTIAL_SERIES,
+    &CREDENTIAL_TOLD,
     &KEYS_ALL,
     &KEYS_COUNTED,
     &KEYS_MISSING,
@@ -43,11 +54,27 @@ pub const STATEMENTS: &[&Statement] = &[
     &TOKENS_LEASE,
     &TOKENS_READ,
     &TOKENS_RELEASE,
+    &RECOVERIES_OVER,
+    &ROTATIONS_DUE,
+    &ROTATIONS_OF,
+    &ROTATIONS_STOP,
+    &ROTATION_BEGIN,
+    &ROTATION_FINISH,
+    &ROTATION_FORCE,
+    &ROTATION_GIVE_UP,
+    &ROTATION_INSERT,
+    &ROTATION_OF,
+    &ROTATION_SETTLE,
+    &VERSIONS_DESTROY,
     &VERSIONS_OF,
+    &VERSIONS_RESTORE,
     &VERSIONS_REVOKE,
+    &VERSION_DESTROY,
     &VERSION_INSERT,
     &VERSION_MARK_CURRENT,
     &VERSION_MARK_PREVIOUS,
+    &VERSION_SEALED,
+    &VERSION_USED,
 ];
 
 /// Rows of one page of a snapshot: enough to be quick, too few to be felt in memory.
@@ -131,8 +158,8 @@ pub(crate) static CREDENTIALS_COUNT: Statement =
 pub(crate) static CREDENTIAL_INSERT: Statement = Statement::tenant(
     "vault.credential_insert",
     "INSERT INTO credentials (tenant, credential, name, owner, sensitivity, cadence_days, expires_at, status, \
-     current_version, created_at, changed) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, 'active', $8, $9, (SELECT value FROM house WHERE name = 'epoch'))",
+     current_version, created_at, purge_protected, changed) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, 'active', $8, $9, $10, (SELECT value FROM house WHERE name = 'epoch'))",
 );
 
 /// A new version of a credential.
@@ -177,7 +204,8 @@ pub(crate) static CONNECTION_DEGRADE: Statement = Statement::tenant(
 pub(crate) static CREDENTIAL_READ: Statement = Statement::tenant(
     "vault.credential_read",
     "SELECT c.credential, c.name, c.owner, c.sensitivity, c.cadence_days, c.expires_at, c.status, \
-     c.current_version, c.created_at, v.fingerprint, v.created_at FROM credentials c \
+     c.current_version, c.created_at, v.fingerprint, v.created_at, c.purge_protected, c.revoked_at, c.revoked_by, \
+     c.recover_until, c.compromised_at, c.compromised_since, c.rotation_told_at FROM credentials c \
      JOIN credential_versions v ON v.tenant = c.tenant AND v.credential = c.credential AND v.version = c.current_version \
      WHERE c.tenant = $1 AND c.credential = $2",
 );
@@ -190,7 +218,8 @@ pub(crate) static CREDENTIAL_NAMED: Statement =
 pub(crate) static CREDENTIAL_LIST: Statement = Statement::tenant(
     "vault.credential_list",
     "SELECT c.credential, c.name, c.owner, c.sensitivity, c.cadence_days, c.expires_at, c.status, \
-     c.current_version, c.created_at, v.fingerprint, v.created_at FROM credentials c \
+     c.current_version, c.created_at, v.fingerprint, v.created_at, c.purge_protected, c.revoked_at, c.revoked_by, \
+     c.recover_until, c.compromised_at, c.compromised_since, c.rotation_told_at FROM credentials c \
      JOIN credential_versions v ON v.tenant = c.tenant AND v.credential = c.credential AND v.version = c.current_version \
      WHERE c.tenant = $1 AND c.credential > $2 ORDER BY c.credential LIMIT $3",
 );
@@ -198,7 +227,7 @@ pub(crate) static CREDENTIAL_LIST: Statement = Statement::tenant(
 /// A credential's versions, newest first, without what is sealed.
 pub(crate) static VERSIONS_OF: Statement = Statement::tenant(
     "vault.versions_of",
-    "SELECT version, fingerprint, status, created_at, destroyed_at FROM credential_versions \
+    "SELECT version, fingerprint, status, created_at, destroyed_at, last_used_at, retired_at FROM credential_versions \
      WHERE tenant = $1 AND credential = $2 ORDER BY version DESC",
 );
 
@@ -206,35 +235,37 @@ pub(crate) static VERSIONS_OF: Statement = Statement::tenant(
 pub(crate) static CREDENTIAL_PROMOTE: Statement = Statement::tenant(
     "vault.credential_promote",
     "UPDATE credentials SET current_version = $4, expires_at = $5, \
-     changed = (SELECT value FROM house WHERE name = 'epoch') \
+     rotation_tell_at = NULL, rotation_told_at = NULL, changed = (SELECT value FROM house WHERE name = 'epoch') \
      WHERE tenant = $1 AND credential = $2 AND current_version = $3 AND status = 'active'",
 );
 
 /// The version that was current becomes the previous one.
 pub(crate) static VERSION_MARK_PREVIOUS: Statement = Statement::tenant(
     "vault.version_mark_previous",
-    "UPDATE credential_versions SET status = 'previous', changed = (SELECT value FROM house WHERE name = 'epoch') \
+    "UPDATE credential_versions SET status = 'previous', retired_at = $4, changed = (SELECT value FROM house WHERE name = 'epoch') \
      WHERE tenant = $1 AND credential = $2 AND version = $3 AND status = 'current'",
 );
 
-/// A staged or previous version becomes the current one.
+/// A version with this status (`staged` or `previous`) becomes the current one.
 pub(crate) static VERSION_MARK_CURRENT: Statement = Statement::tenant(
     "vault.version_mark_current",
-    "UPDATE credential_versions SET status = 'current', changed = (SELECT value FROM house WHERE name = 'epoch') \
-     WHERE tenant = $1 AND credential = $2 AND version = $3 AND status IN ('staged', 'previous')",
+    "UPDATE credential_versions SET status = 'current', retired_at = NULL, \
+     changed = (SELECT value FROM house WHERE name = 'epoch') \
+     WHERE tenant = $1 AND credential = $2 AND version = $3 AND status = $4",
 );
 
 /// Ends a credential.
 pub(crate) static CREDENTIAL_REVOKE: Statement = Statement::tenant(
     "vault.credential_revoke",
-    "UPDATE credentials SET status = 'revoked', changed = (SELECT value FROM house WHERE name = 'epoch') \
+    "UPDATE credentials SET status = 'revoked', revoked_at = $3, revoked_by = $4, recover_until = $5, \
+     changed = (SELECT value FROM house WHERE name = 'epoch') \
      WHERE tenant = $1 AND credential = $2 AND status = 'active'",
 );
 
 /// Ends a credential's versions.
 pub(crate) static VERSIONS_REVOKE: Statement = Statement::tenant(
     "vault.versions_revoke",
-    "UPDATE credential_versions SET status = 'revoked', changed = (SELECT value FROM house WHERE name = 'epoch') \
+    "UPDATE credential_versions SET status_before = status, status = 'revoked', changed = (SELECT value FROM house WHERE name = 'epoch') \
      WHERE tenant = $1 AND credential = $2 AND status <> 'destroyed'",
 );
 
@@ -360,4 +391,209 @@ pub(crate) static SESSION_END: Statement = Statement::tenant(
     "vault.session_end",
     "UPDATE connect_sessions SET state = $3, code = $4, ended_at = $5, answer = NULL, verifier = NULL, confirm = NULL \
      WHERE tenant = $1 AND session = $2 AND state = $6",
+);
+
+/// The sealed value of one version, with its status.
+pub(crate) static VERSION_SEALED: Statement = Statement::tenant(
+    "vault.version_sealed",
+    "SELECT sealed, status FROM credential_versions WHERE tenant = $1 AND credential = $2 AND version = $3",
+);
+
+/// Destroys a version that is out of use since a moment and was not used since another.
+pub(crate) static VERSION_DESTROY: Statement = Statement::tenant(
+    "vault.version_destroy",
+    "UPDATE credential_versions SET sealed = NULL, status = 'destroyed', destroyed_at = $4, \
+     changed = (SELECT value FROM house WHERE name = 'epoch') \
+     WHERE tenant = $1 AND credential = $2 AND version = $3 AND status IN ('staged', 'previous') \
+     AND COALESCE(last_used_at, 0) < $5 AND COALESCE(retired_at, 0) <= $6",
+);
+
+/// Notes when a version was used last; what is known already stays where it is later. Of any tenant's.
+pub(crate) static VERSION_USED: Statement = Statement::house(
+    "vault.version_used",
+    "UPDATE credential_versions SET last_used_at = $4 \
+     WHERE tenant = $1 AND credential = $2 AND version = $3 AND COALESCE(last_used_at, 0) < $4",
+);
+
+/// When each credential of a range was used last, and which version of it.
+pub(crate) static CREDENTIALS_USED: Statement = Statement::tenant(
+    "vault.credentials_used",
+    "SELECT credential, version, last_used_at FROM credential_versions \
+     WHERE tenant = $1 AND credential > $2 AND credential <= $3 AND last_used_at IS NOT NULL \
+     ORDER BY credential, last_used_at, version",
+);
+
+/// Credentials of a range whose value in use, or staged, another credential has as well.
+pub(crate) static CREDENTIALS_ALIKE: Statement = Statement::tenant(
+    "vault.credentials_alike",
+    "SELECT DISTINCT a.credential, b.credential FROM credential_versions a \
+     JOIN credential_versions b ON b.tenant = a.tenant AND b.fingerprint = a.fingerprint \
+     WHERE a.tenant = $1 AND a.credential > $2 AND a.credential <= $3 AND b.credential <> a.credential \
+     AND a.status IN ('current', 'staged') AND b.status IN ('current', 'staged') \
+     ORDER BY a.credential, b.credential LIMIT 1000",
+);
+
+/// A rotation that begins, or one that is over in the same change.
+pub(crate) static ROTATION_INSERT: Statement = Statement::tenant(
+    "vault.rotation_insert",
+    "INSERT INTO rotations (tenant, credential, version, state, unverified, asked_by, asked_name, asked_at, \
+     expires_at, finish_at, due_at, tries, at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, 0, $8) \
+     ON CONFLICT (tenant, credential, version) DO UPDATE SET state = $4, unverified = $5, asked_by = $6, \
+     asked_name = $7, asked_at = $8, expires_at = $9, finish_at = $10, due_at = $10, code = NULL, status = NULL, at = $8",
+);
+
+/// The vendor is about to be asked, unless somebody asks it just now.
+pub(crate) static ROTATION_BEGIN: Statement = Statement::tenant(
+    "vault.rotation_begin",
+    "UPDATE rotations SET state = 'verifying', tries = tries + 1, lease_until = $4, due_at = $4, at = $5, \
+     code = NULL, status = NULL \
+     WHERE tenant = $1 AND credential = $2 AND version = $3 \
+     AND state IN ('staged', 'verifying', 'verified', 'failed') AND COALESCE(lease_until, 0) <= $5 AND tries = $6",
+);
+
+/// What the vendor said, of the try that asked it.
+pub(crate) static ROTATION_SETTLE: Statement = Statement::tenant(
+    "vault.rotation_settle",
+    "UPDATE rotations SET state = $5, code = $6, status = $7, at = $8, lease_until = NULL, due_at = $9 \
+     WHERE tenant = $1 AND credential = $2 AND version = $3 AND state = 'verifying' AND tries = $4",
+);
+
+/// A rotation that passed is in use.
+pub(crate) static ROTATION_FINISH: Statement = Statement::tenant(
+    "vault.rotation_finish",
+    "UPDATE rotations SET state = 'finished', at = $5, due_at = NULL \
+     WHERE tenant = $1 AND credential = $2 AND version = $3 AND state = 'verified' AND tries = $4",
+);
+
+/// A rotation is in use without having been tried.
+pub(crate) static ROTATION_FORCE: Statement = Statement::tenant(
+    "vault.rotation_force",
+    "UPDATE rotations SET state = 'finished', unverified = 1, at = $4, due_at = NULL \
+     WHERE tenant = $1 AND credential = $2 AND version = $3 AND state IN ('staged', 'failed')",
+);
+
+/// A rotation that nobody goes on with by itself any more.
+pub(crate) static ROTATION_GIVE_UP: Statement = Statement::tenant(
+    "vault.rotation_give_up",
+    "UPDATE rotations SET state = 'failed', code = $4, at = $5, lease_until = NULL, due_at = NULL \
+     WHERE tenant = $1 AND credential = $2 AND version = $3 AND state <> 'finished' AND state <> 'restored'",
+);
+
+/// No worker looks at a credential's rotations any more.
+pub(crate) static ROTATIONS_STOP: Statement = Statement::tenant(
+    "vault.rotations_stop",
+    "UPDATE rotations SET due_at = NULL WHERE tenant = $1 AND credential = $2 AND due_at IS NOT NULL",
+);
+
+/// One rotation.
+pub(crate) static ROTATION_OF: Statement = Statement::tenant(
+    "vault.rotation_of",
+    "SELECT credential, version, state, unverified, asked_by, asked_name, asked_at, expires_at, finish_at, tries, \
+     code, status, at FROM rotations WHERE tenant = $1 AND credential = $2 AND version = $3",
+);
+
+/// The rotations of each credential of a range, the newest last.
+pub(crate) static ROTATIONS_OF: Statement = Statement::tenant(
+    "vault.rotations_of",
+    "SELECT credential, version, state, unverified, asked_by, asked_name, asked_at, expires_at, finish_at, tries, \
+     code, status, at FROM rotations WHERE tenant = $1 AND credential > $2 AND credential <= $3 \
+     ORDER BY credential, at, version",
+);
+
+/// Rotations that a worker looks at now, of all tenants.
+pub(crate) static ROTATIONS_DUE: Statement = Statement::house(
+    "vault.rotations_due",
+    "SELECT tenant, credential, version FROM rotations WHERE due_at <= $1 ORDER BY due_at LIMIT $2",
+);
+
+/// Credentials of all tenants for which nobody has worked out when their rotation is to be told of.
+pub(crate) static CREDENTIALS_UNPLANNED: Statement = Statement::house(
+    "vault.credentials_unplanned",
+    "SELECT c.tenant, c.credential, c.cadence_days, c.expires_at, v.created_at, c.current_version FROM credentials c \
+     JOIN credential_versions v ON v.tenant = c.tenant AND v.credential = c.credential AND v.version = c.current_version \
+     WHERE c.rotation_tell_at IS NULL AND c.status = 'active' AND COALESCE(c.cadence_days, c.expires_at) IS NOT NULL \
+     LIMIT $1",
+);
+
+/// When a credential's rotation is to be told of.
+pub(crate) static CREDENTIAL_PLAN: Statement = Statement::tenant(
+    "vault.credential_plan",
+    "UPDATE credentials SET rotation_tell_at = $4 WHERE tenant = $1 AND credential = $2 AND current_version = $3",
+);
+
+/// Credentials of all tenants whose rotation is due and was not told of.
+pub(crate) static CREDENTIALS_TELLABLE: Statement = Statement::house(
+    "vault.credentials_tellable",
+    "SELECT tenant, credential, name, owner, current_version FROM credentials \
+     WHERE rotation_tell_at <= $1 AND rotation_told_at IS NULL AND status = 'active' \
+     ORDER BY rotation_tell_at LIMIT $2",
+);
+
+/// That a credential's rotation is due was told.
+pub(crate) static CREDENTIAL_TOLD: Statement = Statement::tenant(
+    "vault.credential_told",
+    "UPDATE credentials SET rotation_told_at = $4 \
+     WHERE tenant = $1 AND credential = $2 AND current_version = $3 AND rotation_told_at IS NULL AND status = 'active'",
+);
+
+/// Brings a revoked credential back while it may be, unless it was compromised.
+pub(crate) static CREDENTIAL_RECOVER: Statement = Statement::tenant(
+    "vault.credential_recover",
+    "UPDATE credentials SET status = 'active', revoked_at = NULL, revoked_by = NULL, recover_until = NULL, \
+     changed = (SELECT value FROM house WHERE name = 'epoch') \
+     WHERE tenant = $1 AND credential = $2 AND status = 'revoked' AND recover_until > $3 AND compromised_at IS NULL",
+);
+
+/// Gives a recovered credential's versions the status back that they had.
+pub(crate) static VERSIONS_RESTORE: Statement = Statement::tenant(
+    "vault.versions_restore",
+    "UPDATE credential_versions SET status = status_before, status_before = NULL, \
+     changed = (SELECT value FROM house WHERE name = 'epoch') \
+     WHERE tenant = $1 AND credential = $2 AND status = 'revoked' AND status_before IS NOT NULL",
+);
+
+/// Connections that are degraded for a reason and have no other credential.
+pub(crate) static CONNECTIONS_WAITING: Statement = Statement::tenant(
+    "vault.connections_waiting",
+    "SELECT connection FROM connections WHERE tenant = $1 AND credential = $2 AND status = 'degraded' AND reason = $3 \
+     ORDER BY connection",
+);
+
+/// Lets those run again.
+pub(crate) static CONNECTIONS_REVIVE: Statement = Statement::tenant(
+    "vault.connections_revive",
+    "UPDATE connections SET status = 'active', health = 'unknown', reason = NULL, \
+     changed = (SELECT value FROM house WHERE name = 'epoch') \
+     WHERE tenant = $1 AND credential = $2 AND status = 'degraded' AND reason = $3",
+);
+
+/// A revoked credential has no value any more.
+pub(crate) static CREDENTIAL_PURGE: Statement = Statement::tenant(
+    "vault.credential_purge",
+    "UPDATE credentials SET status = 'purged', recover_until = NULL, \
+     changed = (SELECT value FROM house WHERE name = 'epoch') \
+     WHERE tenant = $1 AND credential = $2 AND status = 'revoked'",
+);
+
+/// Destroys every version of a credential.
+pub(crate) static VERSIONS_DESTROY: Statement = Statement::tenant(
+    "vault.versions_destroy",
+    "UPDATE credential_versions SET sealed = NULL, status = 'destroyed', destroyed_at = $3, \
+     changed = (SELECT value FROM house WHERE name = 'epoch') \
+     WHERE tenant = $1 AND credential = $2 AND status <> 'destroyed'",
+);
+
+/// Revoked credentials of all tenants that may not be recovered any more.
+pub(crate) static RECOVERIES_OVER: Statement = Statement::house(
+    "vault.recoveries_over",
+    "SELECT tenant, credential FROM credentials WHERE recover_until <= $1 AND status = 'revoked' LIMIT $2",
+);
+
+/// A credential is known to others, since a moment.
+pub(crate) static CREDENTIAL_COMPROMISE: Statement = Statement::tenant(
+    "vault.credential_compromise",
+    "UPDATE credentials SET compromised_at = COALESCE(compromised_at, $3), compromised_since = $4, \
+     changed = (SELECT value FROM house WHERE name = 'epoch') \
+     WHERE tenant = $1 AND credential = $2",
 );

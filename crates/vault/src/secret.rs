@@ -5,15 +5,29 @@
 //! store, and is recorded in that change; reading metadata is recorded before it is answered (SEC-7).
 //!
 //! A credential belongs to one connection. Of its versions one is `current`; others are `staged` (in,
-//! but never used yet), `previous` (used before, kept for going back) or `revoked`.
+//! but never used yet), `previous` (used before, kept for going back), `revoked` or `destroyed`.
+//!
+//! A rotation has steps, each of which may be asked for again: `stage` takes a version in, `verify` asks the vendor
+//! whether it takes it (`trial`), `finish` puts it to use; `attempt` is how it stands in between. What is due by
+//! itself is done by `tend`. The version before stays in use until then and is kept for going back.
 
+mod attempt;
+mod compromise;
 mod create;
+mod destroy;
+mod finish;
 mod list;
 mod record;
+mod recover;
 mod revoke;
 mod rotate;
+mod tend;
+mod trial;
+mod uses;
+mod verify;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use lockgate_access::directory::{Connection, ConnectionStatus};
 use lockgate_access::registry::Event;
@@ -21,8 +35,10 @@ use lockgate_access::scope::Scope;
 use lockgate_access::{Access, AccessRefusal, Caller, Quotas};
 use lockgate_audit::{Audit, Deed};
 use lockgate_store::{ApplyFailure, Change, values};
-use lockgate_vocabulary::{ConnectionId, CredentialId, Fault, Name, Secret, Stop, TenantId, Timestamp, TraceId};
-use serde::Deserialize;
+use lockgate_vocabulary::{
+    ConnectionId, CredentialId, Errand, Fault, Name, Secret, Stop, TenantId, Timestamp, TraceId,
+};
+use serde::{Deserialize, Serialize};
 
 use crate::binding::Binding;
 use crate::equip;
@@ -32,16 +48,91 @@ use crate::rows;
 use crate::seal::{self, Place};
 use crate::vault::Vault;
 
+pub use attempt::RotationView;
+pub use compromise::{Compromise, Compromised};
 pub use list::Listed;
-pub use record::{CredentialView, Sensitivity, VersionView};
+pub use record::{CompromiseView, CredentialView, Sensitivity, VersionView};
+pub use recover::Recovered;
 pub use revoke::Revoked;
+pub use rotate::Rotation;
+pub use uses::Uses;
 
-/// Takes credentials in, rotates and revokes them, and tells their metadata.
+/// Takes credentials in, rotates and revokes them, and tells their metadata. Cloning it gives another handle on the
+/// same one.
 #[derive(Clone)]
 pub struct Custodian {
     vault: Vault,
     access: Arc<Access>,
     audit: Audit,
+    errand: Arc<dyn Errand>,
+    recovery: Duration,
+}
+
+/// What a custodian is made of.
+pub struct CustodianParts {
+    /// What seals and opens.
+    pub vault: Vault,
+    /// Scopes and connections are asked of it.
+    pub access: Arc<Access>,
+    /// Every act is recorded by it.
+    pub audit: Audit,
+    /// Asks vendors whether they take a version.
+    pub errand: Arc<dyn Errand>,
+    /// For how long a revoked credential may be brought back.
+    pub recovery: Duration,
+}
+
+/// How a rotation stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RotationState {
+    /// The version is in.
+    Staged,
+    /// The vendor is being asked whether it takes it.
+    Verifying,
+    /// The vendor took it.
+    Verified,
+    /// The vendor did not take it, or could not be asked.
+    Failed,
+    /// It is in use.
+    Finished,
+    /// It is in use again: somebody went back to it.
+    Restored,
+}
+
+impl RotationState {
+    /// The word for it in rows, records and answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Staged => "staged",
+            Self::Verifying => "verifying",
+            Self::Verified => "verified",
+            Self::Failed => "failed",
+            Self::Finished => "finished",
+            Self::Restored => "restored",
+        }
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        let all = [Self::Staged, Self::Verifying, Self::Verified, Self::Failed, Self::Finished, Self::Restored];
+        all.into_iter().find(|state| state.as_str() == word)
+    }
+}
+
+/// In whose hands an act is: somebody's, or the house's own, where it is due.
+#[derive(Debug, Clone, Copy)]
+enum By<'a> {
+    Somebody(Act<'a>),
+    House,
+}
+
+impl By<'_> {
+    fn deed(self, tenant: TenantId, action: &'static str, object: CredentialId) -> Deed {
+        match self {
+            Self::Somebody(act) => Deed::new(act.caller.actor(), act.trace, action, object),
+            Self::House => Deed::by_house(Some(tenant), action, object),
+        }
+    }
 }
 
 /// Who acts, and in which trace.
@@ -71,13 +162,16 @@ pub struct NewCredential {
     /// When it ends, in microseconds since 1970; from then on it is lent to nobody.
     #[serde(default)]
     pub expires_at: Option<Timestamp>,
+    /// Whether its values stay until the end of the recovery window, whoever wants them gone. It cannot be taken off.
+    #[serde(default)]
+    pub purge_protected: bool,
 }
 
 impl Custodian {
-    /// The custodian of this vault. Scopes and connections are asked of `access`, and every act is
-    /// recorded by `audit`.
-    pub fn new(vault: Vault, access: Arc<Access>, audit: Audit) -> Self {
-        Self { vault, access, audit }
+    /// The custodian of this vault.
+    pub fn new(parts: CustodianParts) -> Self {
+        let CustodianParts { vault, access, audit, errand, recovery } = parts;
+        Self { vault, access, audit, errand, recovery }
     }
 
     /// Demands that the tenant has room for one more credential.
@@ -105,11 +199,17 @@ impl Custodian {
         self.connection(tenant, first.parsed(0)?)
     }
 
+    fn now(&self) -> Timestamp {
+        self.vault.inner.clock.now()
+    }
+
     /// A credential's metadata. Another tenant's is not found, as one that never was is not.
     async fn credential(&self, tenant: TenantId, id: CredentialId) -> Result<CredentialView, Stop> {
         let rows = self.vault.inner.store.read(tenant, &rows::CREDENTIAL_READ, values![id]).await?;
         let row = rows.first().ok_or(AccessRefusal::ObjectUnknown)?;
-        Ok(CredentialView::read(row)?)
+        let mut credential = CredentialView::read(row)?;
+        self.complete(tenant, std::slice::from_mut(&mut credential)).await?;
+        Ok(credential)
     }
 
     /// The credential, if it may be changed.
@@ -165,9 +265,13 @@ impl Custodian {
     }
 
     /// Adds an event for the governance side to the change that it tells of.
-    fn telling(&self, change: Change, event: Event, act: Act<'_>) -> Change {
+    fn telling(&self, change: Change, event: Event, by: By<'_>) -> Change {
         let (clock, entropy) = (self.vault.inner.clock.as_ref(), self.vault.inner.entropy.as_ref());
-        let (statement, values) = event.by(act.caller.actor(), act.trace).step(clock, entropy);
+        let event = match by {
+            By::Somebody(act) => event.by(act.caller.actor(), act.trace),
+            By::House => event,
+        };
+        let (statement, values) = event.step(clock, entropy);
         change.step(statement, values)
     }
 

@@ -22,7 +22,7 @@ use lockgate_access::Grant;
 use lockgate_access::directory::Connection;
 use lockgate_access::spec::{AuthPlacement, TokenSpec};
 use lockgate_audit::Audit;
-use lockgate_vocabulary::{Background, Errand, ErrandFailure, Stop};
+use lockgate_vocabulary::{Background, Errand, ErrandFailure, Secret, Stop};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::equip::Loan;
@@ -284,6 +284,36 @@ pub(super) enum Short {
 impl From<lockgate_vocabulary::Fault> for Short {
     fn from(fault: lockgate_vocabulary::Fault) -> Self {
         Self::Stop(fault.into())
+    }
+}
+
+/// Has a token with this loan for one use, and keeps it nowhere: for a credential that is only tried.
+pub(crate) async fn once(
+    errand: &dyn Errand,
+    connection: &Connection,
+    spec: &TokenSpec,
+    loan: Loan,
+) -> Result<Secret, VaultRefusal> {
+    let answer = errand.run(order(connection, spec, &loan.value, &Proof::Client)).await;
+    let got = judge(answer.map_err(|_| VaultRefusal::TokenUnavailable)?, &Proof::Client)?;
+    Ok(got.access)
+}
+
+/// Whether the vendor knows the client by this loan, where what it gives takes a person: a refresh token that nobody has
+/// is refused as that (`invalid_grant`) to a client whose secret is right, and to no other (RFC 6749 section 5.2).
+pub(crate) async fn is_known(
+    errand: &dyn Errand,
+    connection: &Connection,
+    spec: &TokenSpec,
+    loan: &Loan,
+) -> Result<(), VaultRefusal> {
+    let proof = Proof::Refresh(b"lockgate-asks-whether-it-is-known");
+    let answer = errand.run(order(connection, spec, &loan.value, &proof)).await;
+    match judge(answer.map_err(|_| VaultRefusal::TokenUnavailable)?, &proof) {
+        Err(VaultRefusal::GrantEnded) => Ok(()),
+        Err(why) => Err(why),
+        // A vendor that gives tokens for what nobody has says nothing by it.
+        Ok(_) => Err(VaultRefusal::TokenMalformed),
     }
 }
 

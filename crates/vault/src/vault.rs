@@ -11,12 +11,12 @@ use lockgate_access::Grant;
 use lockgate_access::directory::Connection;
 use lockgate_access::spec::AuthPlacement;
 use lockgate_store::{Change, Epoch, Row, Store, values};
-use lockgate_vocabulary::{Clock, Entropy, Fault, Secret, Stop, TenantId};
+use lockgate_vocabulary::{Clock, Entropy, Fault, Secret, Stop, TenantId, Timestamp};
 
 use crate::config::Config;
 use crate::equip::{self, Equipped, Loan};
 use crate::fingerprint::Digests;
-use crate::keyring::{Keyring, LendFailure};
+use crate::keyring::{Keyring, LendFailure, Used};
 use crate::refusal::VaultRefusal;
 use crate::root_key::{self, RootKey, RootKeyProblem, UnwrapFailure, Wrapped};
 use crate::rows;
@@ -28,6 +28,9 @@ pub use rewrap::{Rewrapped, wrappings};
 
 /// The house itself as a tenant of the vault: what belongs to no tenant is sealed under its key.
 pub const HOUSE: TenantId = TenantId::from_u128(0);
+
+/// Uses that are told in one change.
+const USES: usize = 1_000;
 
 /// How long the keyring waits before it asks the store again after a failure.
 const RETRY: Duration = Duration::from_millis(100);
@@ -99,6 +102,22 @@ impl Vault {
     pub async fn refresh(&self) -> Result<(), Fault> {
         self.inner.refresh().await?;
         self.inner.complete().await
+    }
+
+    /// Tells the store when credentials were lent to calls last, as far as it does not know: at most so many in one
+    /// change, and nothing where there is nothing to tell.
+    pub async fn tell_uses(&self) -> Result<(), Fault> {
+        let untold = self.inner.keyring.untold();
+        for some in untold.chunks(USES) {
+            let step = |change: Change, used: &Used| {
+                let values = values![used.tenant, used.credential, i64::from(used.version), used.at];
+                change.step(&rows::VERSION_USED, values)
+            };
+            let change = some.iter().fold(Change::house(), step);
+            self.inner.store.apply(change).await.map_err(|failure| failure.into_fault("telling of uses"))?;
+            self.inner.keyring.told(some);
+        }
+        Ok(())
     }
 
     /// Seals bytes that open only for the same tenant, purpose and context. It asks no database.
@@ -180,7 +199,7 @@ impl Inner {
     /// What goes over the wire: the credential, or the access token that was had for it. The credential is looked at
     /// for a token as well, so that one that was revoked, has ended or is bound elsewhere lends none.
     fn lend_for_wire(&self, connection: &Connection) -> Result<Loan, Stop> {
-        let loan = self.lend(connection)?;
+        let loan = self.lent(connection, Keyring::lend_to_call)?;
         if !matches!(connection.provider.auth, AuthPlacement::OAuth(_)) {
             return Ok(loan);
         }
@@ -222,15 +241,19 @@ impl Inner {
     }
 
     pub(crate) fn lend(&self, connection: &Connection) -> Result<Loan, Stop> {
+        self.lent(connection, Keyring::lend)
+    }
+
+    fn lent(
+        &self,
+        connection: &Connection,
+        lend: impl FnOnce(&Keyring, &Connection, Timestamp) -> Result<Loan, LendFailure>,
+    ) -> Result<Loan, Stop> {
         let epoch = self.epoch.value();
         if self.keyring.loaded() < epoch && !self.keyring.is_fresh(epoch, self.clock.elapsed()) {
             return Err(Fault::unavailable("lending a credential", "what changed could not be read for 2 s").into());
         }
-        self.keyring.lend(connection, self.clock.now()).map_err(|failure| match failure {
-            LendFailure::Refused(refusal) => refusal.into(),
-            LendFailure::NotLoaded => Fault::unavailable("lending a credential", "it is not in memory yet").into(),
-            LendFailure::Unopened(reason) => Fault::broken("opening a credential", reason).into(),
-        })
+        lend(&self.keyring, connection, self.clock.now()).map_err(LendFailure::stop)
     }
 
     fn sealing_key(&self, tenant: TenantId) -> Result<Arc<TenantKey>, Fault> {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::str::FromStr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -69,6 +70,27 @@ impl fmt::Display for Timestamp {
             Ok(moment) => write!(f, "{moment:.6}"),
             Err(_) => write!(f, "{}us", self.0),
         }
+    }
+}
+
+/// The text was no moment as RFC 3339 writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimestampParse;
+
+impl fmt::Display for TimestampParse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a moment as RFC 3339 writes it, such as 2026-01-31T12:00:00Z")
+    }
+}
+
+impl std::error::Error for TimestampParse {}
+
+impl FromStr for Timestamp {
+    type Err = TimestampParse;
+
+    fn from_str(text: &str) -> Result<Self, TimestampParse> {
+        let moment = text.parse::<jiff::Timestamp>().map_err(|_| TimestampParse)?;
+        Ok(Self(moment.as_microsecond()))
     }
 }
 

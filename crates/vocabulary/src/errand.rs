@@ -8,7 +8,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderValue;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue};
 
 use crate::clock::BoxFuture;
 use crate::id::TenantId;
@@ -20,6 +21,8 @@ pub enum ErrandPurpose {
     IssuerKeys,
     /// An access token of a vendor's (RFC 6749 section 4.4).
     VendorToken,
+    /// Whether a vendor takes a credential that is not used yet.
+    VendorTrial,
 }
 
 impl ErrandPurpose {
@@ -28,6 +31,7 @@ impl ErrandPurpose {
         match self {
             Self::IssuerKeys => "issuer-keys",
             Self::VendorToken => "vendor-token",
+            Self::VendorTrial => "vendor-trial",
         }
     }
 }
@@ -53,6 +57,8 @@ pub struct ErrandOrder {
     pub url: String,
     /// What is posted; it is fetched where there is nothing.
     pub post: Option<ErrandPost>,
+    /// What a read carries; nothing but what every errand has where there is nothing.
+    pub trial: Option<ErrandTrial>,
     /// Certificates (PEM) trusted instead of those that errands trust; a tenant's own alone.
     pub trust_pem: Option<String>,
     /// Public keys (SHA-256 of the SPKI) of which the far side's certificate must have one; any where there is none.
@@ -75,6 +81,22 @@ pub struct ErrandPost {
 impl fmt::Debug for ErrandPost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ErrandPost")
+    }
+}
+
+/// A read with a credential, as the vault equipped it. Its secret is in buffers that wipe themselves.
+pub struct ErrandTrial {
+    /// Path and query as they are sent; the path is the URL's.
+    pub target: PathAndQuery,
+    /// The header fields, those that carry a secret marked as sensitive.
+    pub headers: HeaderMap,
+    /// Whether the connection speaks in the clear inside the private networks that it opens.
+    pub plain: bool,
+}
+
+impl fmt::Debug for ErrandTrial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ErrandTrial")
     }
 }
 

@@ -23,9 +23,11 @@ mod trace;
 pub use actor::{Actor, PrincipalKind};
 pub use arrival::{Arrival, Listener, network};
 pub use background::{Background, Present};
-pub use clock::{BoxFuture, Clock, SystemClock, Timestamp};
+pub use clock::{BoxFuture, Clock, SystemClock, Timestamp, TimestampParse};
 pub use entropy::{Entropy, SystemEntropy};
-pub use errand::{Errand, ErrandAnswer, ErrandFailure, ErrandOrder, ErrandOwner, ErrandPost, ErrandPurpose};
+pub use errand::{
+    Errand, ErrandAnswer, ErrandFailure, ErrandOrder, ErrandOwner, ErrandPost, ErrandPurpose, ErrandTrial,
+};
 pub use fault::Fault;
 pub use id::{
     AlertId, ApprovalId, AuditId, ConnectionId, ConsentId, CredentialId, DeliveryId, EventId, IdParse, KeyId,

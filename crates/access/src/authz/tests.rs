@@ -185,6 +185,8 @@ fn view(world: &World) -> Arc<TenantView> {
         rate_headers: Default::default(),
         idempotency_header: None,
         headers: Default::default(),
+        verify: None,
+        two_live_credentials: None,
     });
     for (name, id, status) in &world.connections {
         let (name, id): (Name, _) = (name.parse().unwrap(), ConnectionId::from_u128(*id));

@@ -233,5 +233,7 @@ fn nobody(name: Name) -> Provider {
         rate_headers: RateHeaders::default(),
         idempotency_header: None,
         headers: http::HeaderMap::new(),
+        verify: None,
+        two_live_credentials: None,
     }
 }

@@ -17,7 +17,7 @@ use crate::issuer::is_sound_url;
 use crate::scope::is_reserved_name;
 use crate::spec::{
     AuthPlacement, BreakerSpec, ConnectionSpec, EndpointSpec, LimitSpec, ProviderSpec, RateHeaders, RedirectSpec,
-    TokenSpec,
+    TokenSpec, VerifySpec,
 };
 use crate::violations::Violations;
 
@@ -67,6 +67,7 @@ const RESERVED_HEADERS: &[&str] = &[
 
 const HEADERS_MOST: usize = 32;
 const VALUE_BYTES: usize = 1024;
+const EXPECTED_MOST: usize = 4;
 
 /// Resolves a provider.
 pub(crate) fn provider(spec: ProviderSpec, wrong: &mut Violations) -> Option<ResolvedProvider> {
@@ -80,6 +81,9 @@ pub(crate) fn provider(spec: ProviderSpec, wrong: &mut Violations) -> Option<Res
     wrong.check(documented, "/documentation", "an https URL of at most 2048 bytes");
     let headers = headers(spec.headers, wrong);
     let endpoints = endpoints(spec.endpoints, "/endpoints", wrong);
+    if let Some(verifying) = &spec.verify {
+        verify(verifying, &spec.auth, &endpoints, wrong);
+    }
     let provider = Provider {
         id: None,
         name: spec.name,
@@ -87,8 +91,25 @@ pub(crate) fn provider(spec: ProviderSpec, wrong: &mut Violations) -> Option<Res
         rate_headers: spec.rate_headers,
         idempotency_header,
         headers,
+        verify: spec.verify.map(Box::new),
+        two_live_credentials: spec.two_live_credentials,
     };
     Some(ResolvedProvider { provider: Arc::new(provider), base: base?, endpoints, changed: 0 })
+}
+
+/// A credential is tried with a read that was declared, and of which every byte is known.
+fn verify(spec: &VerifySpec, auth: &AuthPlacement, endpoints: &[Arc<Endpoint>], wrong: &mut Violations) {
+    let declared = endpoints.iter().any(|endpoint| {
+        endpoint.method == http::Method::GET && !endpoint.path.has_parameters() && endpoint.path.as_str() == spec.path
+    });
+    wrong.check(declared, "/verify/path", "the path of a GET endpoint that is declared here, without parameters");
+    wrong.check(*auth != AuthPlacement::None, "/verify", "a provider without a credential has none to try");
+    let size = |(pointer, value): (&String, &serde_json::Value)| {
+        let scalar = !value.is_array() && !value.is_object();
+        scalar && pointer.starts_with('/') && pointer.len() + value.to_string().len() <= VALUE_BYTES
+    };
+    let fits = spec.expect.len() <= EXPECTED_MOST && spec.expect.iter().all(size);
+    wrong.check(fits, "/verify/expect", "at most 4 JSON Pointers, each with a text, number, true, false or null");
 }
 
 fn header_name(text: &str, at: &str, wrong: &mut Violations) -> Option<http::HeaderName> {

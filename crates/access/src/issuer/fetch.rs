@@ -90,6 +90,7 @@ async fn get(url: &str, courier: &Courier<'_>) -> Result<(Vec<u8>, Option<Durati
         owner: courier.owner.clone(),
         url: url.to_owned(),
         post: None,
+        trial: None,
         trust_pem: None,
         pins: Vec::new(),
         most_bytes: DOCUMENT_BYTES,

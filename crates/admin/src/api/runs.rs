@@ -1,6 +1,7 @@
 //! Runs: calls that were made, each with its attempts and its end, as the trail has them.
 
 use lockgate_audit::Run;
+use lockgate_vocabulary::CredentialId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -57,6 +58,11 @@ pub(crate) struct AttemptRecord {
     status: Option<u16>,
     /// Whether any byte of the request may have reached the vendor.
     sent: bool,
+    /// The credential that the request carried, itself or as a token that was had for it.
+    #[schema(value_type = Option<String>)]
+    credential: Option<CredentialId>,
+    /// Which version of it.
+    credential_version: Option<u32>,
     /// How long it took, in microseconds.
     took_micros: u64,
     /// When it was over (RFC 3339).
@@ -70,6 +76,8 @@ impl From<Run> for RunRecord {
             outcome: attempt.facts.outcome.into(),
             status: attempt.facts.status,
             sent: attempt.facts.sent,
+            credential: attempt.facts.credential,
+            credential_version: attempt.facts.version,
             took_micros: attempt.facts.took_micros,
             at: attempt.at.to_string(),
         });

@@ -183,7 +183,7 @@ pub(crate) fn opened(repeated: &[u8], facts: &RunFacts<'_>) -> Vec<u8> {
 }
 
 pub(crate) fn attempt(repeated: &[u8], facts: &AttemptFacts) -> Vec<u8> {
-    let mut out = Vec::with_capacity(repeated.len() + 192);
+    let mut out = Vec::with_capacity(repeated.len() + 256);
     kind(&mut out, "attempt");
     out.extend_from_slice(repeated);
     member(&mut out, ",\"number\":");
@@ -198,6 +198,12 @@ pub(crate) fn attempt(repeated: &[u8], facts: &AttemptFacts) -> Vec<u8> {
     unsigned(&mut out, micros(facts.took));
     member(&mut out, ",\"sent\":");
     flag(&mut out, facts.sent);
+    if let Some((credential, version)) = facts.credential {
+        member(&mut out, ",\"credential\":");
+        id(&mut out, lockgate_vocabulary::CredentialId::PREFIX, credential.as_u128());
+        member(&mut out, ",\"version\":");
+        unsigned(&mut out, u64::from(version));
+    }
     out.push(b'}');
     out
 }

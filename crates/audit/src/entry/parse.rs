@@ -195,7 +195,15 @@ impl Cursor<'_> {
         let took_micros = self.unsigned()?;
         self.literal(",\"sent\":")?;
         let sent = self.flag()?;
-        Ok(AttemptMade { run, number, address, status, outcome, took_micros, sent })
+        let (credential, version) = match self.is_at(",\"credential\":") {
+            true => {
+                let credential = self.parsed("a credential")?;
+                self.literal(",\"version\":")?;
+                (Some(credential), Some(self.small()?))
+            }
+            false => (None, None),
+        };
+        Ok(AttemptMade { run, number, address, status, outcome, took_micros, sent, credential, version })
     }
 
     fn closed(&mut self) -> Parsed<ClosedRun> {

@@ -121,6 +121,22 @@ fn the_bytes_of_a_run_are_these() {
     assert_eq!(texts[3], tail("closed", ",\"outcome\":\"unknown\",\"code\":\"audit.run.unfinished\""));
 }
 
+/// One that carried a credential says which; the others are written as they always were.
+#[test]
+fn an_attempt_names_the_credential_that_it_carried() {
+    let actor = actor(1);
+    let repeated = emit::run_context(&traced(&actor));
+    let line = whole(Some(tenant(1)), &emit::attempt(&repeated, &attempt(2)));
+    let text = String::from_utf8(line.clone()).expect("text");
+    let credential = lockgate_vocabulary::CredentialId::from_u128(0xc4ed);
+    assert!(text.ends_with(&format!(",\"sent\":true,\"credential\":\"{credential}\",\"version\":7}}")), "{text}");
+    let Facts::Attempt(read) = Entry::parse(&line).expect("an entry").facts else { panic!("an attempt") };
+    assert_eq!((read.credential, read.version), (Some(credential), Some(7)));
+    for (good, bad) in [(",\"version\":7", ""), ("\"version\":7", "\"version\":4294967296"), ("cred_", "conn_")] {
+        assert!(Entry::parse(text.replace(good, bad).as_bytes()).is_err(), "{bad}");
+    }
+}
+
 #[test]
 fn every_kind_is_read_back_and_is_json() {
     let kinds: Vec<&str> = all_lines()

@@ -32,6 +32,7 @@ fn order(url: String) -> ErrandOrder {
         owner,
         url,
         post: None,
+        trial: None,
         trust_pem: None,
         pins: Vec::new(),
         most_bytes: 1_000,

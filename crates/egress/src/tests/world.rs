@@ -12,7 +12,9 @@ use lockgate_audit::{Audit, Filter, Outcome, Relay, Signer};
 use lockgate_store::{Row, Statement, Store, Value};
 use lockgate_testkit::{ManualClock, Vendor};
 use lockgate_traffic::Traffic;
-use lockgate_vault::{Act, Custodian, HOUSE, NewCredential, Sensitivity, Tokens, Vault, generate_root_key_file};
+use lockgate_vault::{
+    Act, Custodian, CustodianParts, HOUSE, NewCredential, Sensitivity, Tokens, Vault, generate_root_key_file,
+};
 use lockgate_vocabulary::{
     Arrival, BoxFuture, Clock, ConnectionId, Errand, ErrandAnswer, ErrandFailure, ErrandOrder, Listener, RunId, Secret,
     Stop, SystemEntropy, TenantId, TraceContext,
@@ -112,7 +114,8 @@ impl World {
         let traffic = Traffic::new(lockgate_traffic::Config::default(), None, shared.clone()).expect("traffic");
         let destination = Destination::new(&config.destination, Arc::new(names()), shared).expect("a guard");
         let errands = Errands::new(&config, destination.clone(), Arc::new(calls.clone()), None);
-        let tokens = Tokens::new(vault.clone(), Arc::new(errands), audit.clone());
+        let errand: Arc<dyn Errand> = Arc::new(errands);
+        let tokens = Tokens::new(vault.clone(), Arc::clone(&errand), audit.clone());
         let spool_dir = folder.path().join("spool");
         std::fs::create_dir(&spool_dir).expect("a folder");
         let parts = Parts {
@@ -129,7 +132,10 @@ impl World {
             spans: crate::span::Spans::default(),
         };
         let egress = Egress::new(&config, parts);
-        let custodian = Custodian::new(vault, access.clone(), audit.clone());
+        let recovery = std::time::Duration::from_secs(30 * 86_400);
+        let (access_too, audit_too) = (access.clone(), audit.clone());
+        let custodian =
+            Custodian::new(CustodianParts { vault, access: access_too, audit: audit_too, errand, recovery });
         let (worker, secret) = (String::new(), SECRET.to_owned());
         let mut world = Self {
             clock,
@@ -183,6 +189,7 @@ impl World {
             sensitivity: Sensitivity::High,
             cadence_days: None,
             expires_at: None,
+            purge_protected: false,
         };
         self.custodian.create(act, new, Secret::from(self.secret.clone())).await.expect("taken in");
         connection

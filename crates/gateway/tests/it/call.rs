@@ -163,7 +163,8 @@ async fn a_secret_arrives_as_it_is_whatever_json_makes_of_it() {
     world.connection(&acme, "pay").await;
     world.vendor.answers("GET /v1/things/1", Canned::json(200, "{}"));
     let secret = r#"quo"te\back/slash"#;
-    world.make(&acme.operator, "/v1/credentials/pay-key/versions", json!({ "secret": secret })).await;
+    let anew = json!({ "secret": secret, "danger_unverified": true });
+    world.make(&acme.operator, "/v1/credentials/pay-key/versions", anew).await;
     assert_eq!(world.read(&acme.service, "/call/pay/v1/things/1").await.status, 200);
     let seen = world.vendor.seen().pop().expect("it arrived");
     assert_eq!(seen.header("authorization"), Some(format!("Bearer {secret}").as_str()));
@@ -184,8 +185,10 @@ async fn plain_http_is_spoken_where_a_connection_says_so_and_costs_a_new_credent
     let name = "erp.corp.test";
     let provider = json!({
         "name": "erp", "title": "ERP", "base_url": format!("https://{name}:{}", vendor.address.port()),
-        "auth": { "placement": "bearer" }, "endpoints": [{ "method": "GET", "path": "/v1/things/{id}" }],
+        "auth": { "placement": "bearer" }, "verify": { "path": "/v1/me" },
+        "endpoints": [{ "method": "GET", "path": "/v1/things/{id}" }, { "method": "GET", "path": "/v1/me" }],
     });
+    vendor.answers("GET /v1/me", Canned::json(200, "{}"));
     world.make(&acme.operator, "/v1/providers", provider).await;
     let spec = json!({ "danger_private_networks": ["127.0.0.0/8"], "retries": 0 });
     let body = json!({ "name": "erp", "provider": "erp", "spec": spec });
@@ -208,7 +211,9 @@ async fn plain_http_is_spoken_where_a_connection_says_so_and_costs_a_new_credent
     world.make(&acme.operator, "/v1/credentials/erp-key/versions", anew).await;
     let read = world.read(&acme.service, "/call/erp/v1/things/1").await;
     assert_eq!((read.status, read.text().as_str()), (200, r#"{"plain":true}"#));
-    assert_eq!(vendor.seen()[0].header("authorization"), Some("Bearer erp-secret-81c2"));
+    let seen = vendor.seen();
+    assert_eq!(seen.iter().map(|seen| seen.line()).collect::<Vec<_>>(), ["GET /v1/me", "GET /v1/things/1"]);
+    assert!(seen.iter().all(|seen| seen.header("authorization") == Some("Bearer erp-secret-81c2")));
     world.end().await;
 }
 

@@ -248,33 +248,41 @@ async fn a_connection_that_is_pointed_elsewhere_takes_neither_code_nor_token_alo
         let changed = world.ask(&acme.operator, "PUT", "/v1/providers/vendor-crm", Some(spec)).await;
         assert_eq!(changed.status, 200, "{}", changed.text());
     };
-    let client = async || {
+    // A client's secret is tried at the endpoint that it is for, with a refresh token that nobody has.
+    let client = async |next: Canned| {
+        for line in [TOKEN, "POST /evil/token"] {
+            world.vendor.forget(line);
+            world.vendor.answers(line, Canned::json(400, r#"{"error":"invalid_grant"}"#));
+        }
         let body = json!({ "secret": "gateway:another secret" });
         let rotated = world.ask(&acme.operator, "POST", "/v1/credentials/crm-client/versions", Some(body)).await;
         assert_eq!(rotated.status, 201, "{}", rotated.text());
+        world.vendor.forget(TOKEN);
+        world.vendor.answers(TOKEN, next);
     };
     // While a person is on the way.
     let opened = open(&world, &acme, "crm").await;
     let mut browser = Browser::default();
     let asked = begin(&world, &mut browser, &opened).await;
     point("/evil/token").await;
-    client().await;
+    client(tokens(1, 60)).await;
     let led = query(&come_back(&world, &mut browser, &opened.redirect_uri, &asked["state"]).await);
     assert_eq!(led["error"], "vault.connect.over");
     // And with tokens that were had before.
     point("/login/token").await;
-    client().await;
+    client(tokens(1, 60)).await;
     connected(&world, &acme, "crm").await;
     assert_eq!(called(&world, &acme, "crm").await, (200, String::new()));
     point("/evil/token").await;
-    client().await;
+    client(tokens(1, 60)).await;
     world.pass(Duration::from_secs(60)).await;
     assert_eq!(called(&world, &acme, "crm").await, (409, "vault.grant.absent".to_owned()));
-    assert_eq!(world.vendor.count("POST /evil/token"), 0);
+    for form in forms(&world, "POST /evil/token") {
+        assert_eq!(form["refresh_token"], "lockgate-asks-whether-it-is-known");
+    }
     // Where it leads as before, what was granted is good again: a client's secret may change meanwhile.
     point("/login/token").await;
-    client().await;
-    world.vendor.answers(TOKEN, tokens(2, 60));
+    client(tokens(2, 60)).await;
     world.pass(Duration::from_secs(1)).await;
     assert_eq!(called(&world, &acme, "crm").await, (200, String::new()));
     world.end().await;

@@ -53,6 +53,14 @@ fn change(method: &str, path: &str) -> Value {
         ("POST", "/v1/approvals/{id}/decide") => json!({ "approve": true }),
         ("POST", "/v1/escalations/{id}/resolve") => json!({ "reason": "done" }),
         ("POST", "/v1/credentials/{id}/revoke") => json!({ "reason": "because" }),
+        ("POST", "/v1/credentials/{id}/versions/verify" | "/v1/credentials/{id}/versions/finish") => {
+            json!({ "version": 1 })
+        }
+        ("POST", "/v1/credentials/{id}/versions/destroy") => {
+            json!({ "version": 1, "unused_since": "2026-01-31T12:00:00Z" })
+        }
+        ("POST", "/v1/credentials/{id}/rollback") => json!({}),
+        ("POST", "/v1/credentials/{id}/compromise") => json!({ "reason": "because", "since": "2026-01-31T12:00:00Z" }),
         ("POST", "/v1/credentials/{id}/versions") => json!({ "secret": "another-secret-of-mine" }),
         ("PUT", "/v1/providers/{id}") => json!({
             "name": "vendor-pay", "title": "Vendor", "base_url": "https://api.vendor.test",

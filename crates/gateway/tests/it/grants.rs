@@ -108,8 +108,10 @@ async fn a_rotated_secret_has_a_token_of_its_own_at_once() {
     let acme = world.tenant("acme").await;
     let authority = world.vendor.authority_pem.clone();
     connected(&world, &acme, at_vendor(&world, "/login/token"), SECRET, &authority).await;
-    world.vendor.answers(TOKEN, token("at-1"));
-    world.vendor.answers(TOKEN, token("at-2"));
+    // The second shows that the vendor takes the new secret, and is kept nowhere.
+    for name in ["at-1", "at-tried", "at-2"] {
+        world.vendor.answers(TOKEN, token(name));
+    }
     world.vendor.answers(LINE, Canned::json(200, "{}"));
     assert_eq!(called(&world, &acme).await.0, 200);
     let body = json!({ "secret": "gateway:another secret" });
@@ -118,7 +120,7 @@ async fn a_rotated_secret_has_a_token_of_its_own_at_once() {
     assert_eq!(called(&world, &acme).await.0, 200);
     let seen = world.vendor.seen();
     let last = seen.iter().rev().find(|seen| seen.line() == LINE).expect("a call");
-    assert_eq!((last.all("authorization"), world.vendor.count(TOKEN)), (vec!["Bearer at-2"], 2));
+    assert_eq!((last.all("authorization"), world.vendor.count(TOKEN)), (vec!["Bearer at-2"], 3));
 
     let body = json!({ "name": "crm-2", "connection": "crm", "owner": "sales", "secret": "no colon in it" });
     let refused = world.ask(&acme.operator, "POST", "/v1/credentials", Some(body)).await;

@@ -8,6 +8,7 @@ use lockgate_vocabulary::{Clock, RunId, SystemClock, SystemEntropy, Timestamp};
 use serde_json::json;
 
 use crate::hooks::{delivered_at, vector};
+use crate::rotation;
 use crate::world::{World, call_at};
 
 /// What two nodes share, or a visible line that says that it is not there.
@@ -152,6 +153,51 @@ async fn a_delivery_to_both_nodes_at_once_has_one_effect() {
     let begun = world.clock.elapsed();
     settle(&world, async || delivered_at(doors[1], &path, &signed).await.status == 401).await;
     assert!(world.clock.elapsed() - begun <= Duration::from_secs(2));
+    second.stop().await.expect("it ends in order");
+    world.end().await;
+}
+
+/// One vendor is asked once though both nodes find the rotation due, and both lend the new version within two seconds.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_is_gone_on_with_by_one_node_and_holds_on_both() {
+    let Some((world, second)) = two().await else { return };
+    let acme = world.tenant("acme").await;
+    rotation::connected(
+        &world,
+        &acme,
+        rotation::provider(&world.vendor, rotation::bearer(), rotation::verified()),
+        "sk-one",
+    )
+    .await;
+    world.vendor.answers(rotation::ME, Canned::json(200, "{}"));
+    let door = second.door.expect("a door");
+    let read = async |door| call_at(door, &acme.service, ("GET", "/call/pay/v1/things/1"), "", "").await.status == 200;
+    settle(&world, async || read(door).await).await;
+    let staged =
+        rotation::act(&world, &acme, "versions", json!({ "secret": "sk-two", "stage": true, "finish_in": 0 })).await;
+    assert_eq!(staged.status, 201, "{}", staged.text());
+    let finished = async || {
+        let (one, two) = tokio::join!(world.running.rooms.custodian.tend(), second.rooms.custodian.tend());
+        one.and(two).expect("tended");
+        rotation::shown(&world, &acme).await["last_rotation"]["state"] == "finished"
+    };
+    while !finished().await {}
+    assert_eq!(world.vendor.count(rotation::ME), 1, "it was asked once");
+    let begun = world.clock.elapsed();
+    let used = async |door| {
+        let answered = read(door).await;
+        answered && world.vendor.seen().last().is_some_and(|seen| seen.all("authorization") == ["Bearer sk-two"])
+    };
+    settle(&world, async || used(door).await).await;
+    assert!(world.clock.elapsed() - begun <= Duration::from_secs(2));
+    let first = world.clock.now();
+    assert!(used(world.door).await);
+    settle(&world, async || world.clock.now() > first && used(door).await).await;
+    // Whichever node tells first, the later use stays.
+    second.rooms.vault.tell_uses().await.expect("told");
+    let later = rotation::shown(&world, &acme).await["last_used_at"].clone();
+    world.running.rooms.vault.tell_uses().await.expect("told");
+    assert_eq!(rotation::shown(&world, &acme).await["last_used_at"], later);
     second.stop().await.expect("it ends in order");
     world.end().await;
 }

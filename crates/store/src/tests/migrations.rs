@@ -46,7 +46,16 @@ const BACK_TO_THE_FIRST: &str = "DELETE FROM migrations WHERE number > 1; DROP T
     DROP INDEX escalations_page; DROP INDEX escalations_resolved; ALTER TABLE escalations DROP COLUMN finding;
     ALTER TABLE escalations DROP COLUMN note; ALTER TABLE escalations DROP COLUMN resolved_by;
     DROP TABLE subscription_secrets; DROP TABLE subscriptions; DROP TABLE deliveries; DROP TABLE attempts;
-    DROP TABLE claims; DROP TABLE endpoints; DROP TABLE event_cursors; DROP TABLE approvals";
+    DROP TABLE claims; DROP TABLE endpoints; DROP TABLE event_cursors; DROP TABLE approvals;
+    DROP TABLE rotations; DROP INDEX credential_versions_alike; DROP INDEX credentials_recoverable;
+    DROP INDEX credentials_tell; DROP INDEX credentials_unplanned;
+    ALTER TABLE credential_versions DROP COLUMN last_used_at;
+    ALTER TABLE credential_versions DROP COLUMN retired_at;
+    ALTER TABLE credential_versions DROP COLUMN status_before;
+    ALTER TABLE credentials DROP COLUMN purge_protected; ALTER TABLE credentials DROP COLUMN revoked_at;
+    ALTER TABLE credentials DROP COLUMN revoked_by; ALTER TABLE credentials DROP COLUMN recover_until;
+    ALTER TABLE credentials DROP COLUMN compromised_at; ALTER TABLE credentials DROP COLUMN compromised_since;
+    ALTER TABLE credentials DROP COLUMN rotation_tell_at; ALTER TABLE credentials DROP COLUMN rotation_told_at";
 
 async fn go_forward_from_the_first_schema(place: Place) {
     let store = place.open().await;

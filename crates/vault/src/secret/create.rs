@@ -9,7 +9,7 @@ use lockgate_audit::Deed;
 use lockgate_store::{Change, values};
 use lockgate_vocabulary::{CredentialId, Refusal, Secret, Stop, Timestamp};
 
-use super::{Act, CommitFailure, CredentialView, Custodian, NewCredential};
+use super::{Act, By, CommitFailure, CredentialView, Custodian, NewCredential};
 use crate::refusal::VaultRefusal;
 use crate::rows;
 use crate::token::grant_spec;
@@ -51,7 +51,8 @@ impl Custodian {
                     new.cadence_days,
                     new.expires_at,
                     1i64,
-                    now
+                    now,
+                    i64::from(new.purge_protected)
                 ],
             )
             .step(&rows::VERSION_INSERT, values![id, 1i64, sealed.record, sealed.fingerprint.clone(), "current", now])
@@ -64,7 +65,7 @@ impl Custodian {
                     .with("connection", connection.id.to_string())
                     .with("name", connection.name.as_str())
                     .with("credential", id.to_string());
-                self.telling(change, event, act)
+                self.telling(change, event, By::Somebody(act))
             }
             ConnectionStatus::Active | ConnectionStatus::Retired => change,
         };

@@ -1,5 +1,7 @@
 //! Metadata of credentials, each reading of it recorded first.
 
+use std::collections::HashMap;
+
 use lockgate_access::AccessRefusal;
 use lockgate_access::scope::Scope;
 use lockgate_audit::Deed;
@@ -8,6 +10,8 @@ use lockgate_vocabulary::limit::PAGE_MOST;
 use lockgate_vocabulary::{CredentialId, Fault, Name, Stop, TenantId};
 use serde::Serialize;
 
+use super::attempt::RotationView;
+use super::record::version_of;
 use super::{Act, CredentialView, Custodian, VersionView};
 use crate::rows;
 
@@ -38,6 +42,7 @@ impl Custodian {
         let more = items.len() > limit;
         items.truncate(limit);
         let next = items.last().filter(|_| more).map(|last| last.id);
+        self.complete(tenant, &mut items).await?;
         Ok(Listed { items, next })
     }
 
@@ -58,6 +63,44 @@ impl Custodian {
         let name = name.parse::<Name>().map_err(|_| AccessRefusal::ObjectUnknown)?;
         let rows = self.vault.inner.store.read(tenant, &rows::CREDENTIAL_NAMED, values![name]).await?;
         Ok(rows.first().ok_or(AccessRefusal::ObjectUnknown)?.parsed(0)?)
+    }
+
+    /// Adds to credentials, which are in the order of their ids, what stands elsewhere than in their rows: their last
+    /// rotation, their last use, and with whom they share their value.
+    pub(super) async fn complete(&self, tenant: TenantId, items: &mut [CredentialView]) -> Result<(), Fault> {
+        let (Some(first), Some(last)) = (items.first(), items.last()) else { return Ok(()) };
+        // What is asked for lies behind the first text and not behind the last.
+        let before = CredentialId::from_u128(first.id.as_u128().saturating_sub(1));
+        let range = || values![before, last.id];
+        let store = &self.vault.inner.store;
+        let rotations = store.read(tenant, &rows::ROTATIONS_OF, range()).await?;
+        let rotations = rotations.iter().map(RotationView::read).collect::<Result<Vec<_>, Fault>>()?;
+        let used = store.read(tenant, &rows::CREDENTIALS_USED, range()).await?;
+        let alike = store.read(tenant, &rows::CREDENTIALS_ALIKE, range()).await?;
+        let now = self.now();
+        let mut by_id: HashMap<CredentialId, &mut CredentialView> =
+            items.iter_mut().map(|each| (each.id, each)).collect();
+        for rotation in rotations {
+            if let Some(view) = by_id.get_mut(&rotation.credential) {
+                view.last_rotation = Some(rotation);
+            }
+        }
+        for row in &used {
+            if let Some(view) = by_id.get_mut(&row.parsed::<CredentialId>(0)?) {
+                view.last_used_version = Some(version_of(row.int(1)?)?);
+                view.last_used_at = row.opt_moment(2)?;
+            }
+        }
+        for row in &alike {
+            if let Some(view) = by_id.get_mut(&row.parsed::<CredentialId>(0)?) {
+                view.shared_with.push(row.parsed(1)?);
+            }
+        }
+        for view in by_id.into_values() {
+            view.rotation_due &= view.is_active();
+            view.rotation_due |= view.is_active() && view.rotation_due_at.is_some_and(|due| due <= now);
+        }
+        Ok(())
     }
 
     /// A credential's versions, newest first.

@@ -10,6 +10,11 @@ use super::*;
 use crate::tests::canary::{canary, leaks};
 use crate::tests::world::{World, act, code, new, secret};
 
+/// A rotation at a provider that declares no way to try a version.
+fn blind() -> Rotation {
+    Rotation { danger_unverified: true, ..Rotation::default() }
+}
+
 fn change(value: Value) -> ChangeConnection {
     serde_json::from_value(value).expect("a change")
 }
@@ -53,17 +58,23 @@ async fn rotation_uses_the_new_version_and_keeps_the_one_before() {
     let operator = world.operator().await;
     let grant = world.granted("crm").await.expect("granted");
 
-    let rotated = world.custodian.rotate(act(&operator), taken.id, secret("sk_two"), None).await.expect("rotated");
+    let rotated = world.custodian.rotate(act(&operator), taken.id, secret("sk_two"), blind()).await.expect("rotated");
     assert_eq!(rotated.current_version, 2);
     assert_ne!(rotated.fingerprint, taken.fingerprint);
     assert_eq!(world.sent(&grant).expect("lent"), "Bearer sk_two");
 
-    let staged = world.custodian.stage(act(&operator), taken.id, secret("sk_three")).await.expect("staged");
-    assert_eq!((staged.version, staged.status.as_str()), (3, "staged"));
+    let how = Rotation::default();
+    let staged = world.custodian.stage(act(&operator), taken.id, secret("sk_three"), how).await.expect("staged");
+    let attempt = staged.last_rotation.expect("attempted");
+    assert_eq!((attempt.version, attempt.state, staged.current_version), (3, RotationState::Staged, 2));
     assert_eq!(world.sent(&grant).expect("lent"), "Bearer sk_two", "what is staged is not used");
-    world.custodian.promote(act(&operator), taken.id, 3, None).await.expect("promoted");
+    assert_eq!(code(world.custodian.verify(act(&operator), taken.id, 3).await), "vault.rotation.blind");
+    assert_eq!(code(world.custodian.finish(act(&operator), taken.id, 3, false).await), "vault.rotation.blind");
+    let finished = world.custodian.finish(act(&operator), taken.id, 3, true).await.expect("finished");
+    assert!(finished.last_rotation.expect("attempted").danger_unverified);
+    world.custodian.finish(act(&operator), taken.id, 3, true).await.expect("nothing is done twice");
     assert_eq!(world.sent(&grant).expect("lent"), "Bearer sk_three");
-    let back = world.custodian.promote(act(&operator), taken.id, 1, None).await.expect("gone back");
+    let back = world.custodian.roll_back(act(&operator), taken.id, Some(1), false).await.expect("gone back");
     assert_eq!((back.current_version, back.fingerprint), (1, taken.fingerprint));
     assert_eq!(world.sent(&grant).expect("lent"), "Bearer sk_one");
 
@@ -71,7 +82,8 @@ async fn rotation_uses_the_new_version_and_keeps_the_one_before() {
     let statuses: Vec<(u32, &str)> = versions.iter().map(|view| (view.version, view.status.as_str())).collect();
     assert_eq!(statuses, [(3, "previous"), (2, "previous"), (1, "current")], "newest first");
     for version in [1, 4] {
-        assert_eq!(code(world.custodian.promote(act(&operator), taken.id, version, None).await), "vault.version.unfit");
+        let gone = world.custodian.roll_back(act(&operator), taken.id, Some(version), false).await;
+        assert_eq!(code(gone), "vault.version.unfit");
     }
 }
 
@@ -81,8 +93,8 @@ async fn two_rotations_at_once_leave_one_current_version() {
     let (_, taken) = world.bearer("sk_one").await;
     let operator = world.operator().await;
     let (one, two) = tokio::join!(
-        world.custodian.rotate(act(&operator), taken.id, secret("sk_two"), None),
-        world.custodian.rotate(act(&operator), taken.id, secret("sk_three"), None),
+        world.custodian.rotate(act(&operator), taken.id, secret("sk_two"), blind()),
+        world.custodian.rotate(act(&operator), taken.id, secret("sk_three"), blind()),
     );
     let lost = [one, two].into_iter().filter(Result::is_err).map(code).collect::<Vec<_>>();
     assert!(lost.iter().all(|code| *code == "vault.credential.changed"), "{lost:?}");
@@ -113,9 +125,9 @@ async fn revocation_stops_what_depends_on_it_in_the_same_change() {
     assert_eq!((view.status.as_str(), versions[0].status.as_str()), ("revoked", "revoked"));
     for again in [
         code(world.custodian.revoke(act(&operator), taken.id, "again").await),
-        code(world.custodian.rotate(act(&operator), taken.id, secret("sk_two"), None).await),
-        code(world.custodian.stage(act(&operator), taken.id, secret("sk_two")).await),
-        code(world.custodian.promote(act(&operator), taken.id, 1, None).await),
+        code(world.custodian.rotate(act(&operator), taken.id, secret("sk_two"), blind()).await),
+        code(world.custodian.stage(act(&operator), taken.id, secret("sk_two"), Rotation::default()).await),
+        code(world.custodian.roll_back(act(&operator), taken.id, Some(1), false).await),
     ] {
         assert_eq!(again, "vault.credential.revoked");
     }
@@ -130,7 +142,7 @@ async fn every_act_is_recorded_and_told() {
     let world = World::new().await;
     let (connection, taken) = world.bearer("sk_one").await;
     let operator = world.operator().await;
-    world.custodian.rotate(act(&operator), taken.id, secret("sk_two"), None).await.expect("rotated");
+    world.custodian.rotate(act(&operator), taken.id, secret("sk_two"), blind()).await.expect("rotated");
     world.custodian.show(act(&operator), taken.id).await.expect("shown");
     world.custodian.list(act(&operator), None, 10).await.expect("listed");
     world.custodian.revoke(act(&operator), taken.id, "it leaked").await.expect("revoked");
@@ -150,7 +162,7 @@ async fn every_act_is_recorded_and_told() {
     let trail = world.trail().await.join("\n");
     assert!(trail.contains("credential.read") && trail.contains("credential.list"), "{trail}");
     let waiting = outbox(&world).await;
-    for deed in ["credential.create", "credential.rotate", "credential.revoke"] {
+    for deed in ["credential.create", "credential.rotation", "credential.revoke"] {
         assert_eq!(waiting.matches(deed).count(), 1, "{deed} in {waiting}");
     }
     assert!(waiting.contains(&taken.fingerprint));
@@ -174,10 +186,16 @@ async fn what_uses_a_credential_can_neither_read_nor_change_it() {
     let custodian = &world.custodian;
     for refused in [
         code(custodian.create(act(&service), new("mine", connection), secret("x")).await),
-        code(custodian.rotate(act(&service), taken.id, secret("x"), None).await),
-        code(custodian.stage(act(&service), taken.id, secret("x")).await),
-        code(custodian.promote(act(&service), taken.id, 1, None).await),
+        code(custodian.rotate(act(&service), taken.id, secret("x"), blind()).await),
+        code(custodian.stage(act(&service), taken.id, secret("x"), Rotation::default()).await),
+        code(custodian.roll_back(act(&service), taken.id, None, false).await),
         code(custodian.revoke(act(&service), taken.id, "x").await),
+        code(custodian.verify(act(&service), taken.id, 1).await),
+        code(custodian.finish(act(&service), taken.id, 1, true).await),
+        code(custodian.destroy(act(&service), taken.id, 1, Timestamp::from_secs(0)).await),
+        code(custodian.recover(act(&service), taken.id).await),
+        code(custodian.purge(act(&service), taken.id).await),
+        code(custodian.uses(act(&service), taken.id, Timestamp::from_secs(0), None).await),
         code(custodian.list(act(&service), None, 10).await),
         code(custodian.show(act(&service), taken.id).await),
         code(custodian.named(act(&service), "crm-key").await),
@@ -198,7 +216,7 @@ async fn what_changes_a_credential_can_neither_read_nor_use_it() {
     let custodian = world
         .principal("keeper", "operator", &["integration.credentials.rotate", "integration.connections.read"])
         .await;
-    let rotated = world.custodian.rotate(act(&custodian), taken.id, secret("sk_two"), None).await.expect("rotated");
+    let rotated = world.custodian.rotate(act(&custodian), taken.id, secret("sk_two"), blind()).await.expect("rotated");
     let shown = world.custodian.show(act(&custodian), taken.id).await.expect("shown");
     let listed = world.custodian.list(act(&custodian), None, 10).await.expect("listed");
     let said = format!("{} {} {}", json!(rotated), json!(shown), json!(listed));
@@ -215,12 +233,12 @@ async fn what_changes_a_credential_can_neither_read_nor_use_it() {
     world.registry(&integrator).change_connection("crm", change(narrowed)).await.expect("changed");
     let grant = world.granted("crm").await.expect("granted");
     assert_eq!(code(world.sent(&grant)), "vault.binding.moved");
-    let refused = world.custodian.rotate(act(&integrator), taken.id, secret("x"), None).await;
+    let refused = world.custodian.rotate(act(&integrator), taken.id, secret("x"), blind()).await;
     assert_eq!(code(refused), "access.scope.missing");
     let refused = world.custodian.create(act(&integrator), new("second", connection), secret("x")).await;
     assert_eq!(code(refused), "access.scope.missing");
     // A keeper's rotation binds it to where the connection leads now.
-    world.custodian.rotate(act(&custodian), taken.id, secret("sk_three"), None).await.expect("rotated");
+    world.custodian.rotate(act(&custodian), taken.id, secret("sk_three"), blind()).await.expect("rotated");
     assert_eq!(world.sent(&grant).expect("lent"), "Bearer sk_three");
 }
 
@@ -250,9 +268,9 @@ async fn another_tenants_credential_and_none_are_refused_alike() {
         let unknown = answer(custodian.show(act(&foreigner), never).await);
         assert!(unknown.contains("access.object.unknown"));
         assert_eq!(answer(custodian.show(act(&foreigner), id).await), unknown);
-        assert_eq!(answer(custodian.rotate(act(&foreigner), id, secret("x"), None).await), unknown);
-        assert_eq!(answer(custodian.stage(act(&foreigner), id, secret("x")).await), unknown);
-        assert_eq!(answer(custodian.promote(act(&foreigner), id, 1, None).await), unknown);
+        assert_eq!(answer(custodian.rotate(act(&foreigner), id, secret("x"), blind()).await), unknown);
+        assert_eq!(answer(custodian.stage(act(&foreigner), id, secret("x"), Rotation::default()).await), unknown);
+        assert_eq!(answer(custodian.roll_back(act(&foreigner), id, None, false).await), unknown);
         assert_eq!(answer(custodian.revoke(act(&foreigner), id, "x").await), unknown);
     }
     assert_eq!(code(custodian.named(act(&foreigner), "crm-key").await), "access.object.unknown");
@@ -328,10 +346,14 @@ async fn an_expired_credential_is_lent_to_nobody_until_it_is_rotated() {
     while !world.access.is_fresh() {
         tokio::task::yield_now().await;
     }
-    let silent = world.custodian.rotate(act(&operator), taken.id, secret("sk_two"), None).await;
+    let silent = world.custodian.rotate(act(&operator), taken.id, secret("sk_two"), blind()).await;
     assert_eq!(code(silent), "vault.input.invalid");
     let later = Some(world.house.clock.now().after(Duration::from_secs(60)));
-    world.custodian.rotate(act(&operator), taken.id, secret("sk_two"), later).await.expect("rotated");
+    world
+        .custodian
+        .rotate(act(&operator), taken.id, secret("sk_two"), Rotation { expires_at: later, ..blind() })
+        .await
+        .expect("rotated");
     assert_eq!(world.sent_in_time(&grant).await.expect("lent"), "Bearer sk_two");
 }
 
@@ -369,14 +391,14 @@ async fn no_canary_of_a_whole_life_is_left_anywhere() {
     let (operator, service) = (world.operator().await, world.service().await);
     let grant = world.granted("crm").await.expect("granted");
     assert_eq!(world.sent(&grant).expect("lent"), format!("Bearer {one}"));
-    world.custodian.rotate(act(&operator), taken.id, secret(&two), None).await.expect("rotated");
+    world.custodian.rotate(act(&operator), taken.id, secret(&two), blind()).await.expect("rotated");
     assert_eq!(world.sent(&grant).expect("lent"), format!("Bearer {two}"));
     let mut said = String::new();
     for result in [
         world.custodian.create(act(&operator), new("other", connection), secret(&one)).await,
         world.custodian.create(act(&operator), new("other", connection), secret(&format!("{one}\n"))).await,
-        world.custodian.rotate(act(&service), taken.id, secret(&one), None).await,
-        world.custodian.rotate(act(&operator), taken.id, secret(&format!("\r\n{two}")), None).await,
+        world.custodian.rotate(act(&service), taken.id, secret(&one), blind()).await,
+        world.custodian.rotate(act(&operator), taken.id, secret(&format!("\r\n{two}")), blind()).await,
     ] {
         said.push_str(&format!("{result:?}"));
     }
@@ -391,4 +413,20 @@ async fn no_canary_of_a_whole_life_is_left_anywhere() {
     for canary in [&one, &two] {
         assert_eq!(leaks(world.house.folder.path(), canary.as_bytes()), []);
     }
+}
+
+#[tokio::test]
+async fn a_credential_keeps_a_bounded_number_of_versions() {
+    let world = World::new().await;
+    let (_, taken) = world.bearer("sk_one").await;
+    let operator = world.operator().await;
+    for at in 2..=64 {
+        let value = secret(&format!("sk_{at}"));
+        world.custodian.stage(act(&operator), taken.id, value, Rotation::default()).await.expect("staged");
+    }
+    let more = world.custodian.stage(act(&operator), taken.id, secret("sk_65"), Rotation::default()).await;
+    assert_eq!(code(more), "vault.version.too_many");
+    let long_ago = world.house.clock.now().before(Duration::from_secs(120));
+    world.custodian.destroy(act(&operator), taken.id, 2, long_ago).await.expect("destroyed");
+    world.custodian.stage(act(&operator), taken.id, secret("sk_65"), Rotation::default()).await.expect("staged");
 }

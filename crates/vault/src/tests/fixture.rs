@@ -48,6 +48,8 @@ pub(crate) fn connection(auth: AuthPlacement) -> Connection {
         rate_headers: RateHeaders::default(),
         idempotency_header: None,
         headers: HeaderMap::new(),
+        verify: None,
+        two_live_credentials: None,
     };
     let settings = Settings {
         limits: LimitSpec::default(),
@@ -144,7 +146,7 @@ impl House {
         let change = match version {
             1 => change.step(
                 &rows::CREDENTIAL_INSERT,
-                values![id, "key", "payments team", "high", None::<i64>, None::<i64>, 1i64, now],
+                values![id, "key", "payments team", "high", None::<i64>, None::<i64>, 1i64, now, 0i64],
             ),
             later => change.step(&rows::CREDENTIAL_PROMOTE, values![id, later - 1, later, None::<i64>]).expecting(1),
         };

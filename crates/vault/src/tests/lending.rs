@@ -3,7 +3,7 @@
 use lockgate_access::directory::Connection;
 use lockgate_access::spec::AuthPlacement;
 use lockgate_store::{Change, Statement, values};
-use lockgate_vocabulary::{ConnectionId, CredentialId, Stop};
+use lockgate_vocabulary::{Clock as _, ConnectionId, CredentialId, Stop};
 
 use super::canary::{canary, leaks};
 use super::fixture::{CREDENTIAL_ID, House, OTHER, TENANT, bearer, connection, query, request, sealed};
@@ -257,7 +257,9 @@ async fn a_row_that_was_read_before_a_change_does_not_undo_it() {
 
     let rotated = read().await;
     let change = Change::of(own.tenant).raising_epoch();
-    let change = change.step(&rows::CREDENTIAL_REVOKE, values![CREDENTIAL_ID]).expecting(1);
+    let now = house.clock.now();
+    let revoked = values![CREDENTIAL_ID, now, "somebody", now];
+    let change = change.step(&rows::CREDENTIAL_REVOKE, revoked).expecting(1);
     house.store.apply(change).await.expect("revoked");
     vault.refresh().await.expect("read");
     for older in [before, rotated] {

@@ -13,7 +13,7 @@ use lockgate_vocabulary::{
 use serde_json::json;
 
 use super::fixture::{House, request};
-use crate::secret::{Act, CredentialView, Custodian, NewCredential, Sensitivity};
+use crate::secret::{Act, CredentialView, Custodian, CustodianParts, NewCredential, Sensitivity};
 use crate::vault::{HOUSE, Vault};
 
 /// No issuer can be reached.
@@ -71,7 +71,13 @@ impl World {
         let access = Arc::new(Access::open(&config, foundation).await.expect("access opens"));
         let first = bootstrap(&house.store, &audit, "root", &house.clock, &SystemEntropy).await.expect("founded");
         access.refresh().await.expect("read");
-        let custodian = Custodian::new(vault.clone(), access.clone(), audit.clone());
+        let custodian = Custodian::new(CustodianParts {
+            vault: vault.clone(),
+            access: access.clone(),
+            audit: audit.clone(),
+            errand: Arc::new(NoNetwork),
+            recovery: crate::Config::default().recovery().expect("the usual"),
+        });
         let root = identify(&access, &house, &text(&first.secret)).await;
         let (tenant, operator) = made(&access, &root, "acme").await;
         let (_, foreigner) = made(&access, &root, "other").await;
@@ -239,6 +245,7 @@ pub(crate) fn new(name: &str, connection: ConnectionId) -> NewCredential {
         sensitivity: Sensitivity::High,
         cadence_days: Some(90),
         expires_at: None,
+        purge_protected: false,
     }
 }
 

@@ -162,6 +162,7 @@ fn posted(connection: &Connection, url: &str, form: Form, authorization: Option<
         ),
         url: url.to_owned(),
         post: Some(ErrandPost { form: Bytes::from_owner(form.0), authorization }),
+        trial: None,
         trust_pem: connection.settings.trust_pem.as_deref().map(str::to_owned),
         pins: if same { connection.settings.pins.clone() } else { Vec::new() },
         most_bytes: ANSWER_BYTES,

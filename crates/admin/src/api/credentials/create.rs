@@ -35,6 +35,9 @@ pub(crate) struct CreateCredential {
     /// Seconds after which the vendor no longer accepts it.
     #[serde(default)]
     expires_in: Option<u64>,
+    /// Whether its values stay until the end of the recovery window, whoever wants them gone. It cannot be taken off.
+    #[serde(default)]
+    purge_protected: bool,
     /// The value. It is accepted once and never returned.
     #[serde(deserialize_with = "crate::input::secret")]
     #[schema(value_type = String, write_only)]
@@ -67,6 +70,7 @@ pub(crate) async fn create(
         sensitivity: new.sensitivity,
         cadence_days: new.cadence_days,
         expires_at: new.expires_in.map(ends),
+        purge_protected: new.purge_protected,
     };
     let view = parts.custodian.create(operator.act(), credential, new.secret).await?;
     parts.access.settle().await;

@@ -34,6 +34,8 @@ fn connection(settings: &Arc<Settings>) -> Connection {
         rate_headers: RateHeaders::default(),
         idempotency_header: None,
         headers: http::HeaderMap::new(),
+        verify: None,
+        two_live_credentials: None,
     };
     Connection {
         id: ConnectionId::from_u128(7),

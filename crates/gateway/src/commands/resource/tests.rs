@@ -76,6 +76,44 @@ fn a_secret_of_any_text_is_written_as_json() {
 }
 
 #[test]
+fn the_steps_of_a_rotation_are_one_request_each() {
+    let stage = sent("credential stage s --finish-in 2h --acknowledge-gap --secret-stdin", "sk_2");
+    assert_eq!(stage.path, "/v1/credentials/s/versions");
+    let wanted = json!({ "stage": true, "finish_in": 7_200, "acknowledge_gap": true, "secret": "sk_2" });
+    assert_eq!(body(&stage), Some(wanted));
+    let rotate = sent("credential rotate s --danger-unverified --expires-in 90d --secret-stdin", "sk_2");
+    let wanted = json!({ "danger_unverified": true, "expires_in": 7_776_000, "secret": "sk_2" });
+    assert_eq!(body(&rotate), Some(wanted));
+    let moment = "2026-01-31T12:00:00Z";
+    for (line, path, wanted) in [
+        ("verify s 2", "versions/verify", json!({ "version": 2 })),
+        ("finish s 2", "versions/finish", json!({ "version": 2, "danger_unverified": false })),
+        ("rollback s", "rollback", json!({ "acknowledge_gap": false })),
+        ("rollback s --to 1", "rollback", json!({ "version": 1, "acknowledge_gap": false })),
+        (
+            "destroy s 1 --unused-since 2026-01-31T12:00:00Z",
+            "versions/destroy",
+            json!({ "version": 1, "unused_since": moment }),
+        ),
+        (
+            "compromised s --since 2026-01-31T12:00:00Z --reason leaked",
+            "compromise",
+            json!({ "since": moment, "reason": "leaked" }),
+        ),
+    ] {
+        let order = sent(&format!("credential {line}"), "");
+        assert_eq!((&order.method, order.path.as_str()), (&Method::POST, &*format!("/v1/credentials/s/{path}")));
+        assert_eq!(body(&order), Some(wanted), "{line}");
+    }
+    for deed in ["recover", "purge"] {
+        let order = sent(&format!("credential {deed} s"), "");
+        assert_eq!((order.path.as_str(), order.body.is_none()), (&*format!("/v1/credentials/s/{deed}"), true));
+    }
+    let uses = sent("credential uses s --since 2026-01-31T12:00:00Z", "");
+    assert_eq!(uses.path, "/v1/credentials/s/uses?since=2026-01-31T12%3A00%3A00Z");
+}
+
+#[test]
 fn an_empty_secret_is_refused_before_anything_is_sent() {
     let line = Line::try_parse_from(shell("credential rotate s --secret-stdin")).ok().map(|line| line.resource);
     let usage = order(&line.expect("it parses"), &mut "\n".as_bytes()).expect_err("nothing came");

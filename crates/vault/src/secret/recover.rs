@@ -1,0 +1,91 @@
+//! Coming back to a credential that was revoked, while it may be; and the end of its values.
+
+use lockgate_access::registry::{Event, EventKind};
+use lockgate_access::scope::Scope;
+use lockgate_audit::Deed;
+use lockgate_store::{Change, values};
+use lockgate_vocabulary::{ConnectionId, CredentialId, Fault, Stop, TenantId};
+use serde::Serialize;
+
+use super::revoke::REASON;
+use super::{Act, By, CommitFailure, CredentialView, Custodian};
+use crate::refusal::VaultRefusal;
+use crate::rows;
+
+/// A credential that was brought back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Recovered {
+    /// The credential.
+    pub credential: CredentialId,
+    /// The connections that run again by it: those that had no other in between.
+    pub revived: Vec<ConnectionId>,
+}
+
+impl Custodian {
+    /// Brings a revoked credential back within its recovery window, unless it was compromised.
+    pub async fn recover(&self, act: Act<'_>, id: CredentialId) -> Result<Recovered, Stop> {
+        let tenant = self.demand(act, Scope::CredentialsRotate)?;
+        let credential = self.credential(tenant, id).await?;
+        if credential.is_active() {
+            return Err(VaultRefusal::CredentialActive.into());
+        }
+        if credential.compromise.is_some() {
+            return Err(VaultRefusal::CredentialCompromised.into());
+        }
+        if credential.recover_until.is_none_or(|until| until <= self.now()) {
+            return Err(VaultRefusal::CredentialUnrecoverable.into());
+        }
+        let rows = self.vault.inner.store.read(tenant, &rows::CONNECTIONS_WAITING, values![id, REASON]).await?;
+        let revived: Vec<ConnectionId> = rows.iter().map(|row| row.parsed(0)).collect::<Result<_, Fault>>()?;
+        let expected = u64::try_from(revived.len()).unwrap_or(u64::MAX);
+        let change = Change::of(tenant)
+            .raising_epoch()
+            .step(&rows::CREDENTIAL_RECOVER, values![id, self.now()])
+            .expecting(1)
+            .step(&rows::VERSIONS_RESTORE, values![id])
+            .step(&rows::CONNECTIONS_REVIVE, values![id, REASON])
+            .expecting(expected);
+        let change = revived.iter().fold(change, |change, connection| {
+            let event = Event::new(EventKind::IntegrationConnectionEstablished, tenant, connection)
+                .with("connection", connection.to_string())
+                .with("credential", id.to_string());
+            self.telling(change, event, By::Somebody(act))
+        });
+        let deed = Deed::new(act.caller.actor(), act.trace, "credential.recover", id)
+            .with("revived", i64::try_from(revived.len()).unwrap_or(i64::MAX));
+        self.commit(change, &deed).await.map_err(CommitFailure::stop)?;
+        Ok(Recovered { credential: id, revived })
+    }
+
+    /// Destroys every value of a revoked credential before its recovery window is over. It takes another scope than
+    /// revoking does, and another principal than who revoked it.
+    pub async fn purge(&self, act: Act<'_>, id: CredentialId) -> Result<CredentialView, Stop> {
+        let tenant = self.demand(act, Scope::TenantsAdmin)?;
+        let credential = self.credential(tenant, id).await?;
+        match credential.status.as_str() {
+            "active" => return Err(VaultRefusal::CredentialActive.into()),
+            "revoked" => {}
+            _ => return Err(VaultRefusal::CredentialUnrecoverable.into()),
+        }
+        if credential.purge_protected {
+            return Err(VaultRefusal::PurgeProtected.into());
+        }
+        let principal = act.caller.actor().principal.to_string();
+        if credential.revoked_by.as_deref() == Some(principal.as_str()) {
+            return Err(VaultRefusal::PurgeOwn.into());
+        }
+        self.purged(By::Somebody(act), tenant, id).await?;
+        self.credential(tenant, id).await
+    }
+
+    /// The same in anybody's hands.
+    pub(super) async fn purged(&self, by: By<'_>, tenant: TenantId, id: CredentialId) -> Result<(), Stop> {
+        let change = Change::of(tenant)
+            .raising_epoch()
+            .step(&rows::CREDENTIAL_PURGE, values![id])
+            .expecting(1)
+            .step(&rows::VERSIONS_DESTROY, values![id, self.now()]);
+        let deed = by.deed(tenant, "credential.purge", id);
+        self.commit(change, &deed).await.map_err(CommitFailure::stop)
+    }
+}

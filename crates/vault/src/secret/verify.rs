@@ -1,0 +1,149 @@
+//! The verification run: that it begins is kept before the vendor is asked, and what it said after it.
+//!
+//! Whoever dies in between leaves a run that others take over once its lease is over: it is a read, so that asking
+//! again does no harm.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lockgate_access::directory::Connection;
+use lockgate_access::registry::{Event, EventKind};
+use lockgate_access::scope::Scope;
+use lockgate_store::{Change, values};
+use lockgate_vocabulary::{CredentialId, Stop, TenantId, Timestamp};
+
+use super::attempt::RotationView;
+use super::finish::told;
+use super::rotate::is_verifiable;
+use super::trial::{self, Said};
+use super::{Act, By, CommitFailure, Custodian, RotationState};
+use crate::equip::Loan;
+use crate::keyring::LendFailure;
+use crate::refusal::VaultRefusal;
+use crate::rows;
+
+/// How long a run may take before others take it over: more than the vendor and its token endpoint get together.
+const LEASE: Duration = Duration::from_secs(60);
+
+/// How often a vendor that does not answer is asked by itself, and how long at the least and at the most in between.
+const TRIES: i64 = 10;
+const AGAIN: Duration = Duration::from_secs(30);
+const AGAIN_MOST: Duration = Duration::from_secs(3_600);
+
+impl Custodian {
+    /// Asks the vendor whether it takes a staged version. What it says is kept either way; the version in use is not
+    /// touched by it.
+    pub async fn verify(&self, act: Act<'_>, id: CredentialId, version: u32) -> Result<RotationView, Stop> {
+        let tenant = self.demand(act, Scope::CredentialsRotate)?;
+        self.verified(By::Somebody(act), tenant, id, version).await
+    }
+
+    /// The same in anybody's hands. Where it did not pass, the error says so, and it is recorded.
+    pub(super) async fn verified(
+        &self,
+        by: By<'_>,
+        tenant: TenantId,
+        id: CredentialId,
+        version: u32,
+    ) -> Result<RotationView, Stop> {
+        self.active(tenant, id).await?;
+        let connection = self.connection_of(tenant, id).await?;
+        if !is_verifiable(&connection) {
+            return Err(VaultRefusal::RotationBlind.into());
+        }
+        let loan = self.lent_staged(&connection, id, version).await?;
+        let before = self.rotation(tenant, id, version).await?;
+        let tries = self.begin(by, tenant, &before).await?;
+        let said = trial::ask(&*self.errand, &connection, loan).await?;
+        self.settle(by, tenant, &before, tries, said).await?;
+        match said.refused() {
+            None => self.rotation(tenant, id, version).await,
+            Some(refused) => Err(refused),
+        }
+    }
+
+    /// Opens a staged version. Nothing but a verification gets it, and no call.
+    async fn lent_staged(&self, connection: &Arc<Connection>, id: CredentialId, version: u32) -> Result<Loan, Stop> {
+        let inner = &self.vault.inner;
+        let rows = inner.store.read(connection.tenant, &rows::VERSION_SEALED, values![id, version]).await?;
+        let row = rows.first().ok_or(VaultRefusal::VersionUnfit)?;
+        let record = row.opt_bytes(0)?.filter(|_| row.text(1).is_ok_and(|status| status == "staged"));
+        let record = record.ok_or(VaultRefusal::VersionUnfit)?;
+        inner.prepare(connection.tenant).await?;
+        inner.keyring.open_version(connection, id, version, record).map_err(LendFailure::stop)
+    }
+
+    /// Keeps that the vendor is about to be asked; which try it is.
+    async fn begin(&self, by: By<'_>, tenant: TenantId, before: &RotationView) -> Result<i64, Stop> {
+        let (id, version, now) = (before.credential, before.version, self.now());
+        let values = values![id, version, now.after(LEASE), now, before.tries];
+        let change = Change::of(tenant).step(&rows::ROTATION_BEGIN, values).expecting(1);
+        let deed = told(by, tenant, id, version, RotationState::Verifying).with("asked_by", before.by.as_str());
+        self.commit(change, &deed).await.map_err(|failure| match failure {
+            CommitFailure::Unmet(0) => VaultRefusal::VersionVerifying.into(),
+            other => other.stop(),
+        })?;
+        Ok(before.tries + 1)
+    }
+
+    async fn settle(
+        &self,
+        by: By<'_>,
+        tenant: TenantId,
+        before: &RotationView,
+        tries: i64,
+        said: Said,
+    ) -> Result<(), Stop> {
+        let (id, version, now) = (before.credential, before.version, self.now());
+        let (state, due) = match said {
+            Said::Took(_) => (RotationState::Verified, before.finish_at),
+            Said::Nothing(_) => (RotationState::Failed, before.finish_at.and_then(|_| self.again(tries, now))),
+            Said::Refused(_) | Said::Unasked(_) => (RotationState::Failed, None),
+        };
+        let status = said.status().map(i64::from);
+        let values = values![id, version, tries, state.as_str(), said.code(), status, now, due];
+        let change = Change::of(tenant).step(&rows::ROTATION_SETTLE, values).expecting(1);
+        // What is tried again by itself has not failed for good.
+        let change = match (state, due) {
+            (RotationState::Failed, None) => self.failed(change, (by, tenant), (id, version), said.code()),
+            _ => change,
+        };
+        let deed = told(by, tenant, id, version, state)
+            .with("asked_by", before.by.as_str())
+            .with("code", said.code().unwrap_or_default())
+            .with("vendor_status", status.unwrap_or_default());
+        self.commit(change, &deed).await.map_err(|failure| match failure {
+            CommitFailure::Unmet(0) => VaultRefusal::VersionVerifying.into(),
+            other => other.stop(),
+        })
+    }
+
+    /// Adds the alert that a rotation failed.
+    pub(super) fn failed(
+        &self,
+        change: Change,
+        (by, tenant): (By<'_>, TenantId),
+        (id, version): (CredentialId, u32),
+        code: Option<&str>,
+    ) -> Change {
+        let event = Event::new(EventKind::SecurityAlertRaised, tenant, id)
+            .with("alert", "credential.rotation_failed")
+            .with("credential", id.to_string())
+            .with("version", version)
+            .with("code", code.unwrap_or_default());
+        self.telling(change, event, by)
+    }
+
+    /// When a vendor that did not answer is asked again: later each time, and not all credentials at once.
+    fn again(&self, tries: i64, now: Timestamp) -> Option<Timestamp> {
+        if tries >= TRIES {
+            return None;
+        }
+        let doubled = AGAIN * (1 << u32::try_from(tries.clamp(0, 16)).unwrap_or(0));
+        let most = doubled.min(AGAIN_MOST);
+        let mut chance = [0; 2];
+        self.vault.inner.entropy.fill(&mut chance);
+        let share = u32::from(u16::from_be_bytes(chance));
+        Some(now.after(most / 2 + most / 2 * share / u32::from(u16::MAX)))
+    }
+}
