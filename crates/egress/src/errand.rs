@@ -1,20 +1,22 @@
 //! The house's own errands: the seam `Errand`, under the same guard as every call.
 //!
 //! Only hosts that an operator configured are asked, over https, without redirects, each on a line of its
-//! own. Nothing secret goes along but to the token endpoint to which a credential is bound.
+//! own. Nothing secret goes along but to the token endpoint to which a credential is bound, and to vaults of the
+//! operator's.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap,
-    HeaderValue,
+    HeaderValue, RETRY_AFTER,
 };
 use http::{Method, Request, Uri};
 use ipnet::IpNet;
 use lockgate_vault::HOUSE;
 use lockgate_vocabulary::{
-    BoxFuture, Clock, Errand, ErrandAnswer, ErrandFailure, ErrandOrder, ErrandOwner, ErrandPost, ErrandPurpose, Stop,
+    BoxFuture, Clock, Errand, ErrandAnswer, ErrandAsk, ErrandFailure, ErrandOrder, ErrandOwner, ErrandPost,
+    ErrandPurpose, ErrandRequest, Stop,
 };
 
 use crate::alarm::{Alarm, Rang};
@@ -92,9 +94,9 @@ impl Inner {
         until: Duration,
     ) -> Result<ErrandAnswer, ErrandFailure> {
         // INVARIANT: whom a credential is shown to is vouched for as in a call: by whom its connection trusts, or the
-        // system. The authorities of errands are those of issuers.
+        // system; a back end by whom its own section names. The authorities of errands are those of issuers.
         let authorities = match order.purpose {
-            ErrandPurpose::VendorToken => order.trust_pem.as_deref(),
+            ErrandPurpose::VaultBackend | ErrandPurpose::VendorToken => order.trust_pem.as_deref(),
             ErrandPurpose::IssuerKeys => self.authorities.as_deref(),
         };
         let tls = match target.scheme() {
@@ -103,8 +105,7 @@ impl Inner {
         };
         let tls = tls.transpose().map_err(|failure| ErrandFailure::Refused(failure.refusal().info().code))?;
         let once = Once { target, tls, most_bytes: order.most_bytes, until };
-        let request =
-            request(url, order.post).ok_or(ErrandFailure::Refused(EgressRefusal::UrlMalformed.info().code))?;
+        let request = request(url, order.ask).ok_or(ErrandFailure::Refused(EgressRefusal::UrlMalformed.info().code))?;
         let Whole { head, body } = once.send(request, alarm).await.map_err(told)?;
         if head.headers.contains_key(CONTENT_ENCODING) {
             return Err(ErrandFailure::Refused(EgressRefusal::AnswerEncoding.info().code));
@@ -112,18 +113,31 @@ impl Inner {
         if head.status.is_redirection() {
             return Err(ErrandFailure::Refused(EgressRefusal::RedirectNotFollowed.info().code));
         }
-        Ok(ErrandAnswer { status: head.status.as_u16(), body: body.to_vec(), fresh_for: fresh_for(&head.headers) })
+        Ok(ErrandAnswer {
+            status: head.status.as_u16(),
+            body: body.to_vec(),
+            fresh_for: fresh_for(&head.headers),
+            retry_after: retry_after(&head.headers),
+        })
     }
 }
 
-fn request(url: &StrictUrl, post: Option<ErrandPost>) -> Option<Request<Outgoing>> {
+fn request(url: &StrictUrl, ask: ErrandAsk) -> Option<Request<Outgoing>> {
     let mut request = Request::new(Outgoing::Empty);
-    if let Some(ErrandPost { form, authorization }) = post {
-        *request.method_mut() = Method::POST;
-        *request.body_mut() = Outgoing::Full(form);
-        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-        if let Some(authorization) = authorization {
-            request.headers_mut().insert(AUTHORIZATION, authorization);
+    match ask {
+        ErrandAsk::Fetch => {}
+        ErrandAsk::Post(ErrandPost { form, authorization }) => {
+            *request.method_mut() = Method::POST;
+            *request.body_mut() = Outgoing::Full(form);
+            request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+            if let Some(authorization) = authorization {
+                request.headers_mut().insert(AUTHORIZATION, authorization);
+            }
+        }
+        ErrandAsk::Request(ErrandRequest { method, headers, body }) => {
+            *request.method_mut() = method;
+            *request.body_mut() = body.map_or(Outgoing::Empty, Outgoing::Full);
+            request.headers_mut().extend(headers);
         }
     }
     *request.uri_mut() = Uri::try_from(url.path()).ok()?;
@@ -168,6 +182,11 @@ fn fresh_for(headers: &HeaderMap) -> Option<Duration> {
         }
     }
     age
+}
+
+/// Seconds of `Retry-After` (RFC 9110 section 10.2.3); a date is not read.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok().map(Duration::from_secs)
 }
 
 #[cfg(test)]

@@ -23,7 +23,9 @@ pub use actor::{Actor, PrincipalKind};
 pub use arrival::{Arrival, Listener, network};
 pub use clock::{BoxFuture, Clock, SystemClock, Timestamp};
 pub use entropy::{Entropy, SystemEntropy};
-pub use errand::{Errand, ErrandAnswer, ErrandFailure, ErrandOrder, ErrandOwner, ErrandPost, ErrandPurpose};
+pub use errand::{
+    Errand, ErrandAnswer, ErrandAsk, ErrandFailure, ErrandOrder, ErrandOwner, ErrandPost, ErrandPurpose, ErrandRequest,
+};
 pub use fault::Fault;
 pub use id::{
     AlertId, ApprovalId, AuditId, ConnectionId, ConsentId, CredentialId, DeliveryId, EventId, IdParse, KeyId,

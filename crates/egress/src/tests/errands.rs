@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::Method;
 use lockgate_testkit::{Behaviour, Canned, Vendor};
 use lockgate_vocabulary::{
-    Clock, Errand, ErrandFailure, ErrandOrder, ErrandOwner, ErrandPurpose, Secret, SystemClock, TenantId,
+    Clock, Errand, ErrandAsk, ErrandFailure, ErrandOrder, ErrandOwner, ErrandPurpose, Secret, SystemClock, TenantId,
 };
 
 use crate::destination::Destination;
@@ -31,7 +31,7 @@ fn order(url: String) -> ErrandOrder {
         purpose,
         owner,
         url,
-        post: None,
+        ask: ErrandAsk::Fetch,
         trust_pem: None,
         pins: Vec::new(),
         most_bytes: 1_000,

@@ -8,9 +8,9 @@ use bytes::Bytes;
 use http::HeaderValue;
 use lockgate_access::directory::Connection;
 use lockgate_access::spec::{ClientAuth, TokenSpec};
-use lockgate_vocabulary::{ErrandAnswer, ErrandOrder, ErrandOwner, ErrandPost, ErrandPurpose, Secret};
+use lockgate_vocabulary::{ErrandAnswer, ErrandAsk, ErrandOrder, ErrandOwner, ErrandPost, ErrandPurpose, Secret};
 use serde::Deserialize;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::equip::{Loan, encode, is_token};
 use crate::refusal::VaultRefusal;
@@ -80,7 +80,7 @@ pub(super) fn order(connection: &Connection, spec: &TokenSpec, loan: Loan) -> Er
             networks.map(|network| (network.network(), network.prefix_len())).collect(),
         ),
         url: spec.token_url.clone(),
-        post: Some(ErrandPost { form: Bytes::from_owner(form), authorization }),
+        ask: ErrandAsk::Post(ErrandPost { form: Bytes::from_owner(form), authorization }),
         trust_pem: connection.settings.trust_pem.as_deref().map(str::to_owned),
         pins: if same { connection.settings.pins.clone() } else { Vec::new() },
         most_bytes: ANSWER_BYTES,
@@ -123,16 +123,14 @@ enum Seconds {
 }
 
 /// What a token endpoint answered with.
-pub(super) fn judge(mut answer: ErrandAnswer) -> Result<Got, VaultRefusal> {
-    let read = match answer.status {
+pub(super) fn judge(answer: ErrandAnswer) -> Result<Got, VaultRefusal> {
+    match answer.status {
         200 | 201 => read(&answer.body),
         // 401 and 400 say that asking again will not help; so does every other one of the kind but these.
         408 | 425 | 429 => Err(VaultRefusal::TokenUnavailable),
         400..=499 => Err(VaultRefusal::TokenRefused),
         _ => Err(VaultRefusal::TokenUnavailable),
-    };
-    answer.body.zeroize();
-    read
+    }
 }
 
 fn read(body: &[u8]) -> Result<Got, VaultRefusal> {

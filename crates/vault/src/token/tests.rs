@@ -7,7 +7,7 @@ use super::*;
 use crate::tests::fixture::{CREDENTIAL_ID, connection};
 
 fn answer(status: u16, body: &str) -> lockgate_vocabulary::ErrandAnswer {
-    lockgate_vocabulary::ErrandAnswer { status, body: body.as_bytes().to_vec(), fresh_for: None }
+    lockgate_vocabulary::ErrandAnswer { status, body: body.as_bytes().to_vec(), fresh_for: None, retry_after: None }
 }
 
 fn spec(client_auth: ClientAuth) -> TokenSpec {
@@ -36,7 +36,7 @@ fn the_clients_secret_is_sent_in_the_one_way_that_is_declared() {
         let connection = connection(AuthPlacement::OAuth(Box::new(spec.clone())));
         let value = lockgate_vocabulary::Secret::from("a b:c:+/".to_owned());
         let order = order(&connection, &spec, Loan { credential: CREDENTIAL_ID, version: 1, value, token: None });
-        let post = order.post.expect("it is posted");
+        let lockgate_vocabulary::ErrandAsk::Post(post) = order.ask else { panic!("it is posted") };
         assert_eq!(post.form, form.as_bytes());
         assert_eq!(post.authorization.as_ref().map(|value| value.to_str().expect("text")), authorization);
         assert!(post.authorization.is_none_or(|value| value.is_sensitive()));
