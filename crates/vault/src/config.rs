@@ -1,9 +1,13 @@
 //! What an operator sets about the vault.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use lockgate_vocabulary::Name;
 use serde::Deserialize;
 
+use crate::backend::Kv2Config;
 use crate::root_key::RootKeyProblem;
 
 /// The section `[vault]`. Exactly one of the two sources is named.
@@ -14,6 +18,42 @@ pub struct Config {
     pub root_key_file: Option<PathBuf>,
     /// The number of an open file descriptor from which the root key is read once.
     pub root_key_fd: Option<u32>,
+    /// Other vaults in which values of credentials may be held, by the names that credentials know them by.
+    pub backends: BTreeMap<Name, BackendConfig>,
+    /// How values that another vault holds are held here.
+    pub held: HeldConfig,
+}
+
+/// Another vault, told apart by `kind`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum BackendConfig {
+    /// The KV engine, version 2, of HashiCorp Vault or OpenBao.
+    Kv2(Kv2Config),
+}
+
+/// How values that another vault holds are held here: in memory alone, and sealed there.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HeldConfig {
+    /// Seconds after which a value is fetched again; 300 by default.
+    pub refresh_seconds: u32,
+    /// Seconds after which a value that could not be fetched again is not lent any more; 3,600 by default.
+    pub most_age_seconds: u32,
+}
+
+impl Default for HeldConfig {
+    fn default() -> Self {
+        Self { refresh_seconds: 300, most_age_seconds: 3_600 }
+    }
+}
+
+impl HeldConfig {
+    /// What is fetched again is fetched before it is too old to be lent.
+    pub(crate) fn times(&self) -> (Duration, Duration) {
+        let most_age = Duration::from_secs(self.most_age_seconds.clamp(1, 7 * 86_400).into());
+        (Duration::from_secs(self.refresh_seconds.max(1).into()).min(most_age), most_age)
+    }
 }
 
 /// Where the root key comes from.
@@ -28,7 +68,7 @@ pub(crate) enum RootKeySource {
 impl Config {
     /// The configuration that reads the root key from this file.
     pub fn with_file(path: impl Into<PathBuf>) -> Self {
-        Self { root_key_file: Some(path.into()), root_key_fd: None }
+        Self { root_key_file: Some(path.into()), ..Self::default() }
     }
 
     pub(crate) fn source(&self) -> Result<RootKeySource, RootKeyProblem> {

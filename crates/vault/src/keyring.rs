@@ -12,15 +12,19 @@ use std::time::Duration;
 
 use lockgate_access::directory::Connection;
 use lockgate_store::{EPOCH_HOLDS, Row};
-use lockgate_vocabulary::{CredentialId, Fault, TenantId, Timestamp};
+use lockgate_vocabulary::{CredentialId, Fault, Refusal, Stop, TenantId, Timestamp};
 
 use crate::binding::Binding;
+use crate::custody::{Custody, REFERENCE, Reference};
 use crate::equip::Loan;
 use crate::refusal::VaultRefusal;
 use crate::seal::{Place, TenantKey, Unopened, key_version, open_envelope};
 
 /// What a credential's seal says it is for.
 pub(crate) const CREDENTIAL: &str = "credential";
+
+/// The same of a reference to another vault. What was sealed as the one never opens as the other.
+pub(crate) const CREDENTIAL_REFERENCE: &str = "credential reference";
 
 /// The keys of one tenant.
 #[derive(Default)]
@@ -151,15 +155,21 @@ impl Keyring {
         }
     }
 
-    /// Opens the connection's credential for one call.
-    pub(crate) fn lend(&self, connection: &Connection, now: Timestamp) -> Result<Loan, LendFailure> {
+    /// Opens the connection's credential for one call. One that another vault keeps is in `custody`.
+    pub(crate) fn lend(
+        &self,
+        connection: &Connection,
+        custody: &Custody,
+        (now, elapsed): (Timestamp, Duration),
+    ) -> Result<Loan, LendFailure> {
         let credential = connection.credential.ok_or(VaultRefusal::CredentialAbsent)?;
-        let held = {
-            let credentials = self.credentials.read().unwrap_or_else(PoisonError::into_inner);
-            let known = credentials.get(&(connection.tenant, credential));
-            known.and_then(|known| known.held.clone()).ok_or(LendFailure::NotLoaded)?
-        };
+        let held = self.known(connection.tenant, credential).ok_or(LendFailure::NotLoaded)?;
         let (binding, sealed) = held.check(connection, now)?;
+        if sealed.starts_with(REFERENCE) {
+            let key = (connection.tenant, credential, held.version);
+            let value = custody.lend(key, binding.context(), elapsed).map_err(LendFailure::Elsewhere)?;
+            return Ok(Loan { credential, version: held.version, value, token: None });
+        }
         let key = self.key_of(connection.tenant, sealed).map_err(LendFailure::Unopened)?;
         let reference = credential.as_u128().to_be_bytes();
         let place = Place {
@@ -172,6 +182,58 @@ impl Keyring {
         let value = open_envelope(&key, &place, sealed).map_err(LendFailure::Unopened)?;
         Ok(Loan { credential, version: held.version, value, token: None })
     }
+
+    fn known(&self, tenant: TenantId, credential: CredentialId) -> Option<Arc<Held>> {
+        let credentials = self.credentials.read().unwrap_or_else(PoisonError::into_inner);
+        credentials.get(&(tenant, credential)).and_then(|known| known.held.clone())
+    }
+
+    /// The connection's credential as it is known.
+    pub(crate) fn held_of(&self, connection: &Connection) -> Option<(CredentialId, Arc<Held>)> {
+        let credential = connection.credential?;
+        Some((credential, self.known(connection.tenant, credential)?))
+    }
+
+    /// Every active credential whose value another vault keeps.
+    pub(crate) fn all_referenced(&self) -> Vec<(TenantId, CredentialId, Arc<Held>)> {
+        let credentials = self.credentials.read().unwrap_or_else(PoisonError::into_inner);
+        let all = credentials.iter().filter_map(|((tenant, credential), known)| {
+            let held = known.held.as_ref().filter(|held| held.active && held.reference().is_some())?;
+            Some((*tenant, *credential, Arc::clone(held)))
+        });
+        all.collect()
+    }
+
+    /// Opens the reference to another vault, and gives what the value is bound to with it.
+    pub(crate) fn referenced<'a>(
+        &self,
+        tenant: TenantId,
+        credential: CredentialId,
+        held: &'a Held,
+    ) -> Result<(Binding<'a>, Reference), Unopened> {
+        let (binding, sealed) = held.reference().ok_or(Unopened::Malformed)?;
+        let key = self.key_of(tenant, sealed)?;
+        let id = credential.as_u128().to_be_bytes();
+        let (purpose, version) = (CREDENTIAL_REFERENCE, held.version);
+        let place = Place { tenant, purpose, reference: &id, version, context: binding.context() };
+        let opened = open_envelope(&key, &place, sealed)?;
+        let reference = Reference::from_bytes(opened.expose()).ok_or(Unopened::Malformed)?;
+        Ok((binding, reference))
+    }
+
+    /// Where the credential's value is, where another vault keeps it.
+    pub(crate) fn reference_of(
+        &self,
+        tenant: TenantId,
+        credential: CredentialId,
+    ) -> Result<Option<Reference>, LendFailure> {
+        let held = self.known(tenant, credential).ok_or(LendFailure::NotLoaded)?;
+        if held.reference().is_none() {
+            return Ok(None);
+        }
+        let opened = self.referenced(tenant, credential, &held).map_err(LendFailure::Unopened)?;
+        Ok(Some(opened.1))
+    }
 }
 
 /// Why a credential was not lent.
@@ -179,10 +241,24 @@ impl Keyring {
 pub(crate) enum LendFailure {
     /// It may not be used.
     Refused(VaultRefusal),
+    /// Another vault keeps it, and it is not held.
+    Elsewhere(Refusal),
     /// The connection names a credential that is not in memory yet.
     NotLoaded,
     /// Its seal did not open.
     Unopened(Unopened),
+}
+
+impl LendFailure {
+    /// How a story ends by it.
+    pub(crate) fn stop(self) -> Stop {
+        match self {
+            Self::Refused(refusal) => refusal.into(),
+            Self::Elsewhere(refusal) => refusal.into(),
+            Self::NotLoaded => Fault::unavailable("lending a credential", "it is not in memory yet").into(),
+            Self::Unopened(reason) => Fault::broken("opening a credential", reason).into(),
+        }
+    }
 }
 
 impl From<VaultRefusal> for LendFailure {
@@ -192,6 +268,17 @@ impl From<VaultRefusal> for LendFailure {
 }
 
 impl Held {
+    /// Which version it is.
+    pub(crate) fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// The binding and the sealed reference, where another vault keeps the value.
+    pub(crate) fn reference(&self) -> Option<(Binding<'_>, &[u8])> {
+        let (binding, sealed) = Binding::split(&self.record)?;
+        Some((binding, sealed.strip_prefix(REFERENCE)?))
+    }
+
     fn read(row: &Row) -> Result<Self, Fault> {
         let active = row.text(2)? == "active";
         let version = u32::try_from(row.int(4)?).map_err(|error| Fault::broken("reading a version", error))?;

@@ -3,14 +3,16 @@
 //! In reading order: [`Config`] says where the root key is; [`root_key`] reads it and wraps tenants'
 //! keys; `seal` is the envelope, pure; `keyring` is what the hot path has in memory; [`Vault`] seals,
 //! opens, digests and lends; `equip` is where a credential enters a request, and [`Spellings`] finds it in
-//! what comes back; [`Custodian`] takes credentials in, rotates and revokes them; [`webhook`] checks and makes
+//! what comes back; `custody` holds what another vault ([`backend`]) keeps; [`Custodian`] takes credentials in, rotates and revokes them; [`webhook`] checks and makes
 //! webhooks' signatures.
 //!
 //! Not here: any way to read a credential. What uses one can neither read nor change it, and what
 //! changes one can neither read nor use it; no function of this room returns one in the clear.
 
+pub mod backend;
 mod binding;
 mod config;
+mod custody;
 mod equip;
 mod fingerprint;
 mod keyring;
@@ -25,7 +27,7 @@ mod token;
 mod vault;
 pub mod webhook;
 
-pub use config::Config;
+pub use config::{BackendConfig, Config, HeldConfig};
 pub use equip::Equipped;
 pub use refusal::VaultRefusal;
 pub use root_key::{Replacement, RootKeyFile, RootKeyNames, RootKeyProblem, generate_root_key_file};

@@ -183,6 +183,7 @@ impl World {
             sensitivity: Sensitivity::High,
             cadence_days: None,
             expires_at: None,
+            backend: None,
         };
         self.custodian.create(act, new, Secret::from(self.secret.clone())).await.expect("taken in");
         connection

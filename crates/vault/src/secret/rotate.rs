@@ -7,6 +7,7 @@ use lockgate_store::{Change, values};
 use lockgate_vocabulary::{CredentialId, Fault, Refusal, Secret, Stop, TenantId, Timestamp};
 
 use super::{Act, CommitFailure, CredentialView, Custodian, VersionView};
+use crate::keyring::LendFailure;
 use crate::refusal::VaultRefusal;
 use crate::rows;
 
@@ -90,7 +91,15 @@ impl Custodian {
         let connection = self.connection_of(tenant, id).await?;
         let highest = self.versions(tenant, id).await?.iter().map(|view| view.version).max().unwrap_or(0);
         let version = highest.checked_add(1).ok_or(Fault::violated("a credential has fewer than 2^32 versions"))?;
-        let sealed = self.sealed(&connection, id, version, &secret).await?;
+        // A credential stays where its first version was put.
+        let before = self.vault.inner.keyring.reference_of(tenant, id).map_err(LendFailure::stop)?;
+        let sealed = match &before {
+            None => self.sealed(&connection, id, version, &secret).await?,
+            Some(before) => {
+                let place = (id, version);
+                self.sealed_elsewhere(&connection, place, &secret, &before.backend, Some(before)).await?
+            }
+        };
         let now = self.vault.inner.clock.now();
         let change = Change::of(tenant)
             .raising_epoch()

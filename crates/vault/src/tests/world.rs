@@ -239,6 +239,7 @@ pub(crate) fn new(name: &str, connection: ConnectionId) -> NewCredential {
         sensitivity: Sensitivity::High,
         cadence_days: Some(90),
         expires_at: None,
+        backend: None,
     }
 }
 

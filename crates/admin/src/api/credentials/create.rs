@@ -35,6 +35,11 @@ pub(crate) struct CreateCredential {
     /// Seconds after which the vendor no longer accepts it.
     #[serde(default)]
     expires_in: Option<u64>,
+    /// The other vault that is to keep the value and that of every later version: the name of a section
+    /// `[vault.backends.NAME]`. The gateway itself keeps it by default.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    backend: Option<Name>,
     /// The value. It is accepted once and never returned.
     #[serde(deserialize_with = "crate::input::secret")]
     #[schema(value_type = String, write_only)]
@@ -67,6 +72,7 @@ pub(crate) async fn create(
         sensitivity: new.sensitivity,
         cadence_days: new.cadence_days,
         expires_at: new.expires_in.map(ends),
+        backend: new.backend,
     };
     let view = parts.custodian.create(operator.act(), credential, new.secret).await?;
     parts.access.settle().await;

@@ -28,6 +28,9 @@ pub enum Verb {
         /// Days after which it should be rotated.
         #[arg(long)]
         cadence_days: Option<u32>,
+        /// The other vault that is to keep the value, by its name in the configuration.
+        #[arg(long, value_name = "NAME")]
+        backend: Option<String>,
         /// How long the vendor accepts it, such as 90d.
         #[arg(long, value_parser = super::seconds)]
         expires_in: Option<u64>,
@@ -66,7 +69,16 @@ pub enum Verb {
 impl Verb {
     pub(super) fn order(&self, input: &mut dyn Read) -> Result<Order, Usage> {
         Ok(match self {
-            Self::Create { name, connection, owner, sensitivity, cadence_days, expires_in, secret_stdin: _ } => {
+            Self::Create {
+                name,
+                connection,
+                owner,
+                sensitivity,
+                cadence_days,
+                expires_in,
+                backend,
+                secret_stdin: _,
+            } => {
                 let mut body = Map::from_iter([
                     ("name".to_owned(), json!(name)),
                     ("connection".to_owned(), json!(connection)),
@@ -74,6 +86,7 @@ impl Verb {
                     ("sensitivity".to_owned(), json!(sensitivity)),
                 ]);
                 put(&mut body, "cadence_days", *cadence_days);
+                put(&mut body, "backend", backend.clone());
                 put(&mut body, "expires_in", *expires_in);
                 Order::bring(Method::POST, "/v1/credentials", body, &secret::stdin(input)?)?
             }

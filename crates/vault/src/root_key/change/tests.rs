@@ -117,7 +117,7 @@ fn a_second_change_is_refused_until_the_first_has_ended() {
 
 #[test]
 fn a_descriptor_is_no_file_that_could_be_changed() {
-    let config = Config { root_key_fd: Some(3), root_key_file: None };
+    let config = Config { root_key_fd: Some(3), ..Config::default() };
     assert_eq!(code(&RootKeyFile::read(&config).err().expect("refused")), "vault.root_key.handed_over");
 }
 
