@@ -142,7 +142,7 @@ fn request(url: &StrictUrl, ask: ErrandAsk) -> Option<Request<Outgoing>> {
     }
     *request.uri_mut() = Uri::try_from(url.path()).ok()?;
     let headers = request.headers_mut();
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
     headers.insert(http::header::USER_AGENT, crate::request::AGENT);

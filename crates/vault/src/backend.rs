@@ -8,9 +8,11 @@
 //! Everything leaves through the `Errand` seam: to hosts of the configuration alone, under the rules for addresses
 //! that hold for every call.
 
+pub(crate) mod aws;
 mod far;
 mod kv2;
 mod path;
+mod proof;
 
 use std::fmt;
 use std::path::Path;
@@ -22,6 +24,7 @@ use lockgate_vocabulary::{BoxFuture, Clock, Entropy, Errand, Fault, Name, Secret
 use crate::config::BackendConfig;
 use crate::refusal::VaultRefusal;
 
+pub use aws::{AwsConfig, AwsLogin};
 pub use kv2::{Kv2Config, Kv2Login};
 pub use path::{Prefix, SecretPath, Version};
 
@@ -153,6 +156,7 @@ impl BackendConfig {
     /// The back end that it describes. Nothing is asked of it yet.
     pub fn open(&self, surroundings: &Surroundings) -> Result<Arc<dyn SecretBackend>, Fault> {
         match self {
+            Self::AwsSecretsManager(config) => Ok(Arc::new(aws::SecretsManager::open(config, surroundings)?)),
             Self::Kv2(config) => Ok(Arc::new(kv2::Kv2::open(config, surroundings)?)),
         }
     }
@@ -160,6 +164,7 @@ impl BackendConfig {
     /// Below what it keeps everything.
     pub(crate) fn prefix(&self) -> &Prefix {
         match self {
+            Self::AwsSecretsManager(config) => &config.prefix,
             Self::Kv2(config) => &config.prefix,
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use lockgate_vocabulary::Name;
 use serde::Deserialize;
 
-use crate::backend::Kv2Config;
+use crate::backend::{AwsConfig, Kv2Config};
 use crate::root_key::RootKeyProblem;
 
 /// The section `[vault]`. Exactly one of the two sources is named.
@@ -26,8 +26,10 @@ pub struct Config {
 
 /// Another vault, told apart by `kind`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
+#[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum BackendConfig {
+    /// AWS Secrets Manager.
+    AwsSecretsManager(AwsConfig),
     /// The KV engine, version 2, of HashiCorp Vault or OpenBao.
     Kv2(Kv2Config),
 }

@@ -1,5 +1,6 @@
 //! Credentials that another vault keeps: one contract for every back end, and calls whose credential lies in one.
 
+mod aws;
 mod contract;
 mod held;
 mod kv2;

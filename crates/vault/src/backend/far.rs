@@ -72,6 +72,13 @@ impl Far {
         Ok(Self { errand, base: base.to_owned(), trust_pem })
     }
 
+    /// The host and the port as requests name them.
+    pub(super) fn authority(&self) -> String {
+        let (scheme, authority) = self.base.split_once("://").unwrap_or(("https", &self.base));
+        let usual = if scheme == "https" { ":443" } else { ":80" };
+        authority.strip_suffix(usual).unwrap_or(authority).to_ascii_lowercase()
+    }
+
     /// Asks, and gives whatever is answered in the protocol's own words.
     pub(super) async fn ask(&self, ask: Ask) -> Result<ErrandAnswer, BackendFailure> {
         let order = ErrandOrder {

@@ -16,6 +16,13 @@ const VERSION: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prefix(Box<str>);
 
+impl Prefix {
+    /// The prefix as text.
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl Default for Prefix {
     fn default() -> Self {
         Self("lockgate".into())

@@ -4,22 +4,20 @@
 //! is on a disk. A token that is had is in memory alone, is renewed after two thirds of its life and had anew where
 //! that is not to be.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderValue, Method};
-use lockgate_vocabulary::{Clock, Fault, Secret, read_owned_file};
+use lockgate_vocabulary::{Clock, Fault, Secret};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use super::super::BackendFailure;
 use super::super::far::{self, Ask};
+use super::super::proof::{owned, projected};
 use super::{Server, TOKEN};
-
-/// Bytes of a file with a token or a secret at the most.
-const FILE_BYTES: usize = 16 * 1024;
 
 /// How the gateway proves who it is.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -233,27 +231,4 @@ fn with_role(member: &str, role: &str, proof: &str) -> String {
 
 fn header(token: &Secret) -> Result<HeaderValue, BackendFailure> {
     far::sensitive("", token).ok_or(BackendFailure::Malformed("a token is no header"))
-}
-
-/// The cluster decides who may read the file that it writes into the pod.
-fn projected(path: &Path) -> Result<Secret, BackendFailure> {
-    use std::io::Read as _;
-    let mut bytes = Zeroizing::new(Vec::with_capacity(FILE_BYTES + 1));
-    let file = std::fs::File::open(path).map_err(|error| unread(path, &error))?;
-    file.take(FILE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|error| unread(path, &error))?;
-    Ok(trimmed(&bytes))
-}
-
-fn owned(path: &Path) -> Result<Secret, BackendFailure> {
-    let bytes = read_owned_file(path, FILE_BYTES).map_err(|problem| unread(path, &problem))?;
-    Ok(trimmed(&bytes))
-}
-
-fn trimmed(bytes: &[u8]) -> Secret {
-    Secret::new(bytes.trim_ascii().to_vec())
-}
-
-fn unread(path: &Path, problem: &dyn std::fmt::Display) -> BackendFailure {
-    tracing::error!(path = %path.display(), %problem, "what proves the gateway to a back end cannot be read");
-    BackendFailure::Denied
 }
