@@ -1,16 +1,16 @@
 //! What an operator sets about the vault.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lockgate_vocabulary::Name;
 use serde::Deserialize;
 
 use crate::backend::{AwsConfig, Kv2Config};
-use crate::root_key::RootKeyProblem;
+use crate::root_key::{KmsConfig, RootKeyNames, RootKeyProblem};
 
-/// The section `[vault]`. Exactly one of the two sources is named.
+/// The section `[vault]`. Exactly one of the three sources of the root key is named.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
@@ -18,6 +18,8 @@ pub struct Config {
     pub root_key_file: Option<PathBuf>,
     /// The number of an open file descriptor from which the root key is read once.
     pub root_key_fd: Option<u32>,
+    /// Where the root key is held, if it is held elsewhere.
+    pub root_key: Option<Box<RootKeyConfig>>,
     /// Other vaults in which values of credentials may be held, by the names that credentials know them by.
     pub backends: BTreeMap<Name, BackendConfig>,
     /// How values that another vault holds are held here.
@@ -58,6 +60,30 @@ impl HeldConfig {
     }
 }
 
+/// Who holds the root key, told apart by `kind`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum RootKeyConfig {
+    /// AWS KMS.
+    AwsKms(KmsConfig),
+}
+
+impl RootKeyConfig {
+    /// What it and the one before it are called.
+    pub(crate) fn names(&self) -> RootKeyNames {
+        match self {
+            Self::AwsKms(config) => RootKeyNames { current: config.key.clone(), previous: config.previous.clone() },
+        }
+    }
+
+    /// The file that wrapped before.
+    pub(crate) fn previous_file(&self) -> Option<&Path> {
+        match self {
+            Self::AwsKms(config) => config.previous_file.as_deref(),
+        }
+    }
+}
+
 /// Where the root key comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RootKeySource {
@@ -65,6 +91,8 @@ pub(crate) enum RootKeySource {
     File(PathBuf),
     /// An open descriptor.
     Descriptor(u32),
+    /// It does not come: it is held by another, who is asked.
+    Elsewhere(Box<RootKeyConfig>),
 }
 
 impl Config {
@@ -74,9 +102,10 @@ impl Config {
     }
 
     pub(crate) fn source(&self) -> Result<RootKeySource, RootKeyProblem> {
-        match (&self.root_key_file, self.root_key_fd) {
-            (Some(path), None) => Ok(RootKeySource::File(path.clone())),
-            (None, Some(number)) => Ok(RootKeySource::Descriptor(number)),
+        match (&self.root_key_file, self.root_key_fd, &self.root_key) {
+            (Some(path), None, None) => Ok(RootKeySource::File(path.clone())),
+            (None, Some(number), None) => Ok(RootKeySource::Descriptor(number)),
+            (None, None, Some(held)) => Ok(RootKeySource::Elsewhere(held.clone())),
             _ => Err(RootKeyProblem::NotOneSource),
         }
     }

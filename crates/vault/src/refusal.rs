@@ -61,8 +61,8 @@ lockgate_vocabulary::refusals! {
             "The root key is being changed already: the file holds an earlier one too.",
             "End that change first: `lockgate vault rewrap`, then `lockgate vault drop-previous`. `lockgate vault status` shows how it stands.";
         RootKeyHandedOver = 409, "vault.root_key.handed_over",
-            "The root key is handed over by a descriptor, so there is no file to write anew.",
-            "Change it where it is kept: put a new `current` line above, call the line so far `previous`, and start every node with it. Or name `root_key_file` in `[vault]`.";
+            "The root key is held elsewhere or handed over by a descriptor, so there is no file to write anew.",
+            "Change it where it is kept. From a descriptor: put a new `current` line above and call the line so far `previous`. In `[vault.root_key]`: name the new one `key` and the one so far `previous`. Start every node with it, then `lockgate vault rewrap`.";
         RootKeyNeeded = 409, "vault.root_key.needed",
             "Keys of tenants are still wrapped by another root key than the current one.",
             "Wrap them anew with `lockgate vault rewrap`, then drop the previous root key.";

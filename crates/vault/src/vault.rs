@@ -73,7 +73,8 @@ impl Vault {
         Self::opened(root_key, custody, store, clock, entropy).await
     }
 
-    /// The same with the other vaults that the configuration names, which are asked through `errand`.
+    /// The same with the other vaults that the configuration names, and a root key that is held elsewhere, which are
+    /// asked through `errand`.
     pub async fn open_with(
         config: &Config,
         store: Store,
@@ -83,7 +84,7 @@ impl Vault {
     ) -> Result<Self, Fault> {
         let surroundings = Surroundings { errand, clock: clock.clone(), entropy: entropy.clone() };
         let custody = Custody::open(config, &surroundings)?;
-        let root_key = Arc::new(root_key::read(&config.source()?, entropy.clone())?);
+        let root_key = root_key::open(config, &surroundings)?;
         Self::opened(root_key, custody, store, clock, entropy).await
     }
 

@@ -4,6 +4,7 @@ mod aws;
 mod contract;
 mod held;
 mod kv2;
+mod root_keys;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,14 +26,23 @@ fn opened(settings: &str, clock: Arc<dyn Clock>) -> Arc<dyn SecretBackend> {
     with_names(settings, clock, Arc::new(Names::default()))
 }
 
+/// The real way out, through which every name leads to this machine.
+fn surroundings(clock: Arc<dyn Clock>) -> Surroundings {
+    around(clock, Arc::new(Names::default()))
+}
+
 fn with_names(settings: &str, clock: Arc<dyn Clock>, names: Arc<dyn Resolver>) -> Arc<dyn SecretBackend> {
+    let settings: BackendConfig = toml::from_str(settings).expect("sound settings");
+    settings.open(&around(clock, names)).expect("a back end")
+}
+
+fn around(clock: Arc<dyn Clock>, names: Arc<dyn Resolver>) -> Surroundings {
     let networks = ["0.0.0.0/0", "::/0"].map(|network| network.parse().expect("a network"));
     let config =
         Config { danger_errand_networks: networks.to_vec(), danger_allow_http_errands: true, ..Config::default() };
     let destination = Destination::new(&config.destination, names, Arc::clone(&clock)).expect("a guard");
     let errand = Arc::new(Errands::new(&config, destination, Arc::clone(&clock), None));
-    let settings: BackendConfig = toml::from_str(settings).expect("sound settings");
-    settings.open(&Surroundings { errand, clock, entropy: Arc::new(SystemEntropy) }).expect("a back end")
+    Surroundings { errand, clock, entropy: Arc::new(SystemEntropy) }
 }
 
 fn real_clock() -> Arc<dyn Clock> {
