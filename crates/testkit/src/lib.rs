@@ -4,6 +4,7 @@
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "in a test, what cannot be set up is a failure")]
 
+mod azure;
 mod clock;
 mod corpora;
 mod entropy;
@@ -11,6 +12,7 @@ mod kv2;
 mod served;
 mod vendor;
 
+pub use azure::{AZURE_ASSERTION, AZURE_CLIENT, AZURE_TENANT, AzureServer};
 pub use clock::ManualClock;
 pub use corpora::corpus;
 pub use entropy::SeededEntropy;

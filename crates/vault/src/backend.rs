@@ -9,6 +9,7 @@
 //! that hold for every call.
 
 pub(crate) mod aws;
+mod azure;
 mod far;
 mod kv2;
 mod path;
@@ -25,6 +26,7 @@ use crate::config::BackendConfig;
 use crate::refusal::VaultRefusal;
 
 pub use aws::{AwsConfig, AwsLogin};
+pub use azure::{AzureConfig, AzureLogin};
 pub use kv2::{Kv2Config, Kv2Login};
 pub use path::{Prefix, SecretPath, Version};
 
@@ -157,6 +159,7 @@ impl BackendConfig {
     pub fn open(&self, surroundings: &Surroundings) -> Result<Arc<dyn SecretBackend>, Fault> {
         match self {
             Self::AwsSecretsManager(config) => Ok(Arc::new(aws::SecretsManager::open(config, surroundings)?)),
+            Self::AzureKeyVault(config) => Ok(Arc::new(azure::KeyVault::open(config, surroundings)?)),
             Self::Kv2(config) => Ok(Arc::new(kv2::Kv2::open(config, surroundings)?)),
         }
     }
@@ -165,6 +168,7 @@ impl BackendConfig {
     pub(crate) fn prefix(&self) -> &Prefix {
         match self {
             Self::AwsSecretsManager(config) => &config.prefix,
+            Self::AzureKeyVault(config) => &config.prefix,
             Self::Kv2(config) => &config.prefix,
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use lockgate_vocabulary::Name;
 use serde::Deserialize;
 
-use crate::backend::{AwsConfig, Kv2Config};
+use crate::backend::{AwsConfig, AzureConfig, Kv2Config};
 use crate::root_key::{KmsConfig, RootKeyNames, RootKeyProblem};
 
 /// The section `[vault]`. Exactly one of the three sources of the root key is named.
@@ -32,6 +32,8 @@ pub struct Config {
 pub enum BackendConfig {
     /// AWS Secrets Manager.
     AwsSecretsManager(AwsConfig),
+    /// Secrets of Azure Key Vault.
+    AzureKeyVault(AzureConfig),
     /// The KV engine, version 2, of HashiCorp Vault or OpenBao.
     Kv2(Kv2Config),
 }

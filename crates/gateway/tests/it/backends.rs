@@ -1,6 +1,7 @@
 //! Credentials that another vault keeps: one contract for every back end, and calls whose credential lies in one.
 
 mod aws;
+mod azure;
 mod contract;
 mod held;
 mod kv2;
@@ -76,7 +77,7 @@ async fn a_back_end_of_ones_own_keeps_the_contract() {
     let text = std::fs::read_to_string(file).expect("a file of sections");
     let sections: BTreeMap<String, toml::Table> = toml::from_str(&text).expect("a section for each back end");
     for (name, settings) in sections {
-        let weak = settings.get("kind").and_then(toml::Value::as_str) == Some("azure");
+        let weak = settings.get("kind").and_then(toml::Value::as_str) == Some("azure-key-vault");
         let settings = toml::to_string(&settings).expect("written");
         let backend = with_names(&settings, real_clock(), Arc::new(SystemResolver::new()));
         eprintln!("{name} is tried");

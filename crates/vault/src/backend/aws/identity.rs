@@ -8,12 +8,11 @@ use std::time::Duration;
 use http::{HeaderValue, Method};
 use lockgate_vocabulary::{Clock, Fault, Secret};
 use serde::Deserialize;
-use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use super::super::BackendFailure;
 use super::super::far::{self, Ask, Far};
-use super::super::proof::{owned, projected};
+use super::super::proof::{Had, Lasting, owned, projected};
 use super::Surroundings;
 use super::sigv4::Keys;
 use crate::equip::encode;
@@ -53,14 +52,7 @@ pub(super) struct Identity {
     login: AwsLogin,
     sts: Far,
     clock: Arc<dyn Clock>,
-    held: Mutex<Held>,
-}
-
-#[derive(Default)]
-struct Held {
-    /// How many there have been.
-    count: u64,
-    had: Option<(Arc<Keys>, Duration)>,
+    held: Lasting<Keys>,
 }
 
 impl Identity {
@@ -71,36 +63,22 @@ impl Identity {
             _ => &public,
         };
         let sts = Far::new(Arc::clone(&surroundings.errand), url, None)?;
-        Ok(Self { login: login.clone(), sts, clock: Arc::clone(&surroundings.clock), held: Mutex::default() })
+        Ok(Self { login: login.clone(), sts, clock: Arc::clone(&surroundings.clock), held: Lasting::default() })
     }
 
-    /// Keys, and which ones they are. They are had once for all who wait for them.
+    /// Keys, and which ones they are.
     pub(super) async fn keys(&self) -> Result<(u64, Arc<Keys>), BackendFailure> {
-        let mut held = self.held.lock().await;
         let now = self.clock.elapsed();
-        if let Some((keys, had_at)) = &held.had {
-            let age = now.saturating_sub(*had_at);
-            if age < AGEING {
-                return Ok((held.count, Arc::clone(keys)));
-            }
-            // Those that there are serve on while no others can be had.
-            let keys = Arc::clone(keys);
-            match self.had().await {
-                Ok(fresh) => return Ok(renewed(&mut held, fresh, now)),
-                Err(_) if age < LIFE => return Ok((held.count, keys)),
-                Err(failure) => return Err(failure),
-            }
-        }
-        let fresh = self.had().await?;
-        Ok(renewed(&mut held, fresh, now))
+        let having = async {
+            let value = Arc::new(self.had().await?);
+            Ok(Had { value, ageing_at: now + AGEING, ends_at: now + LIFE })
+        };
+        self.held.get(now, having).await
     }
 
     /// Forgets keys that a service did not take, unless there are others by now.
     pub(super) async fn distrust(&self, number: u64) {
-        let mut held = self.held.lock().await;
-        if held.count == number {
-            held.had = None;
-        }
+        self.held.distrust(number).await;
     }
 
     async fn had(&self) -> Result<Keys, BackendFailure> {
@@ -121,13 +99,6 @@ impl Identity {
             _ => Err(far::failure_of(&answer).unwrap_or(WRONG)),
         }
     }
-}
-
-fn renewed(held: &mut Held, keys: Keys, now: Duration) -> (u64, Arc<Keys>) {
-    let keys = Arc::new(keys);
-    held.count += 1;
-    held.had = Some((Arc::clone(&keys), now));
-    (held.count, keys)
 }
 
 fn assumed(role: &str, token: &Secret) -> Zeroizing<Vec<u8>> {
