@@ -68,13 +68,37 @@ impl HeldConfig {
 pub enum RootKeyConfig {
     /// AWS KMS.
     AwsKms(KmsConfig),
+    /// A hardware module that speaks PKCS#11; of builds with the feature `pkcs11`.
+    Pkcs11(Pkcs11Config),
+}
+
+/// A root key in a hardware module: a generic secret of 256 bits that may compute HMAC-SHA256.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pkcs11Config {
+    /// The module's library. It runs within the gateway's process.
+    pub module_file: PathBuf,
+    /// The label of the token that has the key.
+    pub token: String,
+    /// A file that holds the user's PIN, which its owner alone may read.
+    pub pin_file: PathBuf,
+    /// The key's label, which is what rows call the root key.
+    pub key: String,
+    /// The label of the key that wrapped before, while the root key is changed.
+    #[serde(default)]
+    pub previous: Option<String>,
+    /// The root key file that wrapped before, while the root key is moved into the module.
+    #[serde(default)]
+    pub previous_file: Option<PathBuf>,
 }
 
 impl RootKeyConfig {
     /// What it and the one before it are called.
     pub(crate) fn names(&self) -> RootKeyNames {
         match self {
-            Self::AwsKms(config) => RootKeyNames { current: config.key.clone(), previous: config.previous.clone() },
+            Self::AwsKms(KmsConfig { key, previous, .. }) | Self::Pkcs11(Pkcs11Config { key, previous, .. }) => {
+                RootKeyNames { current: key.clone(), previous: previous.clone() }
+            }
         }
     }
 
@@ -82,6 +106,7 @@ impl RootKeyConfig {
     pub(crate) fn previous_file(&self) -> Option<&Path> {
         match self {
             Self::AwsKms(config) => config.previous_file.as_deref(),
+            Self::Pkcs11(config) => config.previous_file.as_deref(),
         }
     }
 }

@@ -27,7 +27,7 @@ mod token;
 mod vault;
 pub mod webhook;
 
-pub use config::{BackendConfig, Config, HeldConfig, RootKeyConfig};
+pub use config::{BackendConfig, Config, HeldConfig, Pkcs11Config, RootKeyConfig};
 pub use equip::Equipped;
 pub use refusal::VaultRefusal;
 pub use root_key::{Replacement, RootKeyFile, RootKeyNames, RootKeyProblem, generate_root_key_file};

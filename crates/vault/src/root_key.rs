@@ -1,6 +1,6 @@
 //! The root key: what wraps every tenant's key, and the only thing that is not in the store.
 //!
-//! [`RootKey`] is the seam where a hardware module or a cloud's key service plugs in ([`kms`]). By default the key is
+//! [`RootKey`] is the seam where a hardware module or a cloud's key service plugs in ([`kms`], `pkcs11`). By default the key is
 //! kept in memory, read once from a file or a file descriptor ([`file`]); [`change`] writes that file anew, and
 //! [`moved`] opens what it wrapped while the root key is moved elsewhere.
 //! Losing the root key loses every secret; changing it re-wraps the tenants' keys and nothing else.
@@ -9,6 +9,8 @@ mod change;
 mod file;
 mod kms;
 mod moved;
+#[cfg(feature = "pkcs11")]
+mod pkcs11;
 
 use std::sync::Arc;
 
@@ -63,6 +65,10 @@ pub fn open(config: &Config, surroundings: &Surroundings) -> Result<Arc<dyn Root
     };
     let now: Arc<dyn RootKey> = match &*held {
         RootKeyConfig::AwsKms(config) => Arc::new(kms::KmsRootKey::open(config, surroundings)?),
+        #[cfg(feature = "pkcs11")]
+        RootKeyConfig::Pkcs11(config) => Arc::new(pkcs11::ModuleRootKey::open(config, surroundings.entropy.clone())?),
+        #[cfg(not(feature = "pkcs11"))]
+        RootKeyConfig::Pkcs11(_) => return Err(RootKeyProblem::Unsupported.into()),
     };
     match held.previous_file() {
         None => Ok(now),

@@ -57,6 +57,8 @@ pub enum RootKeyProblem {
     TooOpen(u32),
     /// It cannot be read.
     Unreadable,
+    /// This build cannot ask hardware modules.
+    Unsupported,
     /// It cannot be written anew beside itself.
     Unwritable(ErrorKind),
     /// It is a root key, but not the one that wrapped what is in the store.
@@ -75,6 +77,7 @@ impl fmt::Display for RootKeyProblem {
             Self::NotOneSource => "the root key has no source, or two; name one of root_key_file, root_key_fd and root_key in [vault]",
             Self::TooOpen(mode) => return write!(f, "the root key file has mode {mode:04o}; others than its owner may use it: chmod 0600 it"),
             Self::Unreadable => "the root key file cannot be read; check its folder's rights and the medium",
+            Self::Unsupported => "this build cannot ask hardware modules; build it with the feature pkcs11",
             Self::Unwritable(kind) => return write!(f, "the root key file cannot be written anew in its folder ({kind}); let the user that runs lockgate write the folder, and where the file alone is mounted change it where it is mounted from"),
             Self::Wrong => "this root key did not seal this store; configure the one that did, as current or as previous",
         })

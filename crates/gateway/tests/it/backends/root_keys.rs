@@ -118,3 +118,74 @@ async fn the_root_key_is_moved_from_its_file_into_kms_and_no_credential_is_enter
     assert_eq!(called(&world).await, 200);
     world.end().await;
 }
+
+/// The root key in the token that `scripts/services` made: the label of token and key, and the PIN.
+#[cfg(feature = "pkcs11")]
+#[expect(clippy::disallowed_methods, reason = "tests are told by their environment where the servers are")]
+#[expect(clippy::print_stdout, reason = "a test that is skipped must say so")]
+fn in_module(folder: &TempDir, key: &str, more: &str) -> Option<String> {
+    let Ok(module) = std::env::var("LOCKGATE_TEST_PKCS11") else {
+        println!("skipped: LOCKGATE_TEST_PKCS11 is not set (scripts/services sets it)");
+        return None;
+    };
+    let pin = folder.path().join("pin");
+    super::owned(&pin, "5678\n");
+    Some(format!(
+        "[root_key]\nkind = \"pkcs11\"\nmodule_file = \"{module}\"\ntoken = \"lockgate\"\npin_file = \"{}\"\n\
+         key = \"{key}\"\n{more}\n",
+        pin.display()
+    ))
+}
+
+#[cfg(feature = "pkcs11")]
+#[tokio::test]
+async fn a_key_in_a_module_wraps_for_its_label_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(settings) = in_module(&folder, "root-1", "") else { return };
+    keeps_its_contract(&*opened(&settings)).await;
+    let wrapped = opened(&settings).wrap(label("a"), Secret::new(vec![7; 32])).await.expect("wrapped");
+    let both = in_module(&folder, "root-2", "previous = \"root-1\"").expect("told before");
+    assert!(opened(&both).unwrap(label("a"), wrapped.clone()).await.is_ok(), "by its name");
+    let renamed = opened(&both).unwrap(label("a"), Wrapped { root_key: "root-2".to_owned(), ..wrapped }).await;
+    assert!(matches!(renamed, Err(UnwrapFailure::Wrong)), "{renamed:?}");
+    for wrong in ["root-3", "root-twice"] {
+        let config: Config = toml::from_str(&in_module(&folder, wrong, "").expect("told before")).expect("sound");
+        let refused = root_key::open(&config, &super::surroundings(super::real_clock()));
+        assert!(refused.is_err(), "{wrong}: there is none, or there are two");
+    }
+}
+
+#[cfg(feature = "pkcs11")]
+#[tokio::test]
+async fn the_root_key_is_moved_from_its_file_into_a_module() {
+    let folder = tempfile::tempdir().expect("a folder");
+    if in_module(&folder, "root-1", "").is_none() {
+        return;
+    }
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    world.connection(&acme, "crm").await;
+    world.vendor.answers("GET /v1/things/1", Canned::json(200, "{}"));
+    let section = |more: &str| {
+        let settings = in_module(&folder, "root-1", more).expect("told before");
+        settings.replace("[root_key]", "[vault.root_key]")
+    };
+    let file = world.folder().join("root.key");
+    let world = world.restarted(&section(&format!("previous_file = \"{}\"", file.display()))).await;
+    let rooms = &world.running.rooms;
+    rooms.vault.rewrap(&rooms.audit).await.expect("wrapped anew");
+    std::fs::rename(&file, file.with_extension("gone")).expect("moved away");
+    let world = world.restarted(&section("")).await;
+    assert_eq!(world.read(&acme.service, "/call/crm/v1/things/1").await.status, 200, "the module alone opens it");
+    world.end().await;
+}
+
+#[cfg(not(feature = "pkcs11"))]
+#[tokio::test]
+async fn a_build_without_modules_says_so() {
+    let settings = "[root_key]\nkind = \"pkcs11\"\nmodule_file = \"/lib/x.so\"\ntoken = \"t\"\nkey = \"k\"\n\
+                    pin_file = \"/pin\"\n";
+    let config: Config = toml::from_str(settings).expect("sound settings");
+    let refused = root_key::open(&config, &super::surroundings(super::real_clock())).err().expect("refused");
+    assert!(refused.to_string().contains("the feature pkcs11"), "{refused}");
+}
