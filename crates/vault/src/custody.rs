@@ -254,7 +254,13 @@ impl Inner {
         value: &Secret,
         (backend, before): (&str, Option<&Reference>),
     ) -> Result<Reference, Stop> {
-        let attached = self.custody.attached(backend)?;
+        let attached = self.custody.attached(backend).map_err(|unknown| match before {
+            Some(_) => unknown,
+            None => {
+                let refusal = VaultRefusal::InputInvalid.refuse();
+                refusal.violation("/backend", "names one of the sections [vault.backends.NAME]")
+            }
+        })?;
         let path = match before {
             Some(before) => before.place().ok_or_else(|| VaultRefusal::BackendUnknown.refuse())?.0,
             None => SecretPath::of(&attached.prefix, tenant, credential),

@@ -21,9 +21,9 @@ lockgate_vocabulary::refusals! {
         BackendThrottled = 503, "vault.backend.throttled",
             "The back end is asked too often.",
             "Try again after the time that Retry-After names; raise the back end's limit, or vault.held.refresh_seconds.";
-        BackendUnknown = 422, "vault.backend.unknown",
-            "There is no back end of this name.",
-            "Name one of the sections `[vault.backends.NAME]`. Where a credential is held in one that is not there any more, put its section back.";
+        BackendUnknown = 503, "vault.backend.unknown",
+            "The back end that holds the credential is not in the configuration of this node.",
+            "Put its section `[vault.backends.NAME]` back, on every node.";
         BackendUnreachable = 503, "vault.backend.unreachable",
             "The back end that holds the credential does not answer.",
             "Try again later. Values that are held are lent until they are too old (vault.held.most_age_seconds).";

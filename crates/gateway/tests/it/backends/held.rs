@@ -222,14 +222,14 @@ async fn a_gateway_that_starts_fetches_ahead_and_lends_nothing_of_a_back_end_tha
 
     let world = world.restarted("[egress]\ndanger_errand_networks = [\"127.0.0.0/8\"]\n").await;
     let answer = world.read(&acme.service, PATH).await;
-    assert_eq!((answer.status, answer.code()), (422, "vault.backend.unknown".to_owned()));
+    assert_eq!((answer.status, answer.code()), (503, "vault.backend.unknown".to_owned()));
     world.end().await;
 }
 
 #[tokio::test]
 async fn what_a_back_end_does_not_take_is_not_taken_in() {
     let held = Held::start().await;
-    assert_eq!(held.post("/v1/credentials", credential("other")).await, (422, "vault.backend.unknown".to_owned()));
+    assert_eq!(held.post("/v1/credentials", credential("other")).await, (422, "vault.input.invalid".to_owned()));
     held.server.trouble(Trouble::Unversioned);
     assert_eq!(held.post("/v1/credentials", credential("corp")).await, (502, "vault.backend.malformed".to_owned()));
     held.server.trouble(Trouble::None);
