@@ -74,7 +74,7 @@ impl fmt::Display for RootKeyProblem {
             Self::Malformed => "the root key file is not in its format; restore it from its backup, or make one with `lockgate init`",
             Self::Missing => "there is no root key file; restore it from its backup, mount it, or make one with `lockgate init`",
             Self::NotAFile => "the root key must be a plain file, not a symbolic link, folder or device; name the file itself",
-            Self::NotOneSource => "the root key has no source, or two; name one of root_key_file, root_key_fd and root_key in [vault]",
+            Self::NotOneSource => "the root key has no source, or two; name one of root_key, root_key_file or root_key_fd in [vault]",
             Self::TooOpen(mode) => return write!(f, "the root key file has mode {mode:04o}; others than its owner may use it: chmod 0600 it"),
             Self::Unreadable => "the root key file cannot be read; check its folder's rights and the medium",
             Self::Unsupported => "this build cannot ask hardware modules; build it with the feature pkcs11",
