@@ -33,6 +33,7 @@ pub const OWNERS: &[(&str, &[&str])] = &[
     ("async-nats", &["webhooks"]),
     ("axum", &["admin"]),
     ("clap", &["gateway"]),
+    ("cryptoki", &["vault"]),
     ("deadpool-postgres", &["store"]),
     ("jsonschema", &["inspect"]),
     ("mimalloc", &["gateway"]),

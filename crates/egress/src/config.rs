@@ -42,10 +42,10 @@ pub struct Config {
     /// Certificates (PEM) of the authorities that those come from whom the house's own errands ask, such as
     /// an issuer inside the operator's network; the system's by default.
     pub errand_ca_file: Option<PathBuf>,
-    /// Whether the house's own errands may go to `http:`, to issuers of its own configuration alone. It sends
-    /// everything in the clear.
+    /// Whether the house's own errands may go to `http:`, to issuers and back ends of its own configuration alone. It
+    /// sends everything in the clear.
     pub danger_allow_http_errands: bool,
-    /// Private networks that the house's own errands may reach, to issuers of its own configuration alone.
+    /// Private networks that the house's own errands may reach, to issuers and back ends of its own configuration alone.
     pub danger_errand_networks: Vec<ipnet::IpNet>,
 }
 

@@ -1,21 +1,22 @@
 //! The house's own errands: the seam `Errand`, under the same guard as every call.
 //!
 //! Only hosts that an operator configured are asked, over https, without redirects, each on a line of its
-//! own. Nothing secret goes along but to the token endpoint to which a credential is bound.
+//! own. Nothing secret goes along but to the token endpoint to which a credential is bound, and to vaults of the
+//! operator's.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap,
-    HeaderValue,
+    HeaderValue, RETRY_AFTER,
 };
 use http::{Method, Request, Uri};
 use ipnet::IpNet;
 use lockgate_vault::HOUSE;
 use lockgate_vocabulary::{
-    BoxFuture, Clock, Errand, ErrandAnswer, ErrandFailure, ErrandOrder, ErrandOwner, ErrandPost, ErrandPurpose,
-    ErrandTrial, Stop,
+    BoxFuture, Clock, Errand, ErrandAnswer, ErrandAsk, ErrandFailure, ErrandOrder, ErrandOwner, ErrandPost,
+    ErrandPurpose, ErrandRequest, ErrandTrial, Stop,
 };
 
 use crate::alarm::{Alarm, Rang};
@@ -57,7 +58,11 @@ impl Errand for Errands {
         Box::pin(async move {
             let mut alarm = Alarm::new(Arc::clone(&inner.clock));
             let until = alarm.now().saturating_add(order.within);
-            let plain = order.trial.as_ref().is_some_and(|trial| trial.plain);
+            let trial = match &order.ask {
+                ErrandAsk::Trial(trial) => Some(trial.plain),
+                _ => None,
+            };
+            let plain = trial == Some(true);
             let policy = inner.policy(&order.owner, plain);
             let whose = match &order.owner {
                 ErrandOwner::House => HOUSE,
@@ -66,7 +71,7 @@ impl Errand for Errands {
             let vetted = inner.destination.vet_url_for(whose, &order.url, &policy);
             let vetted = alarm.race(until, vetted).await.map_err(|Rang| ErrandFailure::Unreachable)?;
             let (url, target) = vetted.map_err(|stop| failure_of(&stop))?;
-            if order.trial.is_some() && !may_be_plain(&target, &policy) {
+            if trial.is_some() && !may_be_plain(&target, &policy) {
                 return Err(ErrandFailure::Refused(EgressRefusal::UrlScheme.info().code));
             }
             inner.fetch(&url, &target, order, &mut alarm, until).await
@@ -97,9 +102,11 @@ impl Inner {
         until: Duration,
     ) -> Result<ErrandAnswer, ErrandFailure> {
         // INVARIANT: whom a credential is shown to is vouched for as in a call: by whom its connection trusts, or the
-        // system. The authorities of errands are those of issuers.
+        // system; a back end by whom its own section names. The authorities of errands are those of issuers.
         let authorities = match order.purpose {
-            ErrandPurpose::VendorToken | ErrandPurpose::VendorTrial => order.trust_pem.as_deref(),
+            ErrandPurpose::VaultBackend | ErrandPurpose::VendorToken | ErrandPurpose::VendorTrial => {
+                order.trust_pem.as_deref()
+            }
             ErrandPurpose::IssuerKeys => self.authorities.as_deref(),
         };
         let tls = match target.scheme() {
@@ -108,8 +115,7 @@ impl Inner {
         };
         let tls = tls.transpose().map_err(|failure| ErrandFailure::Refused(failure.refusal().info().code))?;
         let once = Once { target, tls, most_bytes: order.most_bytes, until };
-        let malformed = || ErrandFailure::Refused(EgressRefusal::UrlMalformed.info().code);
-        let request = request(url, order.post, order.trial).ok_or_else(malformed)?;
+        let request = request(url, order.ask).ok_or(ErrandFailure::Refused(EgressRefusal::UrlMalformed.info().code))?;
         let Whole { head, body } = once.send(request, alarm).await.map_err(told)?;
         if head.headers.contains_key(CONTENT_ENCODING) {
             return Err(told(OnceFailure::Answer(EgressRefusal::AnswerEncoding)));
@@ -117,7 +123,12 @@ impl Inner {
         if head.status.is_redirection() {
             return Err(told(OnceFailure::Answer(EgressRefusal::RedirectNotFollowed)));
         }
-        Ok(ErrandAnswer { status: head.status.as_u16(), body: body.to_vec(), fresh_for: fresh_for(&head.headers) })
+        Ok(ErrandAnswer {
+            status: head.status.as_u16(),
+            body: body.to_vec(),
+            fresh_for: fresh_for(&head.headers),
+            retry_after: retry_after(&head.headers),
+        })
     }
 }
 
@@ -128,20 +139,28 @@ fn may_be_plain(target: &PinnedTarget, policy: &Policy) -> bool {
         || target.addresses().iter().all(|address| opened.iter().any(|network| network.contains(&address.ip())))
 }
 
-fn request(url: &StrictUrl, post: Option<ErrandPost>, trial: Option<ErrandTrial>) -> Option<Request<Outgoing>> {
+fn request(url: &StrictUrl, ask: ErrandAsk) -> Option<Request<Outgoing>> {
     let mut request = Request::new(Outgoing::Empty);
-    if let Some(ErrandPost { form, authorization }) = post {
-        *request.method_mut() = Method::POST;
-        *request.body_mut() = Outgoing::Full(form);
-        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-        if let Some(authorization) = authorization {
-            request.headers_mut().insert(AUTHORIZATION, authorization);
-        }
-    }
     *request.uri_mut() = Uri::try_from(url.path()).ok()?;
-    if let Some(ErrandTrial { target, headers, .. }) = trial {
-        *request.uri_mut() = Uri::from(target);
-        *request.headers_mut() = headers;
+    match ask {
+        ErrandAsk::Fetch => {}
+        ErrandAsk::Trial(ErrandTrial { target, headers, .. }) => {
+            *request.uri_mut() = Uri::from(target);
+            *request.headers_mut() = headers;
+        }
+        ErrandAsk::Post(ErrandPost { form, authorization }) => {
+            *request.method_mut() = Method::POST;
+            *request.body_mut() = Outgoing::Full(form);
+            request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+            if let Some(authorization) = authorization {
+                request.headers_mut().insert(AUTHORIZATION, authorization);
+            }
+        }
+        ErrandAsk::Request(ErrandRequest { method, headers, body }) => {
+            *request.method_mut() = method;
+            *request.body_mut() = body.map_or(Outgoing::Empty, Outgoing::Full);
+            request.headers_mut().extend(headers);
+        }
     }
     let headers = request.headers_mut();
     headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
@@ -181,6 +200,11 @@ fn fresh_for(headers: &HeaderMap) -> Option<Duration> {
         }
     }
     age
+}
+
+/// Seconds of `Retry-After` (RFC 9110 section 10.2.3); a date is not read.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok().map(Duration::from_secs)
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use lockgate_egress::destination::resolve::{Resolver, SystemResolver};
 use lockgate_egress::{Egress, Errands};
 use lockgate_store::{Counters, EngineConfig, Store};
 use lockgate_traffic::Traffic;
+use lockgate_vault::backend::BackendProblem;
 use lockgate_vault::{Connector, Custodian, CustodianParts, HOUSE, RootKeyProblem, Tokens, Vault};
 use lockgate_vocabulary::{Clock, Entropy, Errand, Fault, Stop, SystemClock};
 use lockgate_webhooks::{Courier, Webhooks};
@@ -82,6 +83,10 @@ impl From<Fault> for StartFailure {
         if let Some(rolled_back) = source.and_then(|source| source.downcast_ref::<RolledBack>()) {
             return Self::Trail(rolled_back.clone());
         }
+        if let Some(problem) = source.and_then(|source| source.downcast_ref::<BackendProblem>()) {
+            let key = format!("vault.backends.{}", problem.name);
+            return Self::Config(ConfigProblem::new(key, problem, "Correct the section, as docs/operations.md says"));
+        }
         match source.and_then(|source| source.downcast_ref::<RootKeyProblem>()) {
             Some(problem) => {
                 let unwritable = matches!(problem, RootKeyProblem::Unwritable(_));
@@ -124,6 +129,10 @@ pub struct Ground {
     pub recovered: Recovered,
     /// Secrets.
     pub vault: Vault,
+    /// Where calls may lead.
+    pub destination: Destination,
+    /// What the house itself asks for.
+    pub errands: Arc<dyn Errand>,
 }
 
 /// Every room, put together.
@@ -214,14 +223,15 @@ fn store_named(config: &lockgate_store::Config) -> String {
 }
 
 async fn lay_on(store: Store, config: &Config, seams: &Seams) -> Result<Ground, StartFailure> {
-    let Seams { clock, entropy, .. } = seams;
+    let Seams { clock, entropy, resolver } = seams;
     let signer = keys::checkpoint_signer(&config.checkpoint_key_file, &config.audit.origin())?;
     let witness = witness(config)?;
     let elsewhere = Elsewhere { witness, known: remembered(&config.audit, &store).await? };
     let opened = Audit::open_with(&config.audit, signer, elsewhere, clock.clone(), entropy.clone()).await;
     let (audit, recovered) = opened.map_err(|fault| trail_problem(config, fault))?;
-    let vault = Vault::open(&config.vault, store.clone(), clock.clone(), entropy.clone()).await?;
-    Ok(Ground { store, audit, recovered, vault })
+    let (destination, errands) = ways_out(config, resolver.clone(), clock)?;
+    let vault = Vault::open_with(&config.vault, store.clone(), errands.clone(), clock.clone(), entropy.clone()).await?;
+    Ok(Ground { store, audit, recovered, vault, destination, errands })
 }
 
 /// Makes the house and its first operator in the store that the configuration names. Refused where there
@@ -265,9 +275,8 @@ pub fn witness(config: &Config) -> Result<Option<Arc<dyn Witness>>, ConfigProble
 
 /// Opens the house.
 pub async fn assemble(config: &Config, seams: &Seams) -> Result<Rooms, StartFailure> {
-    let Ground { store, audit, recovered, vault } = lay_ground(config, seams).await?;
-    let Seams { clock, entropy, resolver } = seams.clone();
-    let (destination, errands) = ways_out(config, resolver, &clock)?;
+    let Ground { store, audit, recovered, vault, destination, errands } = lay_ground(config, seams).await?;
+    let Seams { clock, entropy, .. } = seams.clone();
     let access = open_access(config, (&store, &audit, &vault), &errands, seams).await?;
     let limits = config.store.redis.is_some().then(|| Limits::new(store.counters(), clock.clone()));
     let traffic = open_traffic(config, limits.clone(), &clock)?;

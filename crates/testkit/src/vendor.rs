@@ -3,9 +3,9 @@
 //!
 //! It writes its answers byte by byte itself, so that it can misbehave in ways that no HTTP library does.
 
-mod certificate;
+pub(crate) mod certificate;
 mod flood;
-mod request;
+pub(crate) mod request;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -45,7 +45,7 @@ impl Canned {
         self
     }
 
-    fn message(&self, method: &str) -> Vec<u8> {
+    pub(crate) fn message(&self, method: &str) -> Vec<u8> {
         let mut out = format!("HTTP/1.1 {} Canned\r\n", self.status).into_bytes();
         for (name, value) in &self.headers {
             out.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());

@@ -12,15 +12,19 @@ use std::time::Duration;
 
 use lockgate_access::directory::Connection;
 use lockgate_store::{EPOCH_HOLDS, Row};
-use lockgate_vocabulary::{CredentialId, Fault, Stop, TenantId, Timestamp};
+use lockgate_vocabulary::{CredentialId, Fault, Refusal, Stop, TenantId, Timestamp};
 
 use crate::binding::Binding;
+use crate::custody::{Custody, REFERENCE, Reference};
 use crate::equip::Loan;
 use crate::refusal::VaultRefusal;
 use crate::seal::{Place, TenantKey, Unopened, key_version, open_envelope};
 
 /// What a credential's seal says it is for.
 pub(crate) const CREDENTIAL: &str = "credential";
+
+/// The same of a reference to another vault. What was sealed as the one never opens as the other.
+pub(crate) const CREDENTIAL_REFERENCE: &str = "credential reference";
 
 /// The keys of one tenant.
 #[derive(Default)]
@@ -51,6 +55,9 @@ pub(crate) struct Used {
     pub(crate) version: u32,
     pub(crate) at: Timestamp,
 }
+
+/// A moment: by the calendar, and by the clock that nobody sets.
+pub(crate) type Moment = (Timestamp, Duration);
 
 /// What is known of a credential.
 struct Known {
@@ -192,37 +199,49 @@ impl Keyring {
         replaced.retain(|used| !told.contains(used));
     }
 
-    /// Opens the connection's credential, for something else than to send it to the vendor in a call.
-    pub(crate) fn lend(&self, connection: &Connection, now: Timestamp) -> Result<Loan, LendFailure> {
-        self.opened(connection, now, |_| ())
+    /// Opens the connection's credential, for something else than to send it to the vendor in a call. One that another
+    /// vault keeps is in `custody`.
+    pub(crate) fn lend(&self, connection: &Connection, custody: &Custody, at: Moment) -> Result<Loan, LendFailure> {
+        self.opened(connection, custody, at, |_| ())
     }
 
     /// Opens the connection's credential for one call, and notes that it was used.
-    pub(crate) fn lend_to_call(&self, connection: &Connection, now: Timestamp) -> Result<Loan, LendFailure> {
-        self.opened(connection, now, |held| held.used.store(now.as_micros(), Ordering::Relaxed))
+    pub(crate) fn lend_to_call(
+        &self,
+        connection: &Connection,
+        custody: &Custody,
+        at: Moment,
+    ) -> Result<Loan, LendFailure> {
+        self.opened(connection, custody, at, |held| held.used.store(at.0.as_micros(), Ordering::Relaxed))
     }
 
-    fn opened(&self, connection: &Connection, now: Timestamp, note: impl FnOnce(&Held)) -> Result<Loan, LendFailure> {
+    fn opened(
+        &self,
+        connection: &Connection,
+        custody: &Custody,
+        (now, elapsed): Moment,
+        note: impl FnOnce(&Held),
+    ) -> Result<Loan, LendFailure> {
         let credential = connection.credential.ok_or(VaultRefusal::CredentialAbsent)?;
         let held = self.held(connection.tenant, credential, |held| {
             held.demand(now)?;
             note(held);
             Ok(())
         })?;
-        self.open(connection, credential, &held)
+        self.open(connection, (credential, &held), custody, elapsed)
     }
 
     /// Opens the connection's credential whether it may be used or not: to tell its vendor that what was had with it
     /// is over.
-    pub(crate) fn lend_to_leave(&self, connection: &Connection) -> Result<Loan, LendFailure> {
+    pub(crate) fn lend_to_leave(
+        &self,
+        connection: &Connection,
+        custody: &Custody,
+        elapsed: Duration,
+    ) -> Result<Loan, LendFailure> {
         let credential = connection.credential.ok_or(VaultRefusal::CredentialAbsent)?;
         let held = self.held(connection.tenant, credential, |_| Ok(()))?;
-        self.open(connection, credential, &held)
-    }
-
-    fn open(&self, connection: &Connection, credential: CredentialId, held: &Held) -> Result<Loan, LendFailure> {
-        let loan = self.open_version(connection, credential, held.version, &held.record)?;
-        Ok(Loan { series: held.series, ..loan })
+        self.open(connection, (credential, &held), custody, elapsed)
     }
 
     /// What is known of a credential, once `note` has seen it under the lock.
@@ -239,17 +258,23 @@ impl Keyring {
         Ok(held)
     }
 
-    /// Opens one version of a credential, as it is stored, for the connection as it is now.
-    pub(crate) fn open_version(
+    /// Opens one version of a credential for the connection as it is now.
+    pub(crate) fn open(
         &self,
         connection: &Connection,
-        credential: CredentialId,
-        version: u32,
-        record: &[u8],
+        (credential, held): (CredentialId, &Held),
+        custody: &Custody,
+        elapsed: Duration,
     ) -> Result<Loan, LendFailure> {
-        let (binding, sealed) = Binding::split(record).ok_or(LendFailure::Unopened(Unopened::Malformed))?;
+        let (binding, sealed) = Binding::split(&held.record).ok_or(LendFailure::Unopened(Unopened::Malformed))?;
         if !binding.holds_for(connection) {
             return Err(VaultRefusal::BindingMoved.into());
+        }
+        let (version, series) = (held.version, held.series);
+        if sealed.starts_with(REFERENCE) {
+            let key = (connection.tenant, credential, version);
+            let value = custody.lend(key, binding.context(), elapsed).map_err(LendFailure::Elsewhere)?;
+            return Ok(Loan { credential, version, series, value, token: None });
         }
         let key = self.key_of(connection.tenant, sealed).map_err(LendFailure::Unopened)?;
         let reference = credential.as_u128().to_be_bytes();
@@ -261,7 +286,59 @@ impl Keyring {
             context: binding.context(),
         };
         let value = open_envelope(&key, &place, sealed).map_err(LendFailure::Unopened)?;
-        Ok(Loan { credential, version, series: 0, value, token: None })
+        Ok(Loan { credential, version, series, value, token: None })
+    }
+
+    fn known(&self, tenant: TenantId, credential: CredentialId) -> Option<Arc<Held>> {
+        let credentials = self.credentials.read().unwrap_or_else(PoisonError::into_inner);
+        credentials.get(&(tenant, credential)).and_then(|known| known.held.clone())
+    }
+
+    /// The connection's credential as it is known.
+    pub(crate) fn held_of(&self, connection: &Connection) -> Option<(CredentialId, Arc<Held>)> {
+        let credential = connection.credential?;
+        Some((credential, self.known(connection.tenant, credential)?))
+    }
+
+    /// Every active credential whose value another vault keeps.
+    pub(crate) fn all_referenced(&self) -> Vec<(TenantId, CredentialId, Arc<Held>)> {
+        let credentials = self.credentials.read().unwrap_or_else(PoisonError::into_inner);
+        let all = credentials.iter().filter_map(|((tenant, credential), known)| {
+            let held = known.held.as_ref().filter(|held| held.active && held.reference().is_some())?;
+            Some((*tenant, *credential, Arc::clone(held)))
+        });
+        all.collect()
+    }
+
+    /// Opens the reference to another vault, and gives what the value is bound to with it.
+    pub(crate) fn referenced<'a>(
+        &self,
+        tenant: TenantId,
+        credential: CredentialId,
+        held: &'a Held,
+    ) -> Result<(Binding<'a>, Reference), Unopened> {
+        let (binding, sealed) = held.reference().ok_or(Unopened::Malformed)?;
+        let key = self.key_of(tenant, sealed)?;
+        let id = credential.as_u128().to_be_bytes();
+        let (purpose, version) = (CREDENTIAL_REFERENCE, held.version);
+        let place = Place { tenant, purpose, reference: &id, version, context: binding.context() };
+        let opened = open_envelope(&key, &place, sealed)?;
+        let reference = Reference::from_bytes(opened.expose()).ok_or(Unopened::Malformed)?;
+        Ok((binding, reference))
+    }
+
+    /// Where the credential's value is, where another vault keeps it.
+    pub(crate) fn reference_of(
+        &self,
+        tenant: TenantId,
+        credential: CredentialId,
+    ) -> Result<Option<Reference>, LendFailure> {
+        let held = self.known(tenant, credential).ok_or(LendFailure::NotLoaded)?;
+        if held.reference().is_none() {
+            return Ok(None);
+        }
+        let opened = self.referenced(tenant, credential, &held).map_err(LendFailure::Unopened)?;
+        Ok(Some(opened.1))
     }
 }
 
@@ -270,6 +347,8 @@ impl Keyring {
 pub(crate) enum LendFailure {
     /// It may not be used.
     Refused(VaultRefusal),
+    /// Another vault keeps it, and it is not held.
+    Elsewhere(Refusal),
     /// The connection names a credential that is not in memory yet.
     NotLoaded,
     /// Its seal did not open.
@@ -277,10 +356,11 @@ pub(crate) enum LendFailure {
 }
 
 impl LendFailure {
-    /// What it is for whoever wanted it lent.
+    /// How a story ends by it.
     pub(crate) fn stop(self) -> Stop {
         match self {
             Self::Refused(refusal) => refusal.into(),
+            Self::Elsewhere(refusal) => refusal.into(),
             Self::NotLoaded => Fault::unavailable("lending a credential", "it is not in memory yet").into(),
             Self::Unopened(reason) => Fault::broken("opening a credential", reason).into(),
         }
@@ -294,6 +374,17 @@ impl From<VaultRefusal> for LendFailure {
 }
 
 impl Held {
+    /// Which version it is.
+    pub(crate) fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// The binding and the sealed reference, where another vault keeps the value.
+    pub(crate) fn reference(&self) -> Option<(Binding<'_>, &[u8])> {
+        let (binding, sealed) = Binding::split(&self.record)?;
+        Some((binding, sealed.strip_prefix(REFERENCE)?))
+    }
+
     fn read(row: &Row) -> Result<Self, Fault> {
         let active = row.text(2)? == "active";
         let version = u32::try_from(row.int(4)?).map_err(|error| Fault::broken("reading a version", error))?;
@@ -302,6 +393,12 @@ impl Held {
         let series = u32::try_from(row.int(7)?).map_err(|error| Fault::broken("reading a series", error))?;
         let (used, told) = (AtomicI64::new(0), AtomicI64::new(0));
         Ok(Self { active, expires_at: row.opt_moment(3)?, version, series, record: record.into(), used, told })
+    }
+
+    /// A version that is not the one in use, as it is stored.
+    pub(crate) fn apart(version: u32, record: &[u8]) -> Self {
+        let (used, told) = (AtomicI64::new(0), AtomicI64::new(0));
+        Self { active: true, expires_at: None, version, series: 0, record: record.into(), used, told }
     }
 
     /// Its last use, where the store does not know of it.

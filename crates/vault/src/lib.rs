@@ -3,16 +3,18 @@
 //! In reading order: [`Config`] says where the root key is; [`root_key`] reads it and wraps tenants'
 //! keys; `seal` is the envelope, pure; `keyring` is what the hot path has in memory; [`Vault`] seals,
 //! opens, digests and lends; `equip` is where a credential enters a request, and [`Spellings`] finds it in
-//! what comes back; [`Tokens`] has vendors' access tokens, and [`Connector`] lets persons connect the accounts that they
-//! are of; [`Custodian`] takes credentials in, rotates and revokes them; [`webhook`] checks and makes webhooks'
-//! signatures.
+//! what comes back; `custody` holds what another vault ([`backend`]) keeps; [`Tokens`] has vendors' access tokens, and
+//! [`Connector`] lets persons connect the accounts that they are of; [`Custodian`] takes credentials in, rotates and
+//! revokes them; [`webhook`] checks and makes webhooks' signatures.
 //!
 //! Not here: any way to read a credential. What uses one can neither read nor change it, and what
 //! changes one can neither read nor use it; no function of this room returns one in the clear.
 
+pub mod backend;
 mod binding;
 mod config;
 mod connect;
+mod custody;
 mod equip;
 mod fingerprint;
 mod keyring;
@@ -27,7 +29,7 @@ mod token;
 mod vault;
 pub mod webhook;
 
-pub use config::Config;
+pub use config::{BackendConfig, Config, HeldConfig, Pkcs11Config, RootKeyConfig};
 pub use connect::{
     Begun, Connector, Disconnected, Finish, GrantView, NewSession, OpenedSession, Returned, RevokedToken, SessionView,
     Upstream,

@@ -3,6 +3,33 @@
 lockgate_vocabulary::refusals! {
     /// Why a credential was not taken in, not changed, or not lent.
     pub enum VaultRefusal {
+        BackendChanged = 502, "vault.backend.changed",
+            "The back end gave another value than the one that was put there.",
+            "Find out who wrote in the back end below the gateway's prefix; then rotate the credential, or revoke it if it may be known to others.";
+        BackendConflict = 409, "vault.backend.conflict",
+            "Somebody else wrote to the credential's place in the back end at the same time.",
+            "Look at the credential again, then repeat the change if it is still wanted. Nobody but the gateway writes below its prefix.";
+        BackendDenied = 503, "vault.backend.denied",
+            "The back end does not let the gateway do what it has to.",
+            "Check the gateway's login at the back end and what its policy allows, as docs/operations.md says for each kind.";
+        BackendMalformed = 502, "vault.backend.malformed",
+            "The back end answered with something that its protocol does not know.",
+            "Check the back end's URL, mount and kind, and that what answers there is the back end itself; the gateway's log says what was wrong.";
+        BackendSealed = 503, "vault.backend.sealed",
+            "The back end is sealed.",
+            "Unseal it. Values that are held are lent until they are too old (vault.held.most_age_seconds).";
+        BackendThrottled = 503, "vault.backend.throttled",
+            "The back end is asked too often.",
+            "Try again after the time that Retry-After names; raise the back end's limit, or vault.held.refresh_seconds.";
+        BackendUnknown = 503, "vault.backend.unknown",
+            "The back end that holds the credential is not in the configuration of this node.",
+            "Put its section `[vault.backends.NAME]` back, on every node.";
+        BackendUnreachable = 503, "vault.backend.unreachable",
+            "The back end that holds the credential does not answer.",
+            "Try again later. Values that are held are lent until they are too old (vault.held.most_age_seconds).";
+        BackendVersionAbsent = 409, "vault.backend.version_absent",
+            "The back end does not have this version of the credential any more.",
+            "Recover the version in the back end, or rotate the credential.";
         BindingMoved = 409, "vault.binding.moved",
             "The connection leads elsewhere, sends its credential elsewhere or trusts others than when the credential was given.",
             "Give the credential anew (rotate it): each version is bound to the connection, host, port, path prefix, placement, token endpoint, certificates and pins of its time. Or undo the change.";
@@ -94,8 +121,8 @@ lockgate_vocabulary::refusals! {
             "The root key is being changed already: the file holds an earlier one too.",
             "End that change first: `lockgate vault rewrap`, then `lockgate vault drop-previous`. `lockgate vault status` shows how it stands.";
         RootKeyHandedOver = 409, "vault.root_key.handed_over",
-            "The root key is handed over by a descriptor, so there is no file to write anew.",
-            "Change it where it is kept: put a new `current` line above, call the line so far `previous`, and start every node with it. Or name `root_key_file` in `[vault]`.";
+            "The root key is held elsewhere or handed over by a descriptor, so there is no file to write anew.",
+            "Change it where it is kept. From a descriptor: put a new `current` line above and call the line so far `previous`. In `[vault.root_key]`: name the new one `key` and the one so far `previous`. Start every node with it, then `lockgate vault rewrap`.";
         RootKeyNeeded = 409, "vault.root_key.needed",
             "Keys of tenants are still wrapped by another root key than the current one.",
             "Wrap them anew with `lockgate vault rewrap`, then drop the previous root key.";

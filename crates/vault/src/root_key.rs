@@ -1,20 +1,29 @@
 //! The root key: what wraps every tenant's key, and the only thing that is not in the store.
 //!
-//! [`RootKey`] is the seam where a hardware module or a cloud's key service will plug in; the one that
-//! is here keeps the key in memory, read once from a file or a file descriptor ([`file`]); [`change`] writes
-//! that file anew.
+//! [`RootKey`] is the seam where a hardware module or a cloud's key service plugs in ([`kms`], `pkcs11`). By default the key is
+//! kept in memory, read once from a file or a file descriptor ([`file`]); [`change`] writes that file anew, and
+//! [`moved`] opens what it wrapped while the root key is moved elsewhere.
 //! Losing the root key loses every secret; changing it re-wraps the tenants' keys and nothing else.
 
 mod change;
 mod file;
+mod kms;
+mod moved;
+#[cfg(feature = "pkcs11")]
+mod pkcs11;
+
+use std::sync::Arc;
 
 use lockgate_vocabulary::{BoxFuture, Entropy, Fault, Secret};
 
+use crate::backend::Surroundings;
+use crate::config::{Config, RootKeyConfig, RootKeySource};
 use crate::seal::Cipher;
 
 pub use change::{Replacement, RootKeyFile, RootKeyNames};
 pub(crate) use file::read;
 pub use file::{RootKeyProblem, generate_root_key_file};
+pub use kms::KmsConfig;
 
 /// A tenant's key as the store keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +55,28 @@ pub trait RootKey: Send + Sync + 'static {
 
     /// Unwraps a tenant's key.
     fn unwrap(&self, label: Vec<u8>, wrapped: Wrapped) -> BoxFuture<Result<Secret, UnwrapFailure>>;
+}
+
+/// Opens the root key that the configuration names, wherever it is held.
+pub fn open(config: &Config, surroundings: &Surroundings) -> Result<Arc<dyn RootKey>, Fault> {
+    let held = match config.source()? {
+        RootKeySource::Elsewhere(held) => held,
+        source => return Ok(Arc::new(read(&source, surroundings.entropy.clone())?)),
+    };
+    let now: Arc<dyn RootKey> = match &*held {
+        RootKeyConfig::AwsKms(config) => Arc::new(kms::KmsRootKey::open(config, surroundings)?),
+        #[cfg(feature = "pkcs11")]
+        RootKeyConfig::Pkcs11(config) => Arc::new(pkcs11::ModuleRootKey::open(config, surroundings.entropy.clone())?),
+        #[cfg(not(feature = "pkcs11"))]
+        RootKeyConfig::Pkcs11(_) => return Err(RootKeyProblem::Unsupported.into()),
+    };
+    match held.previous_file() {
+        None => Ok(now),
+        Some(file) => {
+            let file = read(&RootKeySource::File(file.to_owned()), surroundings.entropy.clone())?;
+            Ok(Arc::new(moved::Moved { now, file: Arc::new(file) }))
+        }
+    }
 }
 
 /// A root key in memory, by name.

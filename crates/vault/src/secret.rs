@@ -41,8 +41,9 @@ use lockgate_vocabulary::{
 use serde::{Deserialize, Serialize};
 
 use crate::binding::Binding;
+use crate::custody::{REFERENCE, Reference};
 use crate::equip;
-use crate::keyring::CREDENTIAL;
+use crate::keyring::{CREDENTIAL, CREDENTIAL_REFERENCE};
 use crate::refusal::VaultRefusal;
 use crate::rows;
 use crate::seal::{self, Place};
@@ -165,6 +166,9 @@ pub struct NewCredential {
     /// Whether its values stay until the end of the recovery window, whoever wants them gone. It cannot be taken off.
     #[serde(default)]
     pub purge_protected: bool,
+    /// The other vault that is to keep its value and that of every later version; this one keeps it by default.
+    #[serde(default)]
+    pub backend: Option<Name>,
 }
 
 impl Custodian {
@@ -245,6 +249,33 @@ impl Custodian {
         let envelope = seal::envelope(&key, &place, secret.expose(), inner.entropy.as_ref())?;
         let fingerprint = inner.digests.fingerprint(connection.tenant, secret)?;
         Ok(Sealed { record: binding.before(&envelope), fingerprint })
+    }
+
+    /// The same where another vault keeps the value: it is put there first, and what is sealed is where it is. `before`
+    /// is where an earlier version of the credential is.
+    async fn sealed_elsewhere(
+        &self,
+        connection: &Connection,
+        (credential, version): (CredentialId, u32),
+        secret: &Secret,
+        backend: &str,
+        before: Option<&Reference>,
+    ) -> Result<Sealed, Stop> {
+        if !equip::fits(&connection.provider.auth, secret) {
+            return Err(VaultRefusal::SecretUnfit.into());
+        }
+        let inner = &self.vault.inner;
+        let tenant = connection.tenant;
+        let key = inner.prepare(tenant).await?;
+        let (binding, id) = (Binding::of(connection), credential.as_u128().to_be_bytes());
+        let context = binding.context();
+        let put = inner.put_elsewhere((tenant, credential, version), context, secret, (backend, before));
+        let reference = put.await?;
+        let plain = reference.to_bytes().ok_or(Fault::violated("a reference can be written"))?;
+        let place = Place { tenant, purpose: CREDENTIAL_REFERENCE, reference: &id, version, context };
+        let envelope = seal::envelope(&key, &place, &plain, inner.entropy.as_ref())?;
+        let record = binding.before(&[REFERENCE, envelope.as_slice()].concat());
+        Ok(Sealed { record, fingerprint: reference.fingerprint })
     }
 
     /// Applies a change with the record of it, and takes it into memory.

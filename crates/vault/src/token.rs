@@ -77,9 +77,11 @@ impl Tokens {
         Self { vault, errand, audit, background: Arc::default() }
     }
 
-    /// Makes sure that there is a token for the call, where its connection wants one. Otherwise there is nothing to do.
+    /// Makes sure that there is what the call is equipped with: the value, where another vault keeps it, and a token,
+    /// where its connection wants one. Otherwise there is nothing to do.
     pub async fn ready(&self, grant: &Grant) -> Result<(), Stop> {
         let connection = grant.connection();
+        self.vault.inner.await_held(connection).await?;
         let AuthPlacement::OAuth(spec) = &connection.provider.auth else { return Ok(()) };
         let inner = &self.vault.inner;
         let loan = inner.lend(connection)?;

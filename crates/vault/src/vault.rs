@@ -11,12 +11,14 @@ use lockgate_access::Grant;
 use lockgate_access::directory::Connection;
 use lockgate_access::spec::AuthPlacement;
 use lockgate_store::{Change, Epoch, Row, Store, values};
-use lockgate_vocabulary::{Clock, Entropy, Fault, Secret, Stop, TenantId, Timestamp};
+use lockgate_vocabulary::{Clock, Entropy, Errand, Fault, Secret, Stop, TenantId};
 
+use crate::backend::Surroundings;
 use crate::config::Config;
+use crate::custody::{self, Custody};
 use crate::equip::{self, Equipped, Loan};
 use crate::fingerprint::Digests;
-use crate::keyring::{Keyring, LendFailure, Used};
+use crate::keyring::{Keyring, LendFailure, Moment, Used};
 use crate::refusal::VaultRefusal;
 use crate::root_key::{self, RootKey, RootKeyProblem, UnwrapFailure, Wrapped};
 use crate::rows;
@@ -52,6 +54,8 @@ pub(crate) struct Inner {
     pub(crate) digests: Digests,
     /// Access tokens, in memory alone.
     pub(crate) tokens: Shelf,
+    /// Values that other vaults keep.
+    pub(crate) custody: Custody,
     root_key: Arc<dyn RootKey>,
     epoch: Epoch,
     /// Up to which epoch every tenant has a key.
@@ -67,29 +71,53 @@ impl Vault {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, Fault> {
-        let root_key = root_key::read(&config.source()?, entropy.clone())?;
-        Self::with_root_key(Arc::new(root_key), store, clock, entropy).await
+        let custody = Custody::none(entropy.as_ref())?;
+        let root_key = Arc::new(root_key::read(&config.source()?, entropy.clone())?);
+        Self::opened(root_key, custody, store, clock, entropy).await
     }
 
-    /// The same with a root key that is held elsewhere.
-    pub async fn with_root_key(
+    /// The same with the other vaults that the configuration names, and a root key that is held elsewhere, which are
+    /// asked through `errand`.
+    pub async fn open_with(
+        config: &Config,
+        store: Store,
+        errand: Arc<dyn Errand>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, Fault> {
+        let surroundings = Surroundings { errand, clock: clock.clone(), entropy: entropy.clone() };
+        let custody = Custody::open(config, &surroundings)?;
+        let root_key = root_key::open(config, &surroundings)?;
+        Self::opened(root_key, custody, store, clock, entropy).await
+    }
+
+    async fn opened(
         root_key: Arc<dyn RootKey>,
+        custody: Custody,
         store: Store,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, Fault> {
         let epoch = store.epoch();
         let house = house_key(root_key.as_ref(), &store, clock.as_ref(), entropy.as_ref()).await?;
-        let digests = Digests::new(&house)?;
-        let keyring = Keyring::default();
-        let completed = AtomicU64::new(0);
-        let tokens = Shelf::default();
-        let inner =
-            Inner { store, clock, entropy, keyring, digests, tokens, root_key, epoch: epoch.clone(), completed };
-        let inner = Arc::new(inner);
+        let inner = Arc::new(Inner {
+            store,
+            clock,
+            entropy,
+            keyring: Keyring::default(),
+            digests: Digests::new(&house)?,
+            tokens: Shelf::default(),
+            custody,
+            root_key,
+            epoch: epoch.clone(),
+            completed: AtomicU64::new(0),
+        });
         inner.refresh().await?;
         tokio::spawn(note_rises(Arc::downgrade(&inner), epoch.clone()));
-        tokio::spawn(follow(Arc::downgrade(&inner), epoch));
+        tokio::spawn(follow(Arc::downgrade(&inner), epoch.clone()));
+        if !inner.custody.is_idle() {
+            tokio::spawn(custody::keep(Arc::downgrade(&inner), epoch));
+        }
         Ok(Self { inner })
     }
 
@@ -229,14 +257,17 @@ impl Inner {
         }
     }
 
-    /// Forgets tokens of credentials that may not be used any more, and of accounts that were connected anew or not at
+    /// Forgets tokens and held values of credentials that may not be used any more, and of accounts that were connected anew or not at
     /// all, of rows as the keyring takes them in.
-    fn forget_tokens(&self, rows: &[Row]) {
+    fn forget_revoked(&self, rows: &[Row]) {
         for row in rows {
             let (Ok(tenant), Ok(credential)) = (row.parsed(0), row.parsed(1)) else { continue };
             let active = row.text(2).is_ok_and(|status| status == "active");
             let series = row.int(7).ok().and_then(|series| u32::try_from(series).ok()).filter(|_| active);
             self.tokens.keep_only(tenant, credential, series);
+            if !active {
+                self.custody.forget(tenant, credential);
+            }
         }
     }
 
@@ -247,13 +278,14 @@ impl Inner {
     fn lent(
         &self,
         connection: &Connection,
-        lend: impl FnOnce(&Keyring, &Connection, Timestamp) -> Result<Loan, LendFailure>,
+        lend: impl FnOnce(&Keyring, &Connection, &Custody, Moment) -> Result<Loan, LendFailure>,
     ) -> Result<Loan, Stop> {
         let epoch = self.epoch.value();
         if self.keyring.loaded() < epoch && !self.keyring.is_fresh(epoch, self.clock.elapsed()) {
             return Err(Fault::unavailable("lending a credential", "what changed could not be read for 2 s").into());
         }
-        lend(&self.keyring, connection, self.clock.now()).map_err(LendFailure::stop)
+        let moment = (self.clock.now(), self.clock.elapsed());
+        lend(&self.keyring, connection, &self.custody, moment).map_err(LendFailure::stop)
     }
 
     fn sealing_key(&self, tenant: TenantId) -> Result<Arc<TenantKey>, Fault> {
@@ -285,7 +317,7 @@ impl Inner {
                 self.add_keys(&keys).await?;
                 let credentials = self.store.survey(&rows::CREDENTIALS_SINCE, values![since]).await?;
                 self.keyring.add_credentials(&credentials);
-                self.forget_tokens(&credentials);
+                self.forget_revoked(&credentials);
             }
         }
         self.keyring.set_loaded(target, asked_at, || self.epoch.value());
@@ -324,7 +356,7 @@ impl Inner {
             let page = values![tenant, credential, rows::PAGE_ROWS];
             let page = self.store.survey(&rows::CREDENTIALS_ALL, page).await?;
             self.keyring.add_credentials(&page);
-            self.forget_tokens(&page);
+            self.forget_revoked(&page);
             let Some(last) = page.last() else { break };
             (tenant, credential) = (last.text(0)?.to_owned(), last.text(1)?.to_owned());
         }

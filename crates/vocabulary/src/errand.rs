@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use zeroize::Zeroize;
 
 use crate::clock::BoxFuture;
 use crate::id::TenantId;
@@ -19,6 +20,8 @@ use crate::id::TenantId;
 pub enum ErrandPurpose {
     /// An external issuer's metadata (RFC 8414) or key set (RFC 7517).
     IssuerKeys,
+    /// A vault of the operator's, in which credentials or the root key are held, or what lets the gateway into it.
+    VaultBackend,
     /// An access token of a vendor's (RFC 6749 section 4.4).
     VendorToken,
     /// Whether a vendor takes a credential that is not used yet.
@@ -30,6 +33,7 @@ impl ErrandPurpose {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::IssuerKeys => "issuer-keys",
+            Self::VaultBackend => "vault-backend",
             Self::VendorToken => "vendor-token",
             Self::VendorTrial => "vendor-trial",
         }
@@ -46,7 +50,7 @@ pub enum ErrandOwner {
     Tenant(TenantId, Vec<(IpAddr, u8)>),
 }
 
-/// What is to be fetched, or posted. The host must be one that an operator configured.
+/// What is to be asked. The host must be one that an operator configured.
 #[derive(Debug)]
 pub struct ErrandOrder {
     /// Why.
@@ -55,11 +59,9 @@ pub struct ErrandOrder {
     pub owner: ErrandOwner,
     /// The whole URL.
     pub url: String,
-    /// What is posted; it is fetched where there is nothing.
-    pub post: Option<ErrandPost>,
-    /// What a read carries; nothing but what every errand has where there is nothing.
-    pub trial: Option<ErrandTrial>,
-    /// Certificates (PEM) trusted instead of those that errands trust; a tenant's own alone.
+    /// What is asked of it.
+    pub ask: ErrandAsk,
+    /// Certificates (PEM) trusted instead of those that errands trust: a tenant's own, or a back end's.
     pub trust_pem: Option<String>,
     /// Public keys (SHA-256 of the SPKI) of which the far side's certificate must have one; any where there is none.
     pub pins: Vec<[u8; 32]>,
@@ -67,6 +69,36 @@ pub struct ErrandOrder {
     pub most_bytes: usize,
     /// How long it may take in all.
     pub within: Duration,
+}
+
+/// What is asked of the far side.
+#[derive(Debug)]
+pub enum ErrandAsk {
+    /// What is there (`GET`).
+    Fetch,
+    /// To take a form.
+    Post(ErrandPost),
+    /// A request of any kind, as the protocols of vaults want it.
+    Request(ErrandRequest),
+    /// What is there, with a credential that is only tried.
+    Trial(ErrandTrial),
+}
+
+/// A request with fields and a body of its own. Whatever is secret in it is in buffers that wipe themselves, and in
+/// values that are marked as sensitive.
+pub struct ErrandRequest {
+    /// The method.
+    pub method: Method,
+    /// Its fields, beside those that every errand has.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// The body, where it has one.
+    pub body: Option<Bytes>,
+}
+
+impl fmt::Debug for ErrandRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ErrandRequest")
+    }
 }
 
 /// A form that is posted (`application/x-www-form-urlencoded`), with what proves who posts it. Its bytes are in
@@ -100,8 +132,8 @@ impl fmt::Debug for ErrandTrial {
     }
 }
 
-/// What came back.
-#[derive(Debug, Clone)]
+/// What came back. Its body may hold a secret and is wiped when it is dropped.
+#[derive(Clone)]
 pub struct ErrandAnswer {
     /// The HTTP status.
     pub status: u16,
@@ -109,6 +141,20 @@ pub struct ErrandAnswer {
     pub body: Vec<u8>,
     /// For how long the answer may be kept, where it says so (`Cache-Control: max-age`).
     pub fresh_for: Option<Duration>,
+    /// When it is worth asking again, where the answer says so in seconds (`Retry-After`).
+    pub retry_after: Option<Duration>,
+}
+
+impl Drop for ErrandAnswer {
+    fn drop(&mut self) {
+        self.body.zeroize();
+    }
+}
+
+impl fmt::Debug for ErrandAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ErrandAnswer({})", self.status)
+    }
 }
 
 /// Why nothing came back.

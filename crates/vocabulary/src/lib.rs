@@ -26,7 +26,8 @@ pub use background::{Background, Present};
 pub use clock::{BoxFuture, Clock, SystemClock, Timestamp, TimestampParse};
 pub use entropy::{Entropy, SystemEntropy};
 pub use errand::{
-    Errand, ErrandAnswer, ErrandFailure, ErrandOrder, ErrandOwner, ErrandPost, ErrandPurpose, ErrandTrial,
+    Errand, ErrandAnswer, ErrandAsk, ErrandFailure, ErrandOrder, ErrandOwner, ErrandPost, ErrandPurpose, ErrandRequest,
+    ErrandTrial,
 };
 pub use fault::Fault;
 pub use id::{

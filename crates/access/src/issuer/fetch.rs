@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lockgate_vocabulary::{Errand, ErrandOrder, ErrandOwner, ErrandPurpose};
+use lockgate_vocabulary::{Errand, ErrandAsk, ErrandOrder, ErrandOwner, ErrandPurpose};
 use serde::Deserialize;
 
 use super::trusted::{KeySource, authority, is_sound_url};
@@ -89,16 +89,15 @@ async fn get(url: &str, courier: &Courier<'_>) -> Result<(Vec<u8>, Option<Durati
         purpose: ErrandPurpose::IssuerKeys,
         owner: courier.owner.clone(),
         url: url.to_owned(),
-        post: None,
-        trial: None,
+        ask: ErrandAsk::Fetch,
         trust_pem: None,
         pins: Vec::new(),
         most_bytes: DOCUMENT_BYTES,
         within: FETCH_TIME,
     };
-    let answer = courier.errand.run(order).await.map_err(|_| FetchFailure::Unavailable("cannot be reached"))?;
+    let mut answer = courier.errand.run(order).await.map_err(|_| FetchFailure::Unavailable("cannot be reached"))?;
     if answer.status != 200 {
         return Err(FetchFailure::Unavailable("does not answer with 200"));
     }
-    Ok((answer.body, answer.fresh_for))
+    Ok((std::mem::take(&mut answer.body), answer.fresh_for))
 }

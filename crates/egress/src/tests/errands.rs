@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Method;
+use http::{HeaderName, HeaderValue, Method};
 use lockgate_testkit::{Behaviour, Canned, Vendor};
 use lockgate_vocabulary::{
-    Clock, Errand, ErrandFailure, ErrandOrder, ErrandOwner, ErrandPurpose, Secret, SystemClock, TenantId,
+    Clock, Errand, ErrandAsk, ErrandFailure, ErrandOrder, ErrandOwner, ErrandPurpose, ErrandRequest, Secret,
+    SystemClock, TenantId,
 };
 
 use crate::destination::Destination;
@@ -31,8 +32,7 @@ fn order(url: String) -> ErrandOrder {
         purpose,
         owner,
         url,
-        post: None,
-        trial: None,
+        ask: ErrandAsk::Fetch,
         trust_pem: None,
         pins: Vec::new(),
         most_bytes: 1_000,
@@ -92,6 +92,30 @@ async fn what_is_open_to_the_house_is_closed_to_what_a_tenant_wrote() {
     assert_eq!(vendor.connections(), 0);
     assert!(open.run(order(url.clone())).await.is_ok(), "the house's own go on");
     assert!(open.run(of_tenant(&[("127.0.0.0", 8)], &url)).await.is_ok(), "and what the tenant may open");
+}
+
+#[tokio::test]
+async fn a_back_end_is_asked_in_the_words_of_its_protocol_and_trusted_by_its_own_authorities() {
+    let vendor = Vendor::start("issuer.test").await;
+    vendor.answers("PUT /v1/x", Canned::json(429, "{}").header("retry-after", "7"));
+    let url = format!("https://issuer.test:{}/v1/x?version=2", vendor.address.port());
+    let errands = errands(&vendor, |_| ());
+    let asked = |trust_pem: Option<String>| {
+        let headers = [("accept", "application/xml"), ("x-vault-token", "t")];
+        let headers = headers.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+        let body = Some(Bytes::from_static(b"{}"));
+        let request = ErrandRequest { method: Method::PUT, headers: headers.to_vec(), body };
+        let (purpose, ask) = (ErrandPurpose::VaultBackend, ErrandAsk::Request(request));
+        errands.run(ErrandOrder { purpose, ask, trust_pem, ..order(url.clone()) })
+    };
+    let answer = asked(Some(vendor.authority_pem.clone())).await.expect("an answer");
+    assert_eq!((answer.status, answer.retry_after), (429, Some(Duration::from_secs(7))));
+    let seen = vendor.seen();
+    assert_eq!((seen[0].line().as_str(), seen[0].body.as_slice()), ("PUT /v1/x?version=2", b"{}".as_slice()));
+    assert_eq!((seen[0].header("accept"), seen[0].header("x-vault-token")), (Some("application/xml"), Some("t")));
+    // The authorities of issuers do not vouch for a vault.
+    assert!(asked(None).await.is_err());
+    assert_eq!(vendor.seen().len(), 1);
 }
 
 #[tokio::test]

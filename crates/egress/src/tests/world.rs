@@ -190,6 +190,7 @@ impl World {
             cadence_days: None,
             expires_at: None,
             purge_protected: false,
+            backend: None,
         };
         self.custodian.create(act, new, Secret::from(self.secret.clone())).await.expect("taken in");
         connection

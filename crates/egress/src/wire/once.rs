@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::HOST;
 use http::{HeaderValue, Request, Uri, response};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use zeroize::Zeroizing;
 
 use super::dial::dial;
 use super::failure::WireFailure;
@@ -74,21 +75,29 @@ fn reason(error: &hyper::Error) -> EgressRefusal {
     if error.is_parse() { EgressRefusal::AnswerHead } else { EgressRefusal::VendorReset }
 }
 
+/// Reads the body into one buffer that wipes itself: it may be an answer with a secret in it. One that is outgrown is
+/// wiped as well.
 async fn read(mut body: Incoming, most: usize) -> Result<Bytes, EgressRefusal> {
-    let mut whole = BytesMut::new();
     let announced = body.size_hint().lower();
     if announced > most as u64 {
         return Err(EgressRefusal::AnswerTooLarge);
     }
+    let mut whole = Zeroizing::new(Vec::with_capacity(usize::try_from(announced).unwrap_or(0)));
     loop {
         let frame = std::future::poll_fn(|cx| std::pin::Pin::new(&mut body).poll_frame(cx)).await;
         match frame {
-            None => return Ok(whole.freeze()),
+            None => return Ok(Bytes::from_owner(whole)),
             Some(Err(_)) => return Err(EgressRefusal::AnswerTruncated),
             Some(Ok(frame)) => {
                 let data = frame.into_data().unwrap_or_default();
-                if whole.len().saturating_add(data.len()) > most {
+                let length = whole.len().saturating_add(data.len());
+                if length > most {
                     return Err(EgressRefusal::AnswerTooLarge);
+                }
+                if length > whole.capacity() {
+                    let mut larger = Zeroizing::new(Vec::with_capacity(length.saturating_mul(2).min(most)));
+                    larger.extend_from_slice(&whole);
+                    whole = larger;
                 }
                 whole.extend_from_slice(&data);
             }

@@ -75,7 +75,7 @@ pub(super) fn resolve(text: &str, folder: &Path) -> Result<Config, ConfigProblem
         tokens.entry("issuer").or_insert_with(|| origin(&door).into());
     }
     let mut vault = raw.vault;
-    if !vault.contains_key("root_key_fd") {
+    if !vault.contains_key("root_key_fd") && !vault.contains_key("root_key") {
         vault.entry("root_key_file").or_insert_with(|| text_of(&folder.join("root.key")));
     }
     let access: lockgate_access::Config = section("access", access)?;

@@ -10,6 +10,7 @@
 
 mod again;
 mod away;
+mod backends;
 mod bound;
 mod browser;
 mod call;

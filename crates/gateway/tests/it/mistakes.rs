@@ -39,6 +39,40 @@ fn a_mistaken_setting_is_named_with_its_cure() {
 }
 
 #[test]
+fn a_mistaken_back_end_is_named_with_its_cure() {
+    let gate = Gate::init();
+    let login = "login = { kind = \"token\", danger_token_file = \"token\" }";
+    for (section, parts) in [
+        ("kind = \"kv1\"", ["vault.backends.corp", "unknown variant"]),
+        ("kind = \"kv2\"\nurl = \"https://vault.example\"", ["vault.backends.corp", "login"]),
+        (
+            "kind = \"kv2\"\nurl = \"https://vault.example/v1\"\nlogin = LOGIN",
+            ["vault.backends.corp", "https:// and a host"],
+        ),
+        (
+            "kind = \"kv2\"\nurl = \"https://vault.example\"\nmount = \"../sys\"\nlogin = LOGIN",
+            ["vault.backends.corp", "mounted"],
+        ),
+        (
+            "kind = \"kv2\"\nurl = \"https://vault.example\"\nprefix = \"../sys\"\nlogin = LOGIN",
+            ["vault.backends.corp", "prefix"],
+        ),
+        (
+            "kind = \"kv2\"\nurl = \"https://vault.example\"\nca_file = \"none.pem\"\nlogin = LOGIN",
+            ["vault.backends.corp", "authorities"],
+        ),
+        (
+            "kind = \"kv2\"\nurl = \"https://vault.example\"\nkey = 1\nlogin = LOGIN",
+            ["vault.backends.corp", "unknown field"],
+        ),
+    ] {
+        let section = section.replace("LOGIN", login.trim_start_matches("login = "));
+        let more = format!("[vault.backends.corp]\n{section}\n[access]\n");
+        says(&said(&gate, "[access]\n", &more), &parts);
+    }
+}
+
+#[test]
 fn a_door_on_every_address_demands_a_name_for_its_tokens() {
     let gate = Gate::init();
     let files = "certificate_file = \"door.pem\"\nkey_file = \"door.key\"";

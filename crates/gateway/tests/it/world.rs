@@ -90,6 +90,10 @@ pub struct World {
 /// One node in its folder, which has a root key already.
 fn node(folder: &Path, seams: &Seams, door: &str, more: &str) -> Config {
     keys::generate_checkpoint_key(&folder.join("checkpoint.key"), &*seams.entropy).expect("a signing key");
+    configured(folder, door, more)
+}
+
+fn configured(folder: &Path, door: &str, more: &str) -> Config {
     let text = format!(
         "{more}\n[door]\nlisten = \"127.0.0.1:0\"\n{door}\n[admin]\nlisten = \"127.0.0.1:0\"\n\
          [access]\ndanger_private_networks = [\"127.0.0.0/8\"]\n"
@@ -148,6 +152,15 @@ impl World {
         std::fs::copy(self.dir.path().join("root.key"), folder.join("root.key")).expect("the same root key");
         let config = node(&folder, &self.seams, "", &format!("node = \"{name}\"\n{more}"));
         started(&config, &self.seams).await
+    }
+
+    /// The same gateway after a stop and a start, with these keys in the place of those that it had.
+    pub async fn restarted(self, more: &str) -> Self {
+        self.running.stop().await.expect("it ends in order");
+        let config = configured(self.dir.path(), "", more);
+        let running = started(&config, &self.seams).await;
+        let (door, admin) = (running.door.expect("a door"), running.admin.expect("an operators' side"));
+        Self { running, door, admin, config, ..self }
     }
 
     /// One request to the operators' side.

@@ -65,7 +65,8 @@ impl Connector {
         connection: Arc<Connection>,
         credential: CredentialId,
     ) -> Result<Disconnected, Stop> {
-        let loan = self.vault().inner.keyring.lend_to_leave(&connection).ok();
+        let inner = &self.vault().inner;
+        let loan = inner.keyring.lend_to_leave(&connection, &inner.custody, inner.clock.elapsed()).ok();
         let (version, series) = loan.as_ref().map_or((0, 0), |loan| (loan.version, loan.series));
         let (tenant, place) = (connection.tenant, (credential, version, series));
         if self.vault().kept(tenant, credential, series).await?.is_empty() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lockgate_vocabulary::Secret;
+use lockgate_vocabulary::{Secret, SystemEntropy};
 
 use super::*;
 use crate::tests::fixture::{OTHER, TENANT, bearer, connection};
@@ -64,9 +64,13 @@ fn the_time_behind_runs_from_when_the_epoch_rose_whether_anybody_calls_or_not() 
 fn a_credential_that_is_not_there_is_not_lent() {
     let keyring = Keyring::default();
     let own = connection(bearer());
-    assert!(matches!(keyring.lend(&own, Timestamp::from_secs(1)), Err(LendFailure::NotLoaded)));
+    let custody = Custody::none(&SystemEntropy).expect("a custody");
+    assert!(matches!(
+        keyring.lend(&own, &custody, (Timestamp::from_secs(1), Duration::ZERO)),
+        Err(LendFailure::NotLoaded)
+    ));
     let mut without = connection(bearer());
     without.credential = None;
-    let refused = keyring.lend(&without, Timestamp::from_secs(1));
+    let refused = keyring.lend(&without, &custody, (Timestamp::from_secs(1), Duration::ZERO));
     assert!(matches!(refused, Err(LendFailure::Refused(VaultRefusal::CredentialAbsent))));
 }

@@ -29,7 +29,11 @@ pub struct RootKeyNames {
 impl RootKeyNames {
     /// Reads them from where the configuration says, under the checks of every start.
     pub fn read(config: &Config) -> Result<Self, RootKeyProblem> {
-        let (current, previous) = file::keys(&config.source()?)?;
+        let source = config.source()?;
+        if let RootKeySource::Elsewhere(held) = &source {
+            return Ok(held.names());
+        }
+        let (current, previous) = file::keys(&source)?;
         Ok(Self { current: current.name, previous: previous.map(|key| key.name) })
     }
 }
@@ -49,7 +53,9 @@ impl RootKeyFile {
     pub fn read(config: &Config) -> Result<Self, Stop> {
         let path = match config.source().map_err(Fault::from)? {
             RootKeySource::File(path) => path,
-            RootKeySource::Descriptor(_) => return Err(VaultRefusal::RootKeyHandedOver.into()),
+            RootKeySource::Descriptor(_) | RootKeySource::Elsewhere(_) => {
+                return Err(VaultRefusal::RootKeyHandedOver.into());
+            }
         };
         let open = file::open_checked(&path).map_err(Fault::from)?;
         let seen = open.metadata().map_err(|_| Fault::from(RootKeyProblem::Unreadable))?;

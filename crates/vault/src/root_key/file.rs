@@ -39,6 +39,8 @@ const MOST_BYTES: u64 = 1024;
 /// What is wrong with a root key, and the cure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RootKeyProblem {
+    /// It is held elsewhere, and can only be asked.
+    Elsewhere,
     /// There is a file already where a new one should be made.
     Exists,
     /// Another user owns the file.
@@ -55,6 +57,8 @@ pub enum RootKeyProblem {
     TooOpen(u32),
     /// It cannot be read.
     Unreadable,
+    /// This build cannot ask hardware modules.
+    Unsupported,
     /// It cannot be written anew beside itself.
     Unwritable(ErrorKind),
     /// It is a root key, but not the one that wrapped what is in the store.
@@ -64,14 +68,16 @@ pub enum RootKeyProblem {
 impl fmt::Display for RootKeyProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Elsewhere => "the root key is held elsewhere and cannot be read",
             Self::Exists => "a file is already there; move it away first if it is truly to be replaced: without it, what it sealed is lost",
             Self::Foreign => "the root key file belongs to another user; chown it to the user that runs lockgate",
             Self::Malformed => "the root key file is not in its format; restore it from its backup, or make one with `lockgate init`",
             Self::Missing => "there is no root key file; restore it from its backup, mount it, or make one with `lockgate init`",
             Self::NotAFile => "the root key must be a plain file, not a symbolic link, folder or device; name the file itself",
-            Self::NotOneSource => "the root key has no source, or two; name either root_key_file or root_key_fd in [vault]",
+            Self::NotOneSource => "the root key has no source, or two; name one of root_key, root_key_file or root_key_fd in [vault]",
             Self::TooOpen(mode) => return write!(f, "the root key file has mode {mode:04o}; others than its owner may use it: chmod 0600 it"),
             Self::Unreadable => "the root key file cannot be read; check its folder's rights and the medium",
+            Self::Unsupported => "this build cannot ask hardware modules; build it with the feature pkcs11",
             Self::Unwritable(kind) => return write!(f, "the root key file cannot be written anew in its folder ({kind}); let the user that runs lockgate write the folder, and where the file alone is mounted change it where it is mounted from"),
             Self::Wrong => "this root key did not seal this store; configure the one that did, as current or as previous",
         })
@@ -125,6 +131,7 @@ pub(super) fn keys(source: &RootKeySource) -> Result<(NamedKey, Option<NamedKey>
             let path = format!("/dev/fd/{number}");
             contents(File::open(path).map_err(|_| RootKeyProblem::Missing)?)?
         }
+        RootKeySource::Elsewhere(_) => return Err(RootKeyProblem::Elsewhere),
     };
     parse(&text).ok_or(RootKeyProblem::Malformed)
 }

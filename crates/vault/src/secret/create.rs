@@ -33,7 +33,10 @@ impl Custodian {
         self.demand_room(tenant).await?;
         let before = self.replaceable(&connection).await?;
         let id = CredentialId::generate(inner.clock.as_ref(), inner.entropy.as_ref());
-        let sealed = self.sealed(&connection, id, 1, &secret).await?;
+        let sealed = match &new.backend {
+            None => self.sealed(&connection, id, 1, &secret).await?,
+            Some(name) => self.sealed_elsewhere(&connection, (id, 1), &secret, name.as_str(), None).await?,
+        };
         drop(secret);
         // Where a person has to let the client in, nothing runs before that.
         let status =
@@ -73,6 +76,10 @@ impl Custodian {
             .with("connection", connection.id.to_string())
             .with("fingerprint", sealed.fingerprint)
             .with("version", 1i64);
+        let deed = match &new.backend {
+            None => deed,
+            Some(name) => deed.with("backend", name.as_str()),
+        };
         self.commit(change, &deed).await.map_err(|failure| match failure {
             CommitFailure::Conflict(0) => AccessRefusal::NameTaken.into(),
             other => other.stop(),

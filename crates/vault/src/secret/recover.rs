@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::revoke::REASON;
 use super::{Act, By, CommitFailure, CredentialView, Custodian};
+use crate::keyring::LendFailure;
 use crate::refusal::VaultRefusal;
 use crate::rows;
 
@@ -35,7 +36,12 @@ impl Custodian {
         if credential.recover_until.is_none_or(|until| until <= self.now()) {
             return Err(VaultRefusal::CredentialUnrecoverable.into());
         }
-        let rows = self.vault.inner.store.read(tenant, &rows::CONNECTIONS_WAITING, values![id, REASON]).await?;
+        // What another vault keeps was deleted there with the revocation, and comes back first.
+        let inner = &self.vault.inner;
+        if let Some(reference) = inner.keyring.reference_of(tenant, id).map_err(LendFailure::stop)? {
+            inner.recover_elsewhere(&reference).await?;
+        }
+        let rows = inner.store.read(tenant, &rows::CONNECTIONS_WAITING, values![id, REASON]).await?;
         let revived: Vec<ConnectionId> = rows.iter().map(|row| row.parsed(0)).collect::<Result<_, Fault>>()?;
         let expected = u64::try_from(revived.len()).unwrap_or(u64::MAX);
         let change = Change::of(tenant)

@@ -54,13 +54,29 @@ impl Custodian {
             let change = more(self.ended(act, tenant, id, &degraded, reason));
             let many = i64::try_from(degraded.len()).unwrap_or(i64::MAX);
             match self.commit(change, &deed.clone().with("degraded", many)).await {
-                Ok(()) => return Ok(Revoked { credential: id, degraded }),
+                Ok(()) => {
+                    self.delete_elsewhere(act, tenant, id).await;
+                    return Ok(Revoked { credential: id, degraded });
+                }
                 // A connection was attached or retired in between: look again.
                 Err(CommitFailure::Unmet(DEGRADE)) => {}
                 Err(other) => return Err(other.stop()),
             }
         }
         Err(VaultRefusal::CredentialChanged.into())
+    }
+
+    /// Deletes what another vault keeps of the credential. It is revoked whatever comes of this, which is recorded.
+    async fn delete_elsewhere(&self, act: Act<'_>, tenant: TenantId, id: CredentialId) {
+        let inner = &self.vault.inner;
+        let Ok(Some(reference)) = inner.keyring.reference_of(tenant, id) else { return };
+        let code = inner.delete_elsewhere(&reference).await.err().map_or("", |refusal| refusal.code());
+        let deed = Deed::new(act.caller.actor(), act.trace, "credential.backend_delete", id)
+            .with("backend", reference.backend)
+            .with("code", code);
+        if let Err(unrecorded) = self.audit.record(deed).await {
+            tracing::warn!(%unrecorded, credential = %id, "what became of a credential in its back end was not recorded");
+        }
     }
 
     pub(super) async fn dependents(&self, tenant: TenantId, id: CredentialId) -> Result<Vec<ConnectionId>, Fault> {

@@ -8,6 +8,7 @@ use lockgate_vocabulary::{CredentialId, Fault, Refusal, Secret, Stop, Timestamp}
 
 use super::finish::{Ground, told};
 use super::{Act, By, CommitFailure, CredentialView, Custodian, RotationState};
+use crate::keyring::LendFailure;
 use crate::refusal::VaultRefusal;
 use crate::rows;
 
@@ -160,7 +161,15 @@ impl Custodian {
         }
         let highest = versions.iter().map(|view| view.version).max().unwrap_or(0);
         let version = highest.checked_add(1).ok_or(Fault::violated("a credential has fewer than 2^32 versions"))?;
-        let sealed = self.sealed(connection, id, version, &secret).await?;
+        // A credential stays where its first version was put.
+        let before = self.vault.inner.keyring.reference_of(tenant, id).map_err(LendFailure::stop)?;
+        let sealed = match &before {
+            None => self.sealed(connection, id, version, &secret).await?,
+            Some(before) => {
+                let place = (id, version);
+                self.sealed_elsewhere(connection, place, &secret, &before.backend, Some(before)).await?
+            }
+        };
         let values = values![id, version, sealed.record, sealed.fingerprint.clone(), status, self.now()];
         let change = Change::of(tenant).raising_epoch().step(&rows::VERSION_INSERT, values);
         Ok(Added { version, change, fingerprint: sealed.fingerprint })

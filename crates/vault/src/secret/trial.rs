@@ -10,7 +10,7 @@ use http::request::Parts;
 use lockgate_access::directory::Connection;
 use lockgate_access::spec::{AuthPlacement, VerifySpec};
 use lockgate_vocabulary::{
-    Errand, ErrandAnswer, ErrandFailure, ErrandOrder, ErrandOwner, ErrandPurpose, ErrandTrial, Fault, Stop,
+    Errand, ErrandAnswer, ErrandAsk, ErrandFailure, ErrandOrder, ErrandOwner, ErrandPurpose, ErrandTrial, Fault, Stop,
 };
 use zeroize::Zeroize as _;
 
@@ -118,8 +118,7 @@ fn order(connection: &Connection, spec: &VerifySpec, loan: &Loan) -> Result<Erra
         purpose: ErrandPurpose::VendorTrial,
         owner: ErrandOwner::Tenant(connection.tenant, networks),
         url,
-        post: None,
-        trial: Some(ErrandTrial { target, headers: parts.headers, plain: connection.base.plain }),
+        ask: ErrandAsk::Trial(ErrandTrial { target, headers: parts.headers, plain: connection.base.plain }),
         trust_pem: settings.trust_pem.as_deref().map(str::to_owned),
         pins: settings.pins.clone(),
         most_bytes: ANSWER_BYTES,

@@ -18,7 +18,6 @@ use super::rotate::is_verifiable;
 use super::trial::{self, Said};
 use super::{Act, By, CommitFailure, Custodian, RotationState};
 use crate::equip::Loan;
-use crate::keyring::LendFailure;
 use crate::refusal::VaultRefusal;
 use crate::rows;
 
@@ -70,7 +69,7 @@ impl Custodian {
         let record = row.opt_bytes(0)?.filter(|_| row.text(1).is_ok_and(|status| status == "staged"));
         let record = record.ok_or(VaultRefusal::VersionUnfit)?;
         inner.prepare(connection.tenant).await?;
-        inner.keyring.open_version(connection, id, version, record).map_err(LendFailure::stop)
+        inner.lend_apart(connection, id, (version, record)).await
     }
 
     /// Keeps that the vendor is about to be asked; which try it is.

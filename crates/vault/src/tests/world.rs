@@ -246,6 +246,7 @@ pub(crate) fn new(name: &str, connection: ConnectionId) -> NewCredential {
         cadence_days: Some(90),
         expires_at: None,
         purge_protected: false,
+        backend: None,
     }
 }
 

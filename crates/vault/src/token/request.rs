@@ -8,9 +8,9 @@ use bytes::Bytes;
 use http::HeaderValue;
 use lockgate_access::directory::Connection;
 use lockgate_access::spec::{ClientAuth, TokenSpec};
-use lockgate_vocabulary::{ErrandAnswer, ErrandOrder, ErrandOwner, ErrandPost, ErrandPurpose, Secret};
+use lockgate_vocabulary::{ErrandAnswer, ErrandAsk, ErrandOrder, ErrandOwner, ErrandPost, ErrandPurpose, Secret};
 use serde::Deserialize;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::equip::{encode, is_token};
 use crate::refusal::VaultRefusal;
@@ -161,8 +161,7 @@ fn posted(connection: &Connection, url: &str, form: Form, authorization: Option<
             networks.map(|network| (network.network(), network.prefix_len())).collect(),
         ),
         url: url.to_owned(),
-        post: Some(ErrandPost { form: Bytes::from_owner(form.0), authorization }),
-        trial: None,
+        ask: ErrandAsk::Post(ErrandPost { form: Bytes::from_owner(form.0), authorization }),
         trust_pem: connection.settings.trust_pem.as_deref().map(str::to_owned),
         pins: if same { connection.settings.pins.clone() } else { Vec::new() },
         most_bytes: ANSWER_BYTES,
@@ -211,8 +210,8 @@ fn seconds(told: &serde_json::Value) -> Option<Duration> {
 }
 
 /// What a token endpoint answered with to this proof.
-pub(crate) fn judge(mut answer: ErrandAnswer, proof: &Proof<'_>) -> Result<Got, VaultRefusal> {
-    let read = match answer.status {
+pub(crate) fn judge(answer: ErrandAnswer, proof: &Proof<'_>) -> Result<Got, VaultRefusal> {
+    match answer.status {
         200 | 201 => read(&answer.body, proof),
         // 401 and 400 say that asking again will not help; so does every other one of the kind but these.
         408 | 425 | 429 => Err(VaultRefusal::TokenUnavailable),
@@ -221,9 +220,7 @@ pub(crate) fn judge(mut answer: ErrandAnswer, proof: &Proof<'_>) -> Result<Got, 
             Err(said.map_or(VaultRefusal::TokenRefused, |said| no(&said, proof)))
         }
         _ => Err(VaultRefusal::TokenUnavailable),
-    };
-    answer.body.zeroize();
-    read
+    }
 }
 
 /// What an error of the vendor's means (RFC 6749 section 5.2): a grant that it does not know any more is over.

@@ -4,11 +4,12 @@ use lockgate_access::spec::{AuthPlacement, ClientAuth};
 
 use super::request::{Proof, judge, order, revocation};
 use super::shelf::Fresh;
+use lockgate_vocabulary::{ErrandAsk, ErrandPost};
 use super::*;
 use crate::tests::fixture::{CREDENTIAL_ID, connection};
 
 fn answer(status: u16, body: &str) -> lockgate_vocabulary::ErrandAnswer {
-    lockgate_vocabulary::ErrandAnswer { status, body: body.as_bytes().to_vec(), fresh_for: None }
+    lockgate_vocabulary::ErrandAnswer { status, body: body.as_bytes().to_vec(), fresh_for: None, retry_after: None }
 }
 
 fn spec(client_auth: ClientAuth) -> TokenSpec {
@@ -20,6 +21,13 @@ fn spec(client_auth: ClientAuth) -> TokenSpec {
         parameters: [("audience".to_owned(), "https://api.test/?a&b".to_owned())].into(),
         authorization: None,
         revocation_url: Some("https://login.vendor.test/revoke".into()),
+    }
+}
+
+fn posted(ask: ErrandAsk) -> ErrandPost {
+    match ask {
+        ErrandAsk::Post(post) => post,
+        other => panic!("it is posted: {other:?}"),
     }
 }
 
@@ -53,12 +61,12 @@ fn the_clients_secret_is_sent_in_the_one_way_that_is_declared() {
         let value = lockgate_vocabulary::Secret::from("a b:c:+/".to_owned());
         let revoked = revocation(&connection, &spec, &value, ("refresh_token", &text("r/1"))).expect("an endpoint");
         let order = order(&connection, &spec, &value, &Proof::Client);
-        let post = order.post.expect("it is posted");
+        let post = posted(order.ask);
         assert_eq!(post.form, form.as_bytes());
         assert_eq!(post.authorization.as_ref().map(|value| value.to_str().expect("text")), authorization);
         assert!(post.authorization.is_none_or(|value| value.is_sensitive()));
         assert_eq!(order.url, "https://login.vendor.test/token");
-        let (post, begin) = (revoked.post.expect("it is posted"), "token=r%2F1&token_type_hint=refresh_token");
+        let (post, begin) = (posted(revoked.ask), "token=r%2F1&token_type_hint=refresh_token");
         assert!(post.form.starts_with(begin.as_bytes()) && revoked.url == "https://login.vendor.test/revoke");
         assert_eq!(post.authorization.is_some(), authorization.is_some(), "the client proves itself there alike");
     }
@@ -159,7 +167,7 @@ fn a_code_and_a_refresh_token_are_sent_as_their_grants_want_it() {
     let spec = spec(ClientAuth::Post);
     let connection = connection(AuthPlacement::OAuth(Box::new(spec.clone())));
     let form = |proof: &Proof<'_>| {
-        let post = order(&connection, &spec, &text("id:secret"), proof).post.expect("it is posted");
+        let post = posted(order(&connection, &spec, &text("id:secret"), proof).ask);
         String::from_utf8(post.form.to_vec()).expect("ASCII")
     };
     let rest = "client_id=id&client_secret=secret&audience=https%3A%2F%2Fapi.test%2F%3Fa%26b";

@@ -41,6 +41,7 @@ fn left_behind(house: &House, vault: &Vault) -> Inner {
         entropy: vault.inner.entropy.clone(),
         keyring: Keyring::default(),
         tokens: Shelf::default(),
+        custody: Custody::none(vault.inner.entropy.as_ref()).expect("a custody"),
         digests: Digests::new(&vault.inner.keyring.newest_key(HOUSE).expect("a key")).expect("derived"),
         root_key: vault.inner.root_key.clone(),
         epoch: house.store.epoch(),

@@ -38,6 +38,11 @@ pub(crate) struct CreateCredential {
     /// Whether its values stay until the end of the recovery window, whoever wants them gone. It cannot be taken off.
     #[serde(default)]
     purge_protected: bool,
+    /// The other vault that is to keep the value and that of every later version: the name of a section
+    /// `[vault.backends.NAME]`. The gateway itself keeps it by default.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    backend: Option<Name>,
     /// The value. It is accepted once and never returned.
     #[serde(deserialize_with = "crate::input::secret")]
     #[schema(value_type = String, write_only)]
@@ -71,6 +76,7 @@ pub(crate) async fn create(
         cadence_days: new.cadence_days,
         expires_at: new.expires_in.map(ends),
         purge_protected: new.purge_protected,
+        backend: new.backend,
     };
     let view = parts.custodian.create(operator.act(), credential, new.secret).await?;
     parts.access.settle().await;

@@ -28,6 +28,9 @@ pub enum Verb {
         /// Days after which it should be rotated.
         #[arg(long)]
         cadence_days: Option<u32>,
+        /// The other vault that is to keep the value, by its name in the configuration.
+        #[arg(long, value_name = "NAME")]
+        backend: Option<String>,
         /// How long the vendor accepts it, such as 90d.
         #[arg(long, value_parser = super::seconds)]
         expires_in: Option<u64>,
@@ -199,6 +202,7 @@ impl Verb {
                 cadence_days,
                 expires_in,
                 purge_protected,
+                backend,
                 secret_stdin: _,
             } => {
                 let mut body = Map::from_iter([
@@ -208,6 +212,7 @@ impl Verb {
                     ("sensitivity".to_owned(), json!(sensitivity)),
                 ]);
                 put(&mut body, "cadence_days", *cadence_days);
+                put(&mut body, "backend", backend.clone());
                 put(&mut body, "expires_in", *expires_in);
                 put(&mut body, "purge_protected", purge_protected.then_some(true));
                 Order::bring(Method::POST, "/v1/credentials", body, &secret::stdin(input)?)?

@@ -63,6 +63,8 @@ fn a_secret_comes_from_standard_input_and_loses_one_line_end() {
     let wanted = json!({ "name": "s", "connection": "c", "owner": "me", "sensitivity": "high", "secret": "sk_live_1" });
     assert_eq!(body(&order), Some(wanted));
     assert!(!format!("{order:?}").contains("sk_live_1"));
+    let order = sent("credential create --name s --connection c --owner me --backend corp --secret-stdin", "x");
+    assert_eq!(body(&order).map(|body| body["backend"].clone()), Some(json!("corp")), "who else is to keep it");
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn loan() -> Loan {
 }
 
 fn answer(status: u16, body: &str) -> ErrandAnswer {
-    ErrandAnswer { status, body: body.as_bytes().to_vec(), fresh_for: None }
+    ErrandAnswer { status, body: body.as_bytes().to_vec(), fresh_for: None, retry_after: None }
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn the_version_stands_where_the_provider_wants_it_and_in_no_url_that_is_told() {
         let order = order(&connection(auth), &spec(&[]), &loan()).expect("an order");
         assert_eq!(order.url, "https://api.example/base/v1/me");
         assert!(!format!("{order:?}").contains("staged"), "{order:?}");
-        let trial = order.trial.expect("a trial");
+        let lockgate_vocabulary::ErrandAsk::Trial(trial) = order.ask else { panic!("a trial") };
         assert_eq!(trial.target.as_str().replace("%5F", "_"), target.replace("%5F", "_"));
         if let Some((name, value)) = field {
             assert_eq!(trial.headers.get(name).map(|value| value.as_bytes()), Some(value.as_bytes()));
