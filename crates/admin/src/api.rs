@@ -14,7 +14,7 @@ use crate::answer::{nowhere, wrong_method};
 pub(crate) mod api_keys;
 mod approvals;
 mod audit;
-mod connections;
+pub(crate) mod connections;
 pub(crate) mod credentials;
 mod dead_letters;
 mod deliveries;

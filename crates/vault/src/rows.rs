@@ -19,6 +19,7 @@ pub const STATEMENTS: &[&Statement] = &[
     &CREDENTIALS_USED,
     &CREDENTIAL_COMPROMISE,
     &CREDENTIAL_INSERT,
+    &CREDENTIAL_LEFT,
     &CREDENTIAL_LIST,
     &CREDENTIAL_NAMED,
     &CREDENTIAL_PLAN,
@@ -269,11 +270,18 @@ pub(crate) static VERSIONS_REVOKE: Statement = Statement::tenant(
      WHERE tenant = $1 AND credential = $2 AND status <> 'destroyed'",
 );
 
-/// A person connected the account of an active credential, or disconnected it: what was had before is of no use.
+/// A person connected the account of an active credential: what was had before is of no use.
 pub(crate) static CREDENTIAL_SERIES: Statement = Statement::tenant(
     "vault.credential_series",
     "UPDATE credentials SET series = series + 1, changed = (SELECT value FROM house WHERE name = 'epoch') \
      WHERE tenant = $1 AND credential = $2 AND series = $3 AND status = 'active'",
+);
+
+/// The account of a credential was disconnected, whatever the credential is by now.
+pub(crate) static CREDENTIAL_LEFT: Statement = Statement::tenant(
+    "vault.credential_left",
+    "UPDATE credentials SET series = series + 1, changed = (SELECT value FROM house WHERE name = 'epoch') \
+     WHERE tenant = $1 AND credential = $2 AND series = $3",
 );
 
 /// How often the account of an active credential was connected.

@@ -32,17 +32,26 @@ fn revoked(world: &World) -> Vec<String> {
 
 #[tokio::test]
 async fn a_grant_does_not_outlive_its_credential_or_its_connection() {
-    for end in ["revoke", "expire", "retire"] {
+    for end in ["revoke", "compromise", "disconnect", "retire"] {
         let (world, acme) = furnished().await;
         match end {
             "revoke" => {
                 let body = Some(json!({ "reason": "leaked" }));
                 let done = world.ask(&acme.operator, "POST", "/v1/credentials/crm-client/revoke", body).await;
-                assert_eq!(done.status, 200, "{}", done.text());
-                let gone = world.ask(&acme.operator, "POST", "/v1/connections/crm/disconnect", None).await;
-                assert_eq!(gone.json()["tokens"][0]["result"], "revoked", "{}", gone.text());
+                assert_eq!(done.json()["tokens"][0]["result"], "revoked", "{}", done.text());
+                let reason = shown(&world, &acme, "crm").await["reason"].clone();
+                assert_eq!(reason, "its credential was revoked", "which is why it is degraded");
+                // What was brought back has no grant, and says so.
+                let back = world.ask(&acme.operator, "POST", "/v1/credentials/crm-client/recover", None).await;
+                assert_eq!(back.status, 200, "{}", back.text());
+                assert_eq!(called(&world, &acme, "crm").await, (409, "vault.grant.absent".to_owned()));
             }
-            "expire" => {
+            "compromise" => {
+                let body = Some(json!({ "reason": "leaked", "since": "2026-01-01T00:00:00Z" }));
+                let done = world.ask(&acme.operator, "POST", "/v1/credentials/crm-client/compromise", body).await;
+                assert_eq!(done.json()["tokens"][1]["result"], "revoked", "{}", done.text());
+            }
+            "disconnect" => {
                 let gone = world.ask(&acme.operator, "POST", "/v1/connections/crm/disconnect", None).await;
                 assert_eq!(gone.json()["tokens"][0]["result"], "revoked", "{}", gone.text());
             }

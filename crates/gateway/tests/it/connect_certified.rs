@@ -102,6 +102,17 @@ async fn an_account_at_a_certified_provider_lives_through_all_of_it() {
     let asked = realm.ask("GET", "/asked", "", "").await.json();
     assert_eq!(asked["tokens"], 4, "one for the code, and three");
 
+    // The client's secret is rotated: one that the provider does not take changes nothing, one that it takes is used.
+    for (secret, status) in [("a guess".to_owned(), 409), (format!("{:x<43}", "connector"), 201)] {
+        let body = json!({ "secret": format!("connector:{secret}") });
+        let rotated = world.ask(&acme.operator, "POST", "/v1/credentials/crm-client/versions", Some(body)).await;
+        assert_eq!(rotated.status, status, "{}", rotated.text());
+        assert_eq!(called(&world, &acme, "crm").await, (200, String::new()));
+    }
+    world.pass(Duration::from_secs(300)).await;
+    assert_eq!(called(&world, &acme, "crm").await, (200, String::new()));
+    assert_eq!(grant(&world, &acme, "crm").await["number"], 5, "the grant is the same");
+
     // The person takes the consent back at the vendor.
     assert_eq!(realm.ask("POST", "/withdraw", "", "").await.status, 200);
     world.pass(Duration::from_secs(300)).await;

@@ -53,6 +53,7 @@ mod process;
 mod quota;
 mod readonly;
 mod refused;
+mod restored;
 mod root_key;
 mod rotation;
 mod rotation_left;

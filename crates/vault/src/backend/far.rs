@@ -97,9 +97,9 @@ impl Far {
             match failure {
                 ErrandFailure::Unreachable => BackendFailure::Unreachable,
                 // It was slow, or broke off; whatever else came was no answer of its protocol.
-                ErrandFailure::Unanswered("egress.answer.timeout" | "egress.answer.truncated" | "egress.vendor.reset") => {
-                    BackendFailure::Unreachable
-                }
+                ErrandFailure::Unanswered(
+                    "egress.answer.timeout" | "egress.answer.truncated" | "egress.vendor.reset",
+                ) => BackendFailure::Unreachable,
                 ErrandFailure::Refused(code) | ErrandFailure::Unanswered(code) => BackendFailure::Malformed(code),
             }
         })

@@ -9,8 +9,28 @@ use crate::refusal::VaultRefusal;
 const QUERY: usize = 8 * 1024;
 const CODE: usize = 4 * 1024;
 
-/// Characters of an error's name that are recorded.
-const ERROR: usize = 64;
+/// Errors that a vendor may have (RFC 6749 section 4.1.2.1, OpenID Connect Core section 3.1.2.6, RFC 8707 section 2, RFC
+/// 9396 section 5). Whatever else stands there is somebody's own words, of which nothing is kept.
+const ERRORS: &[&str] = &[
+    "access_denied",
+    "account_selection_required",
+    "consent_required",
+    "interaction_required",
+    "invalid_authorization_details",
+    "invalid_request",
+    "invalid_request_object",
+    "invalid_request_uri",
+    "invalid_scope",
+    "invalid_target",
+    "login_required",
+    "registration_not_supported",
+    "request_not_supported",
+    "request_uri_not_supported",
+    "server_error",
+    "temporarily_unavailable",
+    "unauthorized_client",
+    "unsupported_response_type",
+];
 
 /// The answer.
 #[derive(Debug)]
@@ -26,7 +46,7 @@ pub(super) enum Said {
     /// The person lets the client in.
     Code(Secret),
     /// It does not, by this name.
-    Error(String),
+    Error(&'static str),
 }
 
 impl Answer {
@@ -71,9 +91,9 @@ fn secret(mut code: String) -> Result<Secret, VaultRefusal> {
     Ok(Secret::from(code))
 }
 
-/// The error's name, as far as it is one.
-fn named(error: &str) -> String {
-    error.chars().filter(|at| at.is_ascii_alphanumeric() || *at == '_').take(ERROR).collect()
+/// The error's name, if it is one.
+fn named(error: &str) -> &'static str {
+    ERRORS.iter().find(|known| **known == error).copied().unwrap_or("other")
 }
 
 /// Decodes what was encoded as in a form. What has no single reading has none.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use lockgate_access::AccessRefusal;
 use lockgate_access::directory::{Connection, ConnectionStatus};
 use lockgate_access::registry::{Event, EventKind};
+use lockgate_access::scope::Scope;
 use lockgate_access::spec::AuthPlacement;
 use lockgate_audit::Deed;
 use lockgate_store::values;
@@ -36,6 +37,28 @@ impl Connector {
     /// or the connection is by now: one that was revoked, has ended or was retired leaves no grant behind.
     pub async fn disconnect(&self, act: Act<'_>, connection: ConnectionId) -> Result<Disconnected, Stop> {
         let tenant = self.demand(act)?;
+        self.left(act, tenant, connection).await
+    }
+
+    /// Revokes at the vendor what was had with a credential that was revoked here, for each of its connections.
+    pub async fn let_go(&self, act: Act<'_>, connections: &[ConnectionId]) -> Result<Vec<RevokedToken>, Stop> {
+        self.access.demand(act.caller, Scope::CredentialsRotate)?;
+        let mut tokens = Vec::new();
+        for connection in connections {
+            match self.left(act, act.caller.tenant(), *connection).await {
+                Ok(done) => tokens.extend(done.tokens),
+                // Most connections have no tokens of their own.
+                Err(Stop::Refused(refusal)) if refusal.code() == VaultRefusal::ConnectUnsupported.info().code => {}
+                Err(stop) => {
+                    tracing::warn!(%stop, %connection, "tokens of a revoked credential were not revoked at their vendor");
+                    tokens.push(RevokedToken { token: "refresh_token", result: Upstream::Failed });
+                }
+            }
+        }
+        Ok(tokens)
+    }
+
+    async fn left(&self, act: Act<'_>, tenant: TenantId, connection: ConnectionId) -> Result<Disconnected, Stop> {
         let connection = self.any_connection(tenant, connection)?;
         let Some(credential) = connection.credential else {
             return Ok(Disconnected { connection: connection.id, tokens: Vec::new() });
@@ -131,12 +154,12 @@ impl Connector {
         let (told, telling) = event.step(vault.inner.clock.as_ref(), vault.inner.entropy.as_ref());
         let make = || {
             let mut change = vault.end_step(tenant, credential, lease, ("none", None, series));
-            if granted && connection.status != ConnectionStatus::Retired {
+            if granted && connection.status == ConnectionStatus::Active {
                 change =
                     change.step(&rows::CONNECTION_DEGRADE, values![credential, REASON]).step(told, telling.clone());
             }
             if granted {
-                change = change.step(&rows::CREDENTIAL_SERIES, values![credential, lease.series]);
+                change = change.step(&rows::CREDENTIAL_LEFT, values![credential, lease.series]);
             }
             let (recorded, recording) = self.tokens.audit.step(deed);
             Ok(change.step(recorded, recording))

@@ -46,7 +46,7 @@ impl Connector {
             Ok(connection) => match answer.said {
                 Said::Code(code) => (connection, code),
                 Said::Error(said) => {
-                    return self.led(tenant, &session, (VaultRefusal::ConnectDenied, &said), trace).await;
+                    return self.led(tenant, &session, (VaultRefusal::ConnectDenied, said), trace).await;
                 }
             },
             Err(why) => return self.led(tenant, &session, (why, ""), trace).await,

@@ -4,9 +4,9 @@ use lockgate_access::spec::{AuthPlacement, ClientAuth};
 
 use super::request::{Proof, judge, order, revocation};
 use super::shelf::Fresh;
-use lockgate_vocabulary::{ErrandAsk, ErrandPost};
 use super::*;
 use crate::tests::fixture::{CREDENTIAL_ID, connection};
+use lockgate_vocabulary::{ErrandAsk, ErrandPost};
 
 fn answer(status: u16, body: &str) -> lockgate_vocabulary::ErrandAnswer {
     lockgate_vocabulary::ErrandAnswer { status, body: body.as_bytes().to_vec(), fresh_for: None, retry_after: None }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use lockgate_vault::RevokedToken;
 use lockgate_vocabulary::ConnectionId;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -58,18 +59,24 @@ pub(crate) struct Disconnected {
     #[schema(value_type = String)]
     connection: ConnectionId,
     /// Each token that there was.
-    tokens: Vec<Revoked>,
+    tokens: Vec<RevokedTokenRecord>,
 }
 
 /// A token and what became of it.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Revoked {
+pub(crate) struct RevokedTokenRecord {
     /// `refresh_token` or `access_token`.
     token: &'static str,
     /// `revoked`, `already_invalid`, `unsupported` where the vendor has no way to do it, `unknown` where the answer to
     /// the last refresh was lost and there may be a later one, or `failed`: it may be good until it ends, so have it
     /// revoked in the vendor's own console.
     result: &'static str,
+}
+
+impl From<RevokedToken> for RevokedTokenRecord {
+    fn from(revoked: RevokedToken) -> Self {
+        Self { token: revoked.token, result: revoked.result.as_str() }
+    }
 }
 
 /// Revokes the account's tokens at the vendor, then takes them away here.
@@ -91,6 +98,5 @@ pub(crate) async fn disconnect(
 ) -> Answer<Json<Disconnected>> {
     let connection = own(&parts, &operator, &id)?;
     let done = parts.connector.disconnect(operator.act(), connection).await?;
-    let tokens = done.tokens.into_iter().map(|each| Revoked { token: each.token, result: each.result.as_str() });
-    Ok(Json(Disconnected { connection: done.connection, tokens: tokens.collect() }))
+    Ok(Json(Disconnected { connection: done.connection, tokens: done.tokens.into_iter().map(Into::into).collect() }))
 }

@@ -13,6 +13,7 @@ use super::CredentialRecord;
 use super::uses::UsesRecord;
 use crate::admin::Parts;
 use crate::answer::Answer;
+use crate::api::connections::grant::RevokedTokenRecord;
 use crate::input::{Input, Named};
 use crate::operator::Operator;
 
@@ -37,6 +38,8 @@ pub(crate) struct CompromisedRecord {
     /// The connections that run nothing until they have another.
     #[schema(value_type = Vec<String>)]
     degraded: Vec<ConnectionId>,
+    /// What became at the vendor of the tokens that were had with it, where there were any.
+    tokens: Vec<RevokedTokenRecord>,
     /// The calls that used it since then, on this node; null for who may not read runs.
     uses: Option<UsesRecord>,
 }
@@ -67,7 +70,9 @@ pub(crate) async fn compromise(
     };
     let done = parts.custodian.compromise(operator.act(), id, report).await?;
     parts.access.settle().await;
+    let tokens = parts.connector.let_go(operator.act(), &done.degraded).await?.into_iter().map(Into::into).collect();
     Ok(Json(CompromisedRecord {
+        tokens,
         credential: done.credential.into(),
         degraded: done.degraded,
         uses: done.uses.map(Into::into),

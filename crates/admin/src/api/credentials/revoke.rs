@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use crate::admin::Parts;
 use crate::answer::Answer;
+use crate::api::connections::grant::RevokedTokenRecord;
 use crate::input::{Input, Named};
 use crate::operator::Operator;
 
@@ -30,6 +31,8 @@ pub(crate) struct RevokedRecord {
     /// The connections that run nothing until they have a credential again.
     #[schema(value_type = Vec<String>)]
     degraded: Vec<ConnectionId>,
+    /// What became at the vendor of the tokens that were had with it, where there were any.
+    tokens: Vec<RevokedTokenRecord>,
 }
 
 /// The credential, and what depended on it.
@@ -51,5 +54,7 @@ pub(crate) async fn revoke(
     let id = super::credential(&parts, &operator, &id).await?;
     let revoked = parts.custodian.revoke(operator.act(), id, &revoke.reason).await?;
     parts.access.settle().await;
-    Ok(Json(RevokedRecord { credential: revoked.credential, degraded: revoked.degraded }))
+    // It is lent to nobody by now, here and on every node; what its vendor gave for it is ended there as well.
+    let tokens = parts.connector.let_go(operator.act(), &revoked.degraded).await?.into_iter().map(Into::into).collect();
+    Ok(Json(RevokedRecord { credential: revoked.credential, degraded: revoked.degraded, tokens }))
 }

@@ -19,7 +19,7 @@ fn an_answer_has_one_reading() {
         ("&&state=s&code=a+b&", ok("s", None, "code a b")),
         ("code=c&state=s&iss=https%3A%2F%2Fv.test&scope=x&scope=y", ok("s", Some("https://v.test"), "code c")),
         ("error=access_denied&error_description=%00&state=s", ok("s", None, "error access_denied")),
-        ("error=%3Cscript%3E&state=s", ok("s", None, "error script")),
+        ("error=%3Cscript%3E&state=s", ok("s", None, "error other")),
         ("%63ode=c&state=s", ok("s", None, "code c")),
     ] {
         assert_eq!(read(query), wanted, "{query}");
