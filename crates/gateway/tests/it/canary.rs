@@ -4,6 +4,7 @@
 //! then every byte that it left behind or said is searched for each canary in every form. What drives it stands in
 //! one file for each group of flows; a new one is a file here, and a line in [`driven`].
 
+mod accounts;
 mod begin;
 mod calls;
 mod commands;
@@ -34,6 +35,7 @@ async fn driven(engine: &Engine) -> Watched {
     let (watched, house) = begin::founded(engine).await;
     let tenant = begin::moved_in(&watched, &house).await;
     calls::drive(&watched, &tenant).await;
+    accounts::drive(&watched, &tenant).await;
     tokens::drive(&watched, &tenant).await;
     hooks::drive(&watched, &tenant, engine).await;
     operators::drive(&watched, &tenant, &house).await;

@@ -58,7 +58,7 @@ impl Connection {
 }
 
 /// A provider, a connection and its credential.
-async fn connected(watched: &Watched, tenant: &Tenant, name: &'static str, auth: Value, secret: &str) {
+pub async fn connected(watched: &Watched, tenant: &Tenant, name: &'static str, auth: Value, secret: &str) {
     let mut endpoints: Vec<Value> =
         PATHS.iter().map(|path| json!({ "method": "GET", "path": format!("/{path}") })).collect();
     endpoints.extend(
