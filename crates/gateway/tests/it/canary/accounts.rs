@@ -76,7 +76,8 @@ impl Begun {
         let answer = watched.calls(&format!("the link of {what}"), &format!("GET {link}"), "", "").await;
         let state = query(&location(&answer.answer))["state"].clone();
         watched.shown_once(&answer, &format!("state of {what}"), &json!(state));
-        let cookie = answer.answer.header("set-cookie").expect("a cookie").split(';').next().expect("a pair").to_owned();
+        let cookie =
+            answer.answer.header("set-cookie").expect("a cookie").split(';').next().expect("a pair").to_owned();
         let value = cookie.split_once('=').expect("a pair").1;
         watched.shown_once(&answer, &format!("cookie of {what}"), &json!(value));
         let text = |member: &str| made.json()[member].as_str().expect("a text").to_owned();
@@ -258,10 +259,8 @@ async fn used(watched: &Watched, tenant: &Tenant) {
 /// Connected anew: tokens that end at once are renewed, and then an answer breaks off with tokens in it.
 async fn renewed(watched: &Watched, tenant: &Tenant) {
     let begun = Begun::new(watched, tenant, "a session for tokens that end").await;
-    let ([second, third], [lost, last]) = ([2, 3].map(|number| tokens(watched, number, 1)), [
-        tokens(watched, 4, 3_600),
-        tokens(watched, 5, 3_600),
-    ]);
+    let ([second, third], [lost, last]) =
+        ([2, 3].map(|number| tokens(watched, number, 1)), [tokens(watched, 4, 3_600), tokens(watched, 5, 3_600)]);
     let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", lost.1.len());
     let cut = [head.as_bytes(), &lost.1.as_bytes()[..lost.1.len() - 1]].concat();
     let given = [json_of(200, &second.1), json_of(200, &third.1), Behaviour::Stall(cut)];
@@ -270,7 +269,12 @@ async fn renewed(watched: &Watched, tenant: &Tenant) {
     begun.to_its_end(watched, tenant, 200).await;
     calls_until(watched, tenant, "a call whose refresh is lost", |answer| answer.answer.status == 503).await;
     let forms = forms(watched, TOKEN).split_off(before);
-    assert_eq!(forms.len(), 3, "a code and two refreshes: {:?}", forms.iter().map(|form| form.keys()).collect::<Vec<_>>());
+    assert_eq!(
+        forms.len(),
+        3,
+        "a code and two refreshes: {:?}",
+        forms.iter().map(|form| form.keys()).collect::<Vec<_>>()
+    );
     assert_eq!(grant(watched, tenant).await["state"], "unknown");
     scripted(watched, TOKEN, [json_of(200, &last.1)]);
     calls_until(watched, tenant, "a call after a lost refresh", |answer| answer.answer.status == 200).await;
