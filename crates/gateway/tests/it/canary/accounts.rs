@@ -6,6 +6,8 @@
 //! the vendor.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use lockgate_testkit::{Behaviour, Canned};
@@ -15,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::begin::Tenant;
 use super::calls::connected;
-use super::watched::{Kept, Watched, told};
+use super::watched::{Kept, Watched, request, told};
 use crate::browser::{location, query};
 use crate::connect::ISSUER;
 use crate::world::VENDOR_HOST;
@@ -50,6 +52,7 @@ pub async fn drive(watched: &Watched, tenant: &Tenant) {
     killed(watched, tenant).await;
     disconnected(watched, tenant).await;
     ended_by_the_vendor(watched, tenant).await;
+    at_a_desk(watched, tenant).await;
     shown(watched, tenant).await;
 }
 
@@ -71,18 +74,23 @@ impl Begun {
         let body = json!({ "subject": subject, "return_to": "https://product.example/connected?tab=2" });
         let made = watched.makes(&tenant.operator, &format!("/v1/connections/{NAME}/connect"), body).await;
         let url = watched.shown_once(&made, &format!("link of {what}"), &made.json()["url"]);
+        Self::at(watched, what, &url, subject).await
+    }
+
+    /// Goes to a link.
+    async fn at(watched: &Watched, what: &str, url: &str, subject: String) -> Self {
         let path = |url: &str, part: &str| url[url.find(part).expect("a path")..].to_owned();
-        let link = path(&url, "/connect/");
+        let link = path(url, "/connect/");
         let answer = watched.calls(&format!("the link of {what}"), &format!("GET {link}"), "", "").await;
-        let state = query(&location(&answer.answer))["state"].clone();
-        watched.shown_once(&answer, &format!("state of {what}"), &json!(state));
+        let asked = query(&location(&answer.answer));
+        watched.shown_once(&answer, &format!("state of {what}"), &json!(asked["state"]));
         let cookie =
             answer.answer.header("set-cookie").expect("a cookie").split(';').next().expect("a pair").to_owned();
         let value = cookie.split_once('=').expect("a pair").1;
         watched.shown_once(&answer, &format!("cookie of {what}"), &json!(value));
-        let text = |member: &str| made.json()[member].as_str().expect("a text").to_owned();
-        let callback = path(&text("redirect_uri"), "/oauth/");
-        Self { what: what.to_owned(), id: text("session"), link, callback, state, cookie, subject }
+        let (callback, state) = (path(&asked["redirect_uri"], "/oauth/"), asked["state"].clone());
+        let id = link.trim_start_matches("/connect/").split('.').next().expect("an id").to_owned();
+        Self { what: what.to_owned(), id, link, callback, state, cookie, subject }
     }
 
     /// Comes back with this in the query beside `state` and `iss`.
@@ -95,12 +103,14 @@ impl Begun {
         format!("Cookie: {}\r\n", self.cookie)
     }
 
-    /// Comes back with a code; the confirmation.
-    async fn confirmed(&self, watched: &Watched) -> String {
+    /// Comes back with a code; where it leads, and the confirmation.
+    async fn led(&self, watched: &Watched) -> (String, String) {
         let code = watched.nest.word(&format!("code of {}", self.what));
         let answer = self.comes_back(watched, "the way back", &format!("code={code}"), &self.cookie()).await;
-        let confirm = query(&location(&answer.answer))["confirm"].clone();
-        watched.shown_once(&answer, &format!("confirmation of {}", self.what), &json!(confirm))
+        let led = location(&answer.answer);
+        let confirm = json!(query(&led)["confirm"]);
+        let confirm = watched.shown_once(&answer, &format!("confirmation of {}", self.what), &confirm);
+        (led, confirm)
     }
 
     /// Ends the session for this subject.
@@ -112,15 +122,20 @@ impl Begun {
 
     /// Connects the account, for which the vendor is given the code and the verifier.
     async fn to_its_end(&self, watched: &Watched, tenant: &Tenant, status: u16) -> Kept {
-        let confirm = self.confirmed(watched).await;
+        let (_, confirm) = self.led(watched).await;
         let done = self.finished(watched, tenant, &self.subject, &confirm).await.demand(status);
+        self.redeemed(watched);
+        done
+    }
+
+    /// Notes what the vendor was given, which may be there.
+    fn redeemed(&self, watched: &Watched) {
         let redeemed = forms(watched, TOKEN).pop().expect("a form");
         let name = format!("verifier of {}", self.what);
         watched.nest.raw(&name, redeemed["code_verifier"].clone().into_bytes());
         for name in [name, format!("code of {}", self.what)] {
             watched.may_hold(&watched.at_vendor(LOGIN), &name);
         }
-        done
     }
 }
 
@@ -224,7 +239,7 @@ async fn strayed(watched: &Watched, tenant: &Tenant) {
     }
     let early = word("a confirmation that is none");
     begun.finished(watched, tenant, &begun.subject, &early).await.demand(403);
-    let confirm = begun.confirmed(watched).await;
+    let (_, confirm) = begun.led(watched).await;
     let somebody = watched.nest.text("somebody else at the end of a strayed session");
     begun.finished(watched, tenant, &somebody, &confirm).await.demand(403);
     begun.finished(watched, tenant, &begun.subject, &confirm).await.demand(409);
@@ -239,6 +254,10 @@ async fn refused_by_the_vendor(watched: &Watched, tenant: &Tenant) {
     let words = watched.nest.text("words with which a code is refused");
     let body = json!({ "error": "invalid_grant", "error_description": words }).to_string();
     scripted(watched, TOKEN, [json_of(400, &body)]);
+    begun.to_its_end(watched, tenant, 502).await;
+    let begun = Begun::new(watched, tenant, "a session refused with a secret").await;
+    let word = watched.nest.word("a secret for the name of an error");
+    scripted(watched, TOKEN, [json_of(400, &json!({ "error": word }).to_string())]);
     begun.to_its_end(watched, tenant, 502).await;
 }
 
@@ -325,6 +344,53 @@ async fn ended_by_the_vendor(watched: &Watched, tenant: &Tenant) {
     assert_eq!(grant(watched, tenant).await["state"], "ended");
     let line = format!("GET /v1/connections/{NAME}/connect?session={}", begun.id);
     watched.asks("how a session stands", &tenant.operator, &line, None).await.demand(200);
+}
+
+/// A person at a desk connects the account by the command, which is given the link and what comes back.
+async fn at_a_desk(watched: &Watched, tenant: &Tenant) {
+    let (_, body) = tokens(watched, 7, 3_600);
+    scripted(watched, TOKEN, [json_of(200, &body)]);
+    let admin = format!("http://{}", watched.admin());
+    let key = watched.apart("operator.key", &tenant.operator).display().to_string();
+    let at = ["--admin", &admin, "--api-key-file", &key];
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lockgate"));
+    command.args(["connection", "connect", NAME]).args(at).env("RUST_LOG", "trace");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("it starts");
+    let mut lines = BufReader::new(child.stderr.take().expect("piped"));
+    let mut said = String::new();
+    let link = loop {
+        let before = said.len();
+        assert!(lines.read_line(&mut said).expect("text") > 0, "it prints a link: {said}");
+        if said[before..].contains("/connect/") {
+            break said[before..].trim_end().to_owned();
+        }
+    };
+    let begun = Begun::at(watched, "a session of a desk", &link, String::new()).await;
+    let (led, _) = begun.led(watched).await;
+    let (origin, path) = led.strip_prefix("http://").and_then(|rest| rest.split_once('/')).expect("a URL");
+    let asked = request(&format!("GET /{path}"), "", "");
+    watched
+        .sends("what a desk tells the browser", origin.parse().expect("an address"), asked)
+        .await
+        .expect("an answer");
+    // The vendor answers on this thread, while the command waits for the gateway.
+    let ending = tokio::task::spawn_blocking(move || {
+        lines.read_to_string(&mut said).expect("text");
+        (child.wait_with_output().expect("it ends"), said)
+    });
+    let (output, said) = ending.await.expect("no panic");
+    assert!(output.status.success(), "{said}");
+    begun.redeemed(watched);
+    let file = watched.keep("lockgate connection connect", &[&*output.stdout, said.as_bytes()].concat());
+    watched.nest.made("link of a session of a desk", &link);
+    watched.may_hold(&file, "link of a session of a desk");
+    super::commands::typed(watched, "connection grant account", &at, "", 0);
+    let line = format!("POST /v1/connections/{NAME}/disconnect");
+    watched.asks("disconnected after a desk", &tenant.operator, &line, None).await.demand(200);
+    for name in [access(7), refresh(7)] {
+        watched.may_hold(&watched.at_vendor(LOGIN), &name);
+    }
 }
 
 /// What operators see of it.
