@@ -79,7 +79,7 @@ impl Begun {
 
     /// Goes to a link.
     async fn at(watched: &Watched, what: &str, url: &str, subject: String) -> Self {
-        let path = |url: &str, part: &str| url[url.find(part).expect("a path")..].to_owned();
+        let path = |url: &str, part: &str| [part, url.split_once(part).expect("a path").1].concat();
         let link = path(url, "/connect/");
         let answer = watched.calls(&format!("the link of {what}"), &format!("GET {link}"), "", "").await;
         let asked = query(&location(&answer.answer));
@@ -360,10 +360,9 @@ async fn at_a_desk(watched: &Watched, tenant: &Tenant) {
     let mut lines = BufReader::new(child.stderr.take().expect("piped"));
     let mut said = String::new();
     let link = loop {
-        let before = said.len();
         assert!(lines.read_line(&mut said).expect("text") > 0, "it prints a link: {said}");
-        if said[before..].contains("/connect/") {
-            break said[before..].trim_end().to_owned();
+        if let Some(link) = said.lines().last().filter(|line| line.contains("/connect/")) {
+            break link.to_owned();
         }
     };
     let begun = Begun::at(watched, "a session of a desk", &link, String::new()).await;

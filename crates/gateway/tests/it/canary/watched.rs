@@ -337,8 +337,8 @@ impl Watched {
 /// Where the gateway listens, by the line of its log that says so, in either format.
 fn listens(line: &[u8], name: &str) -> Option<SocketAddr> {
     let line = std::str::from_utf8(line).ok().filter(|line| line.contains("serving"))?;
-    let rest = &line[line.find(name)? + name.len()..];
-    let rest = &rest[rest.find(|letter: char| letter.is_ascii_digit())?..];
+    let (_, rest) = line.split_once(name)?;
+    let rest = rest.trim_start_matches(|letter: char| !letter.is_ascii_digit());
     rest.split(|letter: char| !letter.is_ascii_digit() && letter != '.' && letter != ':').next()?.parse().ok()
 }
 
