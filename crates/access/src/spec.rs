@@ -9,6 +9,8 @@ use ipnet::IpNet;
 use lockgate_vocabulary::Name;
 use serde::{Deserialize, Serialize};
 
+mod auth;
+
 /// A vendor and how its API is called. One file of `catalog/`, or a tenant's own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -60,8 +62,8 @@ pub struct VerifySpec {
 }
 
 /// Where a credential goes. It is bound to the connection's exact host and path prefix.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(tag = "placement", rename_all = "lowercase", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(tag = "placement", rename_all = "lowercase")]
 pub enum AuthPlacement {
     /// `Authorization: Bearer <secret>` (RFC 6750).
     Bearer,
@@ -90,8 +92,7 @@ pub enum AuthPlacement {
 }
 
 /// Where and how an access token is had. Its credential is bound to all of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct TokenSpec {
     /// The token endpoint; `https:` alone. It is reached under the connection's certificates and private networks.
     pub token_url: String,

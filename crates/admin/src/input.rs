@@ -20,10 +20,15 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::admin::Parts;
 use crate::answer::{Answer, Stopped, present};
+use crate::operator::Operator;
+use crate::page::unfit;
 use crate::refusal::AdminRefusal;
 
 mod flaw;
 mod secret;
+mod strict;
+
+use strict::Strict;
 
 pub(crate) use secret::{OneSecret, secret};
 
@@ -45,7 +50,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Parts>> for Input<T> {
         let body = whole(request.into_body()).await.ok_or(AdminRefusal::BodyTooLarge)?;
         json::check(&body, &json::Limits::default()).map_err(|_| AdminRefusal::BodyMalformed)?;
         let mut text = serde_json::Deserializer::from_slice(&body);
-        serde_path_to_error::deserialize(&mut text).map(Self).map_err(|error| {
+        serde_path_to_error::deserialize(Strict(&mut text)).map(Self).map_err(|error| {
             let said = error.inner().to_string();
             AdminRefusal::InputInvalid
                 .refuse()
@@ -77,18 +82,19 @@ async fn whole(body: Body) -> Option<Zeroizing<Vec<u8>>> {
     Some(text)
 }
 
-/// A query with no parameter but those of `T`.
+/// Who asks, with a query of no parameter but those of `T`. Whoever asks where there is no such thing is an
+/// [`Operator`] alone, who may have no query.
 #[derive(Debug)]
-pub(crate) struct Asked<T>(pub(crate) T);
+pub(crate) struct Asked<T>(pub(crate) Operator, pub(crate) T);
 
 impl<T: DeserializeOwned> FromRequestParts<Arc<Parts>> for Asked<T> {
     type Rejection = Stopped;
 
-    async fn from_request_parts(request: &mut RequestParts, _: &Arc<Parts>) -> Result<Self, Stopped> {
+    async fn from_request_parts(request: &mut RequestParts, parts: &Arc<Parts>) -> Result<Self, Stopped> {
+        let operator = Operator::arrived(request, parts).await?;
         let read = axum::extract::Query::try_from_uri(&request.uri);
-        read.map(|query: axum::extract::Query<T>| Self(query.0)).map_err(|_| {
-            AdminRefusal::QueryInvalid.refuse().violation("query", "a parameter is unknown or malformed").into()
-        })
+        read.map(|query: axum::extract::Query<T>| Self(operator, query.0))
+            .map_err(|_| unfit("query", "a parameter is unknown or malformed").into())
     }
 }
 

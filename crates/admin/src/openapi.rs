@@ -7,7 +7,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 #[openapi(
     info(
         title = "Lockgate admin API",
-        description = "The operator's side of Lockgate. Refusals are application/problem+json (RFC 9457); their codes are listed in refusals.md. Unknown members are refused. X-DryRun (other than false) on any request, and Idempotency-Key on one that writes, are refused with 400 admin.header.unsupported before anything is done. A caller acts in its own tenant alone.",
+        description = "The operator's side of Lockgate. Refusals are application/problem+json (RFC 9457); their codes are listed in refusals.md. Unknown members are refused, arrays in place of objects, and query parameters that a path does not list. X-DryRun (other than false) on any request, and Idempotency-Key on one that writes, are refused with 400 admin.header.unsupported before anything is done. A caller acts in its own tenant alone.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     security(("apiKey" = []), ("bearer" = [])),

@@ -15,6 +15,7 @@ use lockgate_vocabulary::{Arrival, Fault, TenantId, TraceId};
 
 use crate::admin::Parts;
 use crate::answer::{Answer, Stopped};
+use crate::page::unfit;
 use crate::refusal::AdminRefusal;
 
 /// Who was found out to ask, for the record of a refusal that comes later.
@@ -31,7 +32,8 @@ impl Known {
     }
 }
 
-/// An identified caller, in the trace of the request. What they may do is asked with [`Operator::may`].
+/// An identified caller, in the trace of a request without a query; with one they are
+/// [`Asked`](crate::input::Asked). What they may do is asked with [`Operator::may`].
 #[derive(Debug, Clone)]
 pub(crate) struct Operator {
     pub(crate) caller: Caller,
@@ -52,6 +54,16 @@ impl Operator {
         known.remember(&caller);
         parts.traffic.admit_caller(&caller).await?;
         Ok(Self { caller, trace: arrival.trace.trace })
+    }
+
+    /// The operator who sent this request.
+    pub(crate) async fn arrived(request: &RequestParts, parts: &Parts) -> Answer<Self> {
+        let arrival = request.extensions.get::<Arrival>().cloned();
+        let arrival = arrival.ok_or(Fault::violated("a request carries its arrival"))?;
+        let known = request.extensions.get::<Known>().cloned().unwrap_or_default();
+        let operator = Self::identified(&request.headers, parts, &arrival, &known).await?;
+        demand_heeded(&request.method, &request.headers)?;
+        Ok(operator)
     }
 
     /// The caller's own tenant: the only one that a request is ever about.
@@ -79,11 +91,11 @@ impl FromRequestParts<Arc<Parts>> for Operator {
     type Rejection = Stopped;
 
     async fn from_request_parts(request: &mut RequestParts, parts: &Arc<Parts>) -> Result<Self, Stopped> {
-        let arrival = request.extensions.get::<Arrival>().cloned();
-        let arrival = arrival.ok_or(Fault::violated("a request carries its arrival"))?;
-        let known = request.extensions.get::<Known>().cloned().unwrap_or_default();
-        let operator = Self::identified(&request.headers, parts, &arrival, &known).await?;
-        demand_heeded(&request.method, &request.headers)?;
+        let operator = Self::arrived(request, parts).await?;
+        // INVARIANT: what a query asks for is never left undone in silence, and nothing is taken from one.
+        if request.uri.query().is_some_and(|query| !query.is_empty()) {
+            return Err(unfit("query", "there is none here").into());
+        }
         Ok(operator)
     }
 }

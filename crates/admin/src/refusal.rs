@@ -24,9 +24,9 @@ lockgate_vocabulary::refusals! {
         /// Nothing is served there.
         PathUnknown = 404, "admin.path.unknown", "Nothing is served at this path.",
             "See /openapi.json for every path.";
-        /// A query that the list does not have.
-        QueryInvalid = 400, "admin.query.invalid", "The query is not one that this list has.",
-            "Correct the parameter that the violations name.";
+        /// A query that is asked for where there is none, or that has a parameter which it does not have.
+        QueryInvalid = 400, "admin.query.invalid", "The query is not one that is answered here; nothing was done.",
+            "Correct the parameter that the violations name; what is to be written goes into the body.";
         /// Nobody knows who asks, and it was refused too often.
         StrangerThrottled = 429, "admin.stranger.throttled", "Too many requests without a valid credential came from there.",
             "Send a valid credential; try again after the time that Retry-After gives.";

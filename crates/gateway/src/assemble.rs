@@ -296,8 +296,7 @@ pub async fn assemble(config: &Config, seams: &Seams) -> Result<Rooms, StartFail
         spool_dir: config.spool_dir(),
         spans: spans.clone(),
     };
-    let egress = Egress::new(&config.egress, parts.clone());
-    egress.recover(&recovered.unfinished).await?;
+    let egress = open_egress(config, parts.clone(), &recovered).await?;
     let webhooks = open_webhooks(config, parts, egress.clone()).await?;
     let connector = Connector::new(tokens, access.clone(), &config.access.tokens.issuer);
     let door = Arc::new(Door {
@@ -329,8 +328,9 @@ pub async fn assemble(config: &Config, seams: &Seams) -> Result<Rooms, StartFail
         clock,
         entropy,
     });
-    let (relay, courier) = (Arc::new(Relay::new(audit.clone(), store.clone())), webhooks.courier());
     Ok(Rooms {
+        relay: Arc::new(Relay::new(audit.clone(), store.clone())),
+        courier: webhooks.courier(),
         store,
         audit,
         access,
@@ -338,8 +338,6 @@ pub async fn assemble(config: &Config, seams: &Seams) -> Result<Rooms, StartFail
         custodian,
         egress,
         webhooks,
-        courier,
-        relay,
         door,
         admin,
         metrics,
@@ -363,6 +361,13 @@ async fn open_access(
         errand: Arc::clone(errand),
     };
     Ok(Arc::new(Access::open(&config.access, foundation).await?))
+}
+
+/// The way out, which has taken in what was under way when the log was left.
+async fn open_egress(config: &Config, parts: lockgate_egress::Parts, recovered: &Recovered) -> Result<Egress, Fault> {
+    let egress = Egress::new(&config.egress, parts);
+    egress.recover(&recovered.unfinished).await?;
+    Ok(egress)
 }
 
 /// How much and how fast: counted with the other nodes where there are any.

@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::setting::SettingSpec;
 
+mod subscription;
+
 /// A subscription: a door in for a provider's deliveries, or a way out for the tenant's events.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 #[serde(tag = "direction", rename_all = "lowercase")]
 pub enum SubscriptionSpec {
     /// A provider's deliveries come in.
@@ -40,8 +42,7 @@ impl SubscriptionSpec {
 }
 
 /// A door in.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct InboundSpec {
     /// How the provider signs: `stripe`, `github`, `standardwebhooks`, … or `hmac` and `jws` for all others.
     pub scheme: String,
@@ -72,8 +73,7 @@ pub struct InboundSpec {
 }
 
 /// A way out.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct OutboundSpec {
     /// The types of events that it tells: a whole type, a beginning with `.*` at its end, or `*` for all that
     /// the tenant sends. The gateway's own events, such as `CredentialRotated`, are told where they are named.

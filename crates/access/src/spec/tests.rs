@@ -49,8 +49,50 @@ fn a_credential_has_one_placement() {
         json!({"placement": "body"}),
         json!({"placement": "header"}),
         json!({"placement": "query", "prefix": "x"}),
+        json!({"placement": "query", "name": "k", "prefix": "x"}),
+        json!({"placement": "bearer", "extra": 1}),
+        json!({"placement": "bearer", "name": "x"}),
+        json!({"placement": "basic", "parameters": {}}),
+        json!({"placement": "none", "scope": null}),
+        json!({"placement": "oauth"}),
+        json!({"placement": "oauth", "token_url": "https://v.example/t", "name": "x"}),
+        json!({"placement": "oauth", "token_url": "https://v.example/t", "client_auth": null}),
     ] {
         assert!(read(wrong.clone()).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn every_placement_that_is_stored_is_read_back_the_same() {
+    let url = "https://v.example/t";
+    for (auth, stored) in [
+        (json!({"placement": "bearer"}), json!({"placement": "bearer"})),
+        (json!({"placement": "none"}), json!({"placement": "none"})),
+        (
+            json!({"placement": "header", "name": "x-key"}),
+            json!({"placement": "header", "name": "x-key", "prefix": ""}),
+        ),
+        (
+            json!({"placement": "oauth", "token_url": url, "scope": null, "authorization": null}),
+            json!({"placement": "oauth", "token_url": url, "client_auth": "basic"}),
+        ),
+        (
+            json!({
+                "scope": "a", "resource": url, "parameters": {"k": "v"}, "revocation_url": url, "client_auth": "post",
+                "authorization": {"url": url, "issuer": url, "parameters": {"k": "v"}}, "token_url": url,
+                "placement": "oauth",
+            }),
+            json!({
+                "placement": "oauth", "token_url": url, "client_auth": "post", "scope": "a", "resource": url,
+                "parameters": {"k": "v"}, "revocation_url": url,
+                "authorization": {"url": url, "issuer": url, "parameters": {"k": "v"}},
+            }),
+        ),
+    ] {
+        let read: AuthPlacement =
+            serde_json::from_value(auth.clone()).unwrap_or_else(|error| panic!("{auth}: {error}"));
+        assert_eq!(serde_json::to_value(&read).unwrap(), stored);
+        assert_eq!(serde_json::from_value::<AuthPlacement>(stored).unwrap(), read);
     }
 }
 

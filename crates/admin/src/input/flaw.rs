@@ -16,7 +16,7 @@ pub(super) fn pointer(path: &Path, said: &str) -> String {
     let mut last = "";
     for segment in path {
         match segment {
-            Segment::Map { key } if is_name(key) => {
+            Segment::Map { key } | Segment::Enum { variant: key } if is_name(key) => {
                 out.push('/');
                 out.push_str(key);
                 last = key;
@@ -26,8 +26,8 @@ pub(super) fn pointer(path: &Path, said: &str) -> String {
                 last = "";
             }
             // What is in a member whose name is not ours to tell is told at the object that has it.
-            Segment::Map { .. } => return out,
-            Segment::Enum { .. } | Segment::Unknown => last = "",
+            Segment::Map { .. } | Segment::Enum { .. } => return out,
+            Segment::Unknown => last = "",
         }
     }
     let named = said.strip_prefix("missing field `").and_then(|rest| rest.split_once('`')).map(|(name, _)| name);

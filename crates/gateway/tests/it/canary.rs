@@ -4,12 +4,14 @@
 //! then every byte that it left behind or said is searched for each canary in every form. What drives it stands in
 //! one file for each group of flows; a new one is a file here, and a line in [`driven`].
 
+mod accounts;
 mod begin;
 mod calls;
 mod commands;
 mod crashes;
 mod forms;
 mod hooks;
+mod kept;
 mod nest;
 mod operators;
 mod scan;
@@ -34,6 +36,8 @@ async fn driven(engine: &Engine) -> Watched {
     let (watched, house) = begin::founded(engine).await;
     let tenant = begin::moved_in(&watched, &house).await;
     calls::drive(&watched, &tenant).await;
+    kept::drive(&watched, &tenant).await;
+    accounts::drive(&watched, &tenant).await;
     tokens::drive(&watched, &tenant).await;
     hooks::drive(&watched, &tenant, engine).await;
     operators::drive(&watched, &tenant, &house).await;
@@ -57,6 +61,12 @@ fn verdict(watched: &Watched) -> Result<(), String> {
 #[tokio::test]
 async fn nothing_secret_or_personal_is_left_behind_in_any_form() {
     let watched = driven(&Engine::sqlite(0x0ca1)).await;
+    verdict(&watched).unwrap_or_else(|leaks| panic!("{leaks}"));
+}
+
+#[tokio::test]
+async fn nothing_secret_or_personal_is_left_behind_where_the_log_is_text() {
+    let watched = driven(&Engine { log: "text", ..Engine::sqlite(0x0ca5) }).await;
     verdict(&watched).unwrap_or_else(|leaks| panic!("{leaks}"));
 }
 

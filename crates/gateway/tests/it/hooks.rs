@@ -140,8 +140,12 @@ async fn what_was_delivered_before_is_told_by_its_id_or_by_what_was_signed() {
         let path = subscribed(&world, &acme, &format!("s{number}"), steps[0]).await;
         let first = delivered(&world, &path, steps[0]).await;
         assert_eq!(first.status, 200, "{sequence}: {}", first.text());
-        let second = delivered(&world, &path, steps[1]).await;
         let name = sequence["name"].as_str().expect("a name");
+        if name.contains("CRC32") {
+            // What came later is newer, whatever chance gave it beside the moment.
+            world.pass(std::time::Duration::from_millis(1)).await;
+        }
+        let second = delivered(&world, &path, steps[1]).await;
         let id = path.rsplit('/').next().expect("an id").to_owned();
         let all = world.ask(&acme.operator, "GET", &format!("/v1/deliveries?subscription={id}"), None).await.json();
         let states: Vec<&str> = all["items"]

@@ -61,6 +61,7 @@ mod schemas;
 mod sdk;
 mod sender;
 mod settling;
+mod shapes;
 mod smuggle;
 mod ssrf;
 mod standing;

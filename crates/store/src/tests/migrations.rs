@@ -47,6 +47,7 @@ const BACK_TO_THE_FIRST: &str = "DELETE FROM migrations WHERE number > 1; DROP T
     ALTER TABLE escalations DROP COLUMN note; ALTER TABLE escalations DROP COLUMN resolved_by;
     DROP TABLE subscription_secrets; DROP TABLE subscriptions; DROP TABLE deliveries; DROP TABLE attempts;
     DROP TABLE claims; DROP TABLE endpoints; DROP TABLE event_cursors; DROP TABLE approvals;
+    DROP TABLE vendor_tokens; DROP TABLE connect_sessions; ALTER TABLE credentials DROP COLUMN series;
     DROP TABLE rotations; DROP INDEX credential_versions_alike; DROP INDEX credentials_recoverable;
     DROP INDEX credentials_tell; DROP INDEX credentials_unplanned;
     ALTER TABLE credential_versions DROP COLUMN last_used_at;

@@ -11,7 +11,6 @@ use utoipa::IntoParams;
 use crate::admin::Parts;
 use crate::answer::Answer;
 use crate::input::Asked;
-use crate::operator::Operator;
 
 /// Which keys are asked for.
 #[derive(Debug, Clone, Deserialize, IntoParams)]
@@ -37,8 +36,7 @@ pub(crate) struct KeysQuery {
 )]
 pub(crate) async fn list(
     State(parts): State<Arc<Parts>>,
-    operator: Operator,
-    Asked(ask): Asked<KeysQuery>,
+    Asked(operator, ask): Asked<KeysQuery>,
 ) -> Answer<Json<Page<KeyRecord>>> {
     let page = PageAsk { limit: ask.limit, cursor: ask.cursor };
     Ok(Json(operator.registry(&parts.access).keys(ask.principal.as_deref(), &page).await?))

@@ -10,7 +10,6 @@ use lockgate_webhooks::approval::{ApprovalRecord, ApprovalsAsk};
 use crate::admin::Parts;
 use crate::answer::Answer;
 use crate::input::Asked;
-use crate::operator::Operator;
 
 /// Approvals, the newest first.
 #[utoipa::path(
@@ -29,8 +28,7 @@ use crate::operator::Operator;
 )]
 pub(crate) async fn list(
     State(parts): State<Arc<Parts>>,
-    operator: Operator,
-    Asked(ask): Asked<ApprovalsAsk>,
+    Asked(operator, ask): Asked<ApprovalsAsk>,
 ) -> Answer<Json<Page<ApprovalRecord>>> {
     Ok(Json(parts.webhooks.approvals(operator.act(), &ask).await?))
 }

@@ -14,7 +14,6 @@ use utoipa::IntoParams;
 use crate::admin::Parts;
 use crate::answer::Answer;
 use crate::input::Asked;
-use crate::operator::Operator;
 use crate::page::{Listed, cursor, size, unfit};
 
 /// Kinds of entries.
@@ -44,8 +43,7 @@ pub(crate) struct EntriesQuery {
 )]
 pub(crate) async fn list(
     State(parts): State<Arc<Parts>>,
-    operator: Operator,
-    Asked(ask): Asked<EntriesQuery>,
+    Asked(operator, ask): Asked<EntriesQuery>,
 ) -> Answer<Json<Listed<Box<RawValue>>>> {
     operator.may(&parts.access, Scope::AuditRead)?;
     if ask.kind.as_deref().is_some_and(|kind| !KINDS.contains(&kind)) {

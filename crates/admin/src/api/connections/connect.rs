@@ -78,6 +78,7 @@ pub(crate) async fn open(
 /// Which session.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct WhichSession {
     /// Its id.
     #[param(value_type = String)]
@@ -126,9 +127,8 @@ impl From<SessionView> for ConnectSession {
 )]
 pub(crate) async fn show(
     State(parts): State<Arc<Parts>>,
-    operator: Operator,
+    Asked(operator, which): Asked<WhichSession>,
     Named(id): Named,
-    Asked(which): Asked<WhichSession>,
 ) -> Answer<Json<ConnectSession>> {
     let connection = own(&parts, &operator, &id)?;
     Ok(Json(parts.connector.show(operator.act(), connection, which.session).await?.into()))

@@ -4,7 +4,6 @@ use super::state::ShownConnection;
 use crate::admin::Parts;
 use crate::answer::Answer;
 use crate::input::Asked;
-use crate::operator::Operator;
 use axum::Json;
 use axum::extract::State;
 use lockgate_access::registry::{Page, PageAsk};
@@ -21,8 +20,7 @@ use std::sync::Arc;
 )]
 pub(crate) async fn list(
     State(parts): State<Arc<Parts>>,
-    operator: Operator,
-    Asked(ask): Asked<PageAsk>,
+    Asked(operator, ask): Asked<PageAsk>,
 ) -> Answer<Json<Page<ShownConnection>>> {
     let Page { items, next } = operator.registry(&parts.access).connections(&ask).await?;
     let items = items.into_iter().map(|record| ShownConnection::of(record, &parts, operator.tenant())).collect();

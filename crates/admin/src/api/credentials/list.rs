@@ -9,7 +9,6 @@ use super::CredentialRecord;
 use crate::admin::Parts;
 use crate::answer::Answer;
 use crate::input::Asked;
-use crate::operator::Operator;
 use crate::page::{Listed, PageQuery, cursor};
 
 /// The tenant's credentials.
@@ -23,8 +22,7 @@ use crate::page::{Listed, PageQuery, cursor};
 )]
 pub(crate) async fn list(
     State(parts): State<Arc<Parts>>,
-    operator: Operator,
-    Asked(ask): Asked<PageQuery>,
+    Asked(operator, ask): Asked<PageQuery>,
 ) -> Answer<Json<Listed<CredentialRecord>>> {
     let page = parts.custodian.list(operator.act(), cursor(ask.cursor.as_deref())?, ask.size()?).await?;
     let next = page.next.map(|id| id.to_string());

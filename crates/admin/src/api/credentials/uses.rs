@@ -14,7 +14,6 @@ use crate::admin::Parts;
 use crate::answer::Answer;
 use crate::api::runs::RunRecord;
 use crate::input::{Asked, Named};
-use crate::operator::Operator;
 use crate::page::{cursor, unfit};
 
 /// How far one looks back who does not say.
@@ -58,9 +57,8 @@ impl From<Uses> for UsesRecord {
 )]
 pub(crate) async fn uses(
     State(parts): State<Arc<Parts>>,
-    operator: Operator,
     Named(id): Named,
-    Asked(ask): Asked<UsesQuery>,
+    Asked(operator, ask): Asked<UsesQuery>,
 ) -> Answer<Json<UsesRecord>> {
     let since = match ask.since.as_deref().map(str::parse::<Timestamp>) {
         None => parts.clock.now().before(USUAL),

@@ -10,7 +10,6 @@ use lockgate_webhooks::manage::{DeliveriesAsk, DeliveryRecord};
 use crate::admin::Parts;
 use crate::answer::Answer;
 use crate::input::Asked;
-use crate::operator::Operator;
 
 /// The tenant's deliveries, the newest first.
 #[utoipa::path(
@@ -34,8 +33,7 @@ use crate::operator::Operator;
 )]
 pub(crate) async fn list(
     State(parts): State<Arc<Parts>>,
-    operator: Operator,
-    Asked(ask): Asked<DeliveriesAsk>,
+    Asked(operator, ask): Asked<DeliveriesAsk>,
 ) -> Answer<Json<Page<DeliveryRecord>>> {
     Ok(Json(parts.webhooks.deliveries(operator.act(), &ask).await?))
 }

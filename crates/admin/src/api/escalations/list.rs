@@ -9,7 +9,6 @@ use lockgate_access::registry::{EscalationRecord, EscalationsAsk, Page};
 use crate::admin::Parts;
 use crate::answer::Answer;
 use crate::input::Asked;
-use crate::operator::Operator;
 
 /// The tenant's escalations, newest first.
 #[utoipa::path(
@@ -26,8 +25,7 @@ use crate::operator::Operator;
 )]
 pub(crate) async fn list(
     State(parts): State<Arc<Parts>>,
-    operator: Operator,
-    Asked(ask): Asked<EscalationsAsk>,
+    Asked(operator, ask): Asked<EscalationsAsk>,
 ) -> Answer<Json<Page<EscalationRecord>>> {
     Ok(Json(operator.registry(&parts.access).escalations(&ask).await?))
 }

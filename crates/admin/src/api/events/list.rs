@@ -9,7 +9,6 @@ use lockgate_access::registry::{FeedPage, PageAsk};
 use crate::admin::Parts;
 use crate::answer::Answer;
 use crate::input::Asked;
-use crate::operator::Operator;
 use crate::page::PageQuery;
 
 /// The tenant's events in CloudEvents' JSON format, oldest first.
@@ -23,8 +22,7 @@ use crate::page::PageQuery;
 )]
 pub(crate) async fn list(
     State(parts): State<Arc<Parts>>,
-    operator: Operator,
-    Asked(ask): Asked<PageAsk>,
+    Asked(operator, ask): Asked<PageAsk>,
 ) -> Answer<Json<FeedPage>> {
     Ok(Json(operator.registry(&parts.access).events(&ask).await?))
 }

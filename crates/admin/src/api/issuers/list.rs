@@ -3,7 +3,6 @@
 use crate::admin::Parts;
 use crate::answer::Answer;
 use crate::input::Asked;
-use crate::operator::Operator;
 use axum::Json;
 use axum::extract::State;
 use lockgate_access::registry::{IssuerRecord, Page, PageAsk};
@@ -20,8 +19,7 @@ use std::sync::Arc;
 )]
 pub(crate) async fn list(
     State(parts): State<Arc<Parts>>,
-    operator: Operator,
-    Asked(ask): Asked<PageAsk>,
+    Asked(operator, ask): Asked<PageAsk>,
 ) -> Answer<Json<Page<IssuerRecord>>> {
     Ok(Json(operator.registry(&parts.access).issuers(&ask).await?))
 }

@@ -14,7 +14,6 @@ use crate::admin::Parts;
 use crate::answer::Answer;
 use crate::api::credentials::connection;
 use crate::input::Asked;
-use crate::operator::Operator;
 use crate::page::{Listed, cursor, size, unfit};
 
 /// Which runs are asked for.
@@ -43,8 +42,7 @@ pub(crate) struct RunsQuery {
 )]
 pub(crate) async fn list(
     State(parts): State<Arc<Parts>>,
-    operator: Operator,
-    Asked(ask): Asked<RunsQuery>,
+    Asked(operator, ask): Asked<RunsQuery>,
 ) -> Answer<Json<Listed<RunRecord>>> {
     operator.may(&parts.access, Scope::RunsRead)?;
     let outcome = match ask.outcome.as_deref().map(Outcome::parse) {

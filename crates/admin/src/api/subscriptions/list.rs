@@ -10,7 +10,6 @@ use lockgate_webhooks::manage::SubscriptionRecord;
 use crate::admin::Parts;
 use crate::answer::Answer;
 use crate::input::Asked;
-use crate::operator::Operator;
 
 /// The tenant's subscriptions.
 #[utoipa::path(
@@ -28,8 +27,7 @@ use crate::operator::Operator;
 )]
 pub(crate) async fn list(
     State(parts): State<Arc<Parts>>,
-    operator: Operator,
-    Asked(ask): Asked<PageAsk>,
+    Asked(operator, ask): Asked<PageAsk>,
 ) -> Answer<Json<Page<SubscriptionRecord>>> {
     Ok(Json(parts.webhooks.subscriptions(operator.act(), &ask).await?))
 }

@@ -117,7 +117,7 @@ async fn a_credential_that_another_vault_keeps_is_lent_rotated_and_revoked() {
     assert!(paths.len() == 1 && paths[0].1 == 1, "{paths:?}");
     assert!(paths[0].0.starts_with(&format!("lockgate/{}/", held.acme.id)), "{paths:?}");
 
-    let body = json!({ "secret": "canary-5b1f-second" });
+    let body = json!({ "secret": "canary-5b1f-second", "danger_unverified": true });
     assert_eq!(held.post("/v1/credentials/crm-key/versions", body).await, (201, String::new()));
     assert_eq!(held.called().await, (200, String::new()));
     assert_eq!(held.last_sent(), "Bearer canary-5b1f-second");
@@ -153,7 +153,7 @@ async fn a_back_end_that_is_sealed_leaves_what_is_held_until_it_is_too_old() {
     held.world.pass(Duration::from_secs(100)).await;
     assert_eq!(held.called().await, (503, "vault.backend.sealed".to_owned()));
     // Nothing new is taken in either, and nothing of it is left here.
-    let body = json!({ "secret": "canary-5b1f-second" });
+    let body = json!({ "secret": "canary-5b1f-second", "danger_unverified": true });
     assert_eq!(held.post("/v1/credentials/crm-key/versions", body).await, (503, "vault.backend.sealed".to_owned()));
     assert_eq!(held.world.vendor.seen().len(), sent);
 
@@ -195,7 +195,7 @@ async fn a_version_that_is_lost_or_was_changed_is_not_lent() {
     held.server.lose_newest();
     held.world.pass(Duration::from_secs(301)).await;
     assert_eq!(held.until_refused().await, (409, "vault.backend.version_absent".to_owned()), "it was withdrawn there");
-    let body = json!({ "secret": "canary-5b1f-second" });
+    let body = json!({ "secret": "canary-5b1f-second", "danger_unverified": true });
     assert_eq!(held.post("/v1/credentials/crm-key/versions", body).await, (201, String::new()));
     assert_eq!(held.called().await, (200, String::new()), "a new version is the cure");
 

@@ -112,7 +112,7 @@ async fn the_root_key_is_moved_from_its_file_into_kms_and_no_credential_is_enter
     std::fs::rename(&file, file.with_extension("gone")).expect("moved away");
     let world = world.restarted(&(open.to_owned() + &in_kms(&url, &folder, &key, ""))).await;
     assert_eq!(called(&world).await, 200, "KMS alone opens it");
-    let body = json!({ "secret": "another-secret-of-the-vendors" });
+    let body = json!({ "secret": "another-secret-of-the-vendors", "danger_unverified": true });
     let rotated = world.ask(&acme.operator, "POST", "/v1/credentials/crm-key/versions", Some(body)).await;
     assert_eq!(rotated.status, 201, "{}", rotated.text());
     assert_eq!(called(&world).await, 200);

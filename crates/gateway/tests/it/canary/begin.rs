@@ -16,6 +16,8 @@ pub struct Engine {
     pub planted: Vec<(String, String)>,
     /// Whether there is a broker that deliveries are published to.
     pub publishes: bool,
+    /// How the log is written.
+    pub log: &'static str,
     /// Chance, so that no two runs plant the same.
     pub seed: u64,
 }
@@ -23,7 +25,7 @@ pub struct Engine {
 impl Engine {
     /// A store beside the gateway, and nothing else.
     pub fn sqlite(seed: u64) -> Self {
-        Self { sections: String::new(), planted: Vec::new(), publishes: false, seed }
+        Self { sections: String::new(), planted: Vec::new(), publishes: false, log: "json", seed }
     }
 }
 
@@ -94,9 +96,10 @@ fn configuration(watched: &Watched, engine: &Engine) -> String {
          tenant_burst = 100000\n\
          [egress]\nanswer_head_seconds = 2\nstall_seconds = 2\n\
          [egress.destination.danger_static_hosts]\n\"{VENDOR_HOST}\" = [\"127.0.0.1\"]\n\
-         [telemetry]\nlog = \"trace\"\nformat = \"json\"\nscrape_token_file = \"{}\"\n\
+         [telemetry]\nlog = \"trace\"\nformat = \"{}\"\nscrape_token_file = \"{}\"\n\
          [telemetry.otlp]\nendpoint = \"http://{}\"\ninterval_seconds = 1\n",
         engine.sections,
+        engine.log,
         scrape.display(),
         watched.collector.address,
     )

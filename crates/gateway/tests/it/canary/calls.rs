@@ -58,12 +58,24 @@ impl Connection {
 }
 
 /// A provider, a connection and its credential.
-async fn connected(watched: &Watched, tenant: &Tenant, name: &'static str, auth: Value, secret: &str) {
+pub async fn connected(watched: &Watched, tenant: &Tenant, name: &'static str, auth: Value, secret: &str) {
     let mut endpoints: Vec<Value> =
         PATHS.iter().map(|path| json!({ "method": "GET", "path": format!("/{path}") })).collect();
     endpoints.extend(
         ["write", "down"].map(|path| json!({ "method": "POST", "path": format!("/{path}"), "idempotent": true })),
     );
+    connected_with(watched, tenant, name, auth, json!(endpoints), secret).await;
+}
+
+/// The same with endpoints of its own.
+pub async fn connected_with(
+    watched: &Watched,
+    tenant: &Tenant,
+    name: &'static str,
+    auth: Value,
+    endpoints: Value,
+    secret: &str,
+) {
     let base = format!("https://{VENDOR_HOST}:{}/{name}", watched.vendor.address.port());
     let spec = json!({ "name": format!("at-{name}"), "title": "Vendor", "auth": auth, "base_url": base, "endpoints": endpoints });
     watched.makes(&tenant.operator, "/v1/providers", spec).await;

@@ -33,7 +33,10 @@ fn verbs(watched: &Watched, tenant: &Tenant) {
     let key = watched.apart("operator.key", &tenant.operator).display().to_string();
     let at = ["--admin", admin.as_str(), "--api-key-file", key.as_str()];
     let does = |line: &str, input: &str| typed(watched, line, &at, input, 0);
-    does("credential rotate bearer-key --secret-stdin", &nest.token("a credential from standard input"));
+    does(
+        "credential rotate bearer-key --danger-unverified --secret-stdin",
+        &nest.token("a credential from standard input"),
+    );
     let secret = watched.apart("provider.secret", &nest.token("a provider's secret from a file")).display().to_string();
     does(&format!("subscription create --name typed --scheme github --secret-file {secret}"), "");
     does("subscription add-secret typed --secret-stdin", &nest.token("a provider's secret from standard input"));

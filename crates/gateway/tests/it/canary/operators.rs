@@ -59,7 +59,10 @@ async fn credentials_are_replaced(watched: &Watched, tenant: &Tenant) {
     let newer = watched.nest.token("a rotated credential");
     watched.may_hold(&watched.at_vendor("header"), "a rotated credential");
     let rotate = "POST /v1/credentials/header-key/versions";
-    watched.asks("rotated", &tenant.operator, rotate, Some(json!({ "secret": newer }))).await.demand(201);
+    watched
+        .asks("rotated", &tenant.operator, rotate, Some(json!({ "secret": newer, "danger_unverified": true })))
+        .await
+        .demand(201);
     watched.vendor.forget("GET /header/ok");
     watched.vendor.answers("GET /header/ok", Canned::json(403, &json!({ "why": newer }).to_string()));
     let key = format!("X-Api-Key: {}\r\n", tenant.service);

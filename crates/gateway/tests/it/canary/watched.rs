@@ -155,19 +155,14 @@ impl Watched {
             log.write_all(&line).expect("written");
             (count > 0).then_some(line)
         };
-        let told = loop {
+        let (door, admin) = loop {
             let line = next().expect("it says that it serves");
-            let event: Value = serde_json::from_slice(&line).unwrap_or_default();
-            if event["fields"]["message"] == "serving" {
-                break event["fields"].clone();
+            if let (Some(door), Some(admin)) = (listens(&line, "door"), listens(&line, "admin")) {
+                break (door, admin);
             }
         };
         let log = std::thread::spawn(move || while next().is_some() {});
-        let address = |name: &str| {
-            let text = told[name].as_str().expect("an address");
-            text.trim_start_matches("Some(").trim_end_matches(')').parse().expect("an address")
-        };
-        *self.process.borrow_mut() = Some(Process { door: address("door"), admin: address("admin"), child, log });
+        *self.process.borrow_mut() = Some(Process { door, admin, child, log });
     }
 
     fn with_process<T>(&self, look: impl FnOnce(&Process) -> T) -> T {
@@ -337,6 +332,14 @@ impl Watched {
         println!("{} canaries looked for in {files} files, {bytes} bytes ({folders:?})", planted.len());
         hits
     }
+}
+
+/// Where the gateway listens, by the line of its log that says so, in either format.
+fn listens(line: &[u8], name: &str) -> Option<SocketAddr> {
+    let line = std::str::from_utf8(line).ok().filter(|line| line.contains("serving"))?;
+    let (_, rest) = line.split_once(name)?;
+    let rest = rest.trim_start_matches(|letter: char| !letter.is_ascii_digit());
+    rest.split(|letter: char| !letter.is_ascii_digit() && letter != '.' && letter != ':').next()?.parse().ok()
 }
 
 fn is_at(hit: &Hit, (file, canary): &(PathBuf, String)) -> bool {
