@@ -162,6 +162,42 @@ fn tokens_are_of_one_version_and_one_connecting_and_gone_with_their_credential()
     assert!(!held(&lent(2, 1)));
 }
 
+/// Prints what a cached access token costs a call in this build: to see that it is ready, and to put it in. Run it by
+/// name with `--ignored --nocapture`.
+#[tokio::test]
+#[ignore = "it measures and proves nothing"]
+async fn costs_of_a_cached_token() {
+    const ROUNDS: u32 = 20_000;
+    let house = crate::tests::fixture::House::new().await;
+    let vault = house.vault().await;
+    let own = connection(AuthPlacement::OAuth(Box::new(spec(ClientAuth::Basic))));
+    house.keep(&vault, &own, 1, "client:a secret of the client's").await;
+    let inner = &vault.inner;
+    let loan = inner.lend(&own).expect("lent");
+    let value = text(&"t".repeat(900));
+    let (number, age, lives) = (1, Duration::ZERO, Duration::from_secs(3_600));
+    assert!(inner.tokens.slot(own.tenant, &loan).put(Fresh { number, value, age, lives }, inner.clock.elapsed()));
+    let clock = lockgate_vocabulary::SystemClock::new();
+    let timed = |what: &str, work: &mut dyn FnMut()| {
+        work();
+        let from = lockgate_vocabulary::Clock::elapsed(&clock);
+        (0..ROUNDS).for_each(|_| work());
+        let took = (lockgate_vocabulary::Clock::elapsed(&clock) - from).as_nanos() / u128::from(ROUNDS);
+        println!("{what}: {took} ns");
+    };
+    timed("see that a token is ready", &mut || {
+        let loan = inner.lend(&own).expect("lent");
+        let slot = inner.tokens.slot(own.tenant, &loan);
+        assert_eq!(slot.standing(inner.clock.elapsed()), Standing::Fresh);
+    });
+    let template = crate::tests::fixture::request("https://api.example/base/v1/x", &[("accept", "*/*")]);
+    timed("copy the request's head (part of the next)", &mut || drop(template.clone()));
+    timed("put the token in", &mut || {
+        let mut parts = template.clone();
+        drop(inner.equip(&own, &mut parts).expect("equips"));
+    });
+}
+
 #[test]
 fn a_code_and_a_refresh_token_are_sent_as_their_grants_want_it() {
     let spec = spec(ClientAuth::Post);

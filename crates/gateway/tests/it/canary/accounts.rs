@@ -56,6 +56,13 @@ pub async fn drive(watched: &Watched, tenant: &Tenant) {
     shown(watched, tenant).await;
 }
 
+/// Whose account it is, in every session but that of a desk.
+fn subject(watched: &Watched) -> String {
+    let name = "the subject of an account";
+    let made = watched.nest.each().into_iter().find(|(known, _)| known == name);
+    made.map_or_else(|| watched.nest.text(name), |(_, text)| String::from_utf8(text).expect("text"))
+}
+
 /// A session that a browser has begun.
 struct Begun {
     what: String,
@@ -70,9 +77,8 @@ struct Begun {
 impl Begun {
     /// Opens a session, and goes to its link.
     async fn new(watched: &Watched, tenant: &Tenant, what: &str) -> Self {
-        let subject = watched.nest.text(&format!("subject of {what}"));
-        let body =
-            json!({ "subject": subject, "return_to": "https://product.example/connected?tab=2", "replace": true });
+        let subject = subject(watched);
+        let body = json!({ "subject": subject, "return_to": "https://product.example/connected?tab=2" });
         let made = watched.makes(&tenant.operator, &format!("/v1/connections/{NAME}/connect"), body).await;
         let url = watched.shown_once(&made, &format!("link of {what}"), &made.json()["url"]);
         Self::at(watched, what, &url, subject).await
@@ -215,6 +221,10 @@ async fn declined(watched: &Watched, tenant: &Tenant) {
     let with = format!("error=access_denied&error_description={words}&error_uri=https://x.test/{words}");
     let answer = begun.comes_back(watched, "the way back", &with, &begun.cookie()).await;
     assert!(location(&answer.answer).contains("error="), "{:?}", answer.answer);
+    // An error's name is one that there is, or it is not kept.
+    let begun = Begun::new(watched, tenant, "a session that is declined by a strange word").await;
+    let with = format!("error={}", watched.nest.word("a word in the place of an error's name"));
+    begun.comes_back(watched, "the way back", &with, &begun.cookie()).await.demand(303);
 }
 
 /// Other browsers, other texts, and whoever else says that it was them; nothing of it reaches the vendor.
