@@ -30,9 +30,8 @@ use lockgate_access::scope::Scope;
 use lockgate_access::spec::{AuthorizationSpec, TokenSpec};
 use lockgate_access::{Access, AccessRefusal};
 use lockgate_audit::Deed;
-use lockgate_store::{Change, values};
+use lockgate_store::{ApplyFailure, Change, values};
 use lockgate_vocabulary::{ConnectionId, CredentialId, Fault, SessionId, Stop, TenantId, Timestamp, TraceId};
-use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::equip::Loan;
@@ -76,8 +75,7 @@ pub struct Connector {
 }
 
 /// A connect session that is to be opened.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewSession {
     /// Whose account it is going to be: the name by which whoever opens the session knows its user, 1 to 200
     /// characters. It is kept as a keyed digest alone.
@@ -86,12 +84,11 @@ pub struct NewSession {
     /// `confirm`, or `error`, are added to its query.
     pub return_to: String,
     /// Whether it takes the place of another subject's account.
-    #[serde(default)]
     pub replace: bool,
 }
 
 /// A connect session that was opened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenedSession {
     /// Its id.
     pub session: SessionId,
@@ -104,7 +101,7 @@ pub struct OpenedSession {
 }
 
 /// How a connection's account stands at its vendor.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GrantView {
     /// `none`, `held`, `ended`, `unknown` where the answer to the last refresh was lost, or `elsewhere` where it was
     /// granted for where the connection led before.
@@ -294,8 +291,12 @@ impl Connector {
         let ended = values![session.id, "failed", code, now, from.as_str()];
         let change = Change::of(tenant).step(&rows::SESSION_END, ended).expecting(1);
         let deed = self.deed(tenant, session, trace, "connection.connect.fail").with("code", code).with("said", said);
-        if let Err(stop) = self.apply(change, &deed).await {
-            tracing::warn!(%stop, session = %session.id, "a connect session that failed is over by its time alone");
+        let (statement, values) = self.tokens.audit.step(&deed);
+        match self.vault().inner.store.apply(change.step(statement, values)).await {
+            Ok(_) | Err(ApplyFailure::Unmet { .. } | ApplyFailure::Conflict { .. }) => {}
+            Err(ApplyFailure::Fault(fault)) => {
+                tracing::warn!(%fault, session = %session.id, "a connect session that failed is over by its time alone");
+            }
         }
     }
 

@@ -132,6 +132,14 @@ pub(crate) fn put(placement: &AuthPlacement, loan: Option<&Loan>, parts: &mut Pa
     Ok(equipped)
 }
 
+/// Puts an access token that was had for this version of a credential where access tokens go.
+pub(crate) fn put_token(lent: (CredentialId, u32), (number, value): (u64, Value), parts: &mut Parts) -> Equipped {
+    let mut equipped =
+        Equipped { lent: Some(lent), header: None, parameter: None, spellings: None, token: Some(number) };
+    place_header(&mut equipped, parts, AUTHORIZATION, value);
+    equipped
+}
+
 /// Whether the secret can stand where the provider wants it without meaning anything else there.
 pub(crate) fn fits(placement: &AuthPlacement, secret: &Secret) -> bool {
     let bytes = secret.expose();
@@ -170,8 +178,16 @@ fn header_name(name: &str) -> Option<HeaderName> {
     (!FORBIDDEN.contains(&name.as_str())).then_some(name)
 }
 
-/// A header's value, and the spellings of its secret, which share its buffer.
-struct Value(HeaderValue, Option<Spellings>);
+/// A header's value, and the spellings of its secret, which share its buffer. A copy is another handle on that.
+#[derive(Clone)]
+pub(crate) struct Value(HeaderValue, Option<Spellings>);
+
+impl Value {
+    /// An access token as requests carry it (RFC 6750 section 2.1); nothing where it is none.
+    pub(crate) fn bearer(token: &[u8]) -> Option<Self> {
+        is_token(token).then(|| joined(b"Bearer ", token).ok()).flatten()
+    }
+}
 
 fn place_header(equipped: &mut Equipped, parts: &mut Parts, name: HeaderName, Value(value, spellings): Value) {
     remove_authority(&mut parts.headers, Some(&name));

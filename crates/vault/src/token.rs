@@ -29,7 +29,6 @@ use crate::equip::Loan;
 use crate::refusal::VaultRefusal;
 use crate::vault::Vault;
 
-use keep::Ending;
 use kept::LEASE;
 pub(crate) use kept::{Kept, KeptState, LONG_LEASE, Lease, Pair, Patience};
 pub(crate) use request::{Got, Proof, client_of, judge, order, revocation};
@@ -185,11 +184,11 @@ impl Tokens {
                 match kept.state {
                     KeptState::None => return Err(Short::Refused(VaultRefusal::GrantAbsent)),
                     KeptState::Ended => return Err(Short::Refused(VaultRefusal::GrantEnded)),
+                    KeptState::Held if kept.rests(clock.now()) => {
+                        return Err(Short::Refused(VaultRefusal::GrantUnknown));
+                    }
                     KeptState::Held => {}
                 }
-            }
-            if wanted.spec.authorization.is_some() && kept.rests(clock.now()).is_some() {
-                return Err(Short::Refused(VaultRefusal::GrantUnknown));
             }
             let lease = if patience.is_over(&kept, clock.now(), clock.elapsed()) {
                 self.vault.lease(tenant, (loan.credential, loan.version), &kept, LEASE).await?
@@ -237,11 +236,11 @@ impl Tokens {
                     Some(refresh) => Some(refresh),
                     // A vendor that does not know a token may mean something else, as long as it has not ended.
                     None if kept.times(inner.clock.now()).is_some() => {
-                        return self.nothing(wanted, loan, (&kept, lease), VaultRefusal::TokenUnavailable).await;
+                        return self.nothing(wanted, loan, lease, VaultRefusal::TokenUnavailable).await;
                     }
-                    None => return self.end(wanted, loan, Ending { kept, lease, why: VaultRefusal::GrantEnded }).await,
+                    None => return self.end(wanted, loan, kept, lease).await,
                 },
-                Err(_) => return self.nothing(wanted, loan, (&kept, lease), VaultRefusal::GrantAbsent).await,
+                Err(_) => return self.nothing(wanted, loan, lease, VaultRefusal::GrantAbsent).await,
             }
         } else {
             None
@@ -252,23 +251,21 @@ impl Tokens {
         match self.errand.run(order).await {
             Ok(answer) => match judge(answer, &proof) {
                 Ok(got) => self.keep(wanted, loan, (&kept, refresh.as_ref()), got, asked).await,
-                Err(VaultRefusal::GrantEnded) => {
-                    self.end(wanted, loan, Ending { kept, lease, why: VaultRefusal::GrantEnded }).await
-                }
+                Err(VaultRefusal::GrantEnded) => self.end(wanted, loan, kept, lease).await,
                 // It may have given the next ones all the same.
                 Err(VaultRefusal::TokenMalformed | VaultRefusal::TokenUnavailable) if refresh.is_some() => {
-                    self.unknown(wanted, loan, (&kept, lease), asked.0).await
+                    self.unknown(wanted, loan, lease, asked.0).await
                 }
-                Err(why) => self.nothing(wanted, loan, (&kept, lease), why).await,
+                Err(why) => self.nothing(wanted, loan, lease, why).await,
             },
             Err(failure) => {
                 // Whoever calls does not learn what is in the way; whoever operates the gateway has to.
                 tracing::warn!(?failure, connection = %connection.id, "a token endpoint did not answer");
                 match failure {
                     ErrandFailure::Unanswered(_) if refresh.is_some() => {
-                        self.unknown(wanted, loan, (&kept, lease), asked.0).await
+                        self.unknown(wanted, loan, lease, asked.0).await
                     }
-                    _ => self.nothing(wanted, loan, (&kept, lease), VaultRefusal::TokenUnavailable).await,
+                    _ => self.nothing(wanted, loan, lease, VaultRefusal::TokenUnavailable).await,
                 }
             }
         }

@@ -220,20 +220,16 @@ impl Inner {
         if *placement == AuthPlacement::None {
             return equip::put(placement, None, parts);
         }
-        let loan = self.lend_for_wire(connection)?;
-        equip::put(placement, Some(&loan), parts)
-    }
-
-    /// What goes over the wire: the credential, or the access token that was had for it. The credential is looked at
-    /// for a token as well, so that one that was revoked, has ended or is bound elsewhere lends none.
-    fn lend_for_wire(&self, connection: &Connection) -> Result<Loan, Stop> {
+        // The credential is looked at for a token as well, so that one that was revoked, has ended or is bound elsewhere
+        // lends none.
         let loan = self.lent(connection, Keyring::lend_to_call)?;
-        if !matches!(connection.provider.auth, AuthPlacement::OAuth(_)) {
-            return Ok(loan);
+        if !matches!(placement, AuthPlacement::OAuth(_)) {
+            return equip::put(placement, Some(&loan), parts);
         }
         let slot = self.tokens.slot(connection.tenant, &loan);
-        let held = slot.usable(self.clock.elapsed()).ok_or(VaultRefusal::TokenUnavailable)?;
-        Ok(Loan { value: Secret::new(held.value.expose().to_vec()), token: Some(held.number), ..loan })
+        let token = slot.usable(self.clock.elapsed()).ok_or(VaultRefusal::TokenUnavailable)?;
+        let value = token.sent().ok_or(VaultRefusal::SecretUnfit)?;
+        Ok(equip::put_token((loan.credential, loan.version), (token.number, value), parts))
     }
 
     pub(crate) fn scrub(&self, connection: &Connection, text: &str) -> String {
@@ -257,8 +253,8 @@ impl Inner {
         }
     }
 
-    /// Forgets tokens and held values of credentials that may not be used any more, and of accounts that were connected anew or not at
-    /// all, of rows as the keyring takes them in.
+    /// Forgets tokens and held values of credentials that may not be used any more, and tokens of accounts that were
+    /// connected anew or not at all, of rows as the keyring takes them in.
     fn forget_revoked(&self, rows: &[Row]) {
         for row in rows {
             let (Ok(tenant), Ok(credential)) = (row.parsed(0), row.parsed(1)) else { continue };

@@ -10,7 +10,6 @@ use lockgate_access::spec::AuthPlacement;
 use lockgate_audit::Deed;
 use lockgate_store::values;
 use lockgate_vocabulary::{ConnectionId, CredentialId, Fault, Stop, TenantId};
-use serde::Serialize;
 
 use super::Connector;
 use super::upstream::{RevokedToken, Upstream, telling};
@@ -24,7 +23,7 @@ use crate::token::{Kept, LONG_LEASE, Lease, grant_spec};
 const REASON: &str = "its account was disconnected";
 
 /// What a disconnection did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Disconnected {
     /// The connection.
     pub connection: ConnectionId,

@@ -146,11 +146,11 @@ impl Connector {
                 return Err(VaultRefusal::ConnectUnredeemed.into());
             }
         };
-        self.keep(act, ending, &got, had_at).await
+        self.keep(act, ending, got, had_at).await
     }
 
     /// Keeps the tokens, and activates the connection, in one change.
-    async fn keep(&self, act: Act<'_>, ending: &Ending, got: &Got, had_at: Timestamp) -> Result<(), Stop> {
+    async fn keep(&self, act: Act<'_>, ending: &Ending, got: Got, had_at: Timestamp) -> Result<(), Stop> {
         let Ending { session, connection, loan, account, lease, .. } = ending;
         let (vault, tenant, series) = (self.vault(), connection.tenant, loan.series + 1);
         let (clock, entropy) = (vault.inner.clock.as_ref(), vault.inner.entropy.as_ref());
@@ -203,7 +203,7 @@ impl Connector {
             let ours =
                 now.is_ok_and(|now| now.series == series && now.state == KeptState::Held && now.is_had_at(had_at));
             if !ours {
-                self.give_back(ending, got).await;
+                self.give_back(act, ending, got).await;
                 return kept.map_err(Stop::from).and(Err(VaultRefusal::CredentialChanged.into()));
             }
         }
@@ -213,13 +213,9 @@ impl Connector {
     }
 
     /// Revokes what was just had and cannot be kept: nobody else knows of it.
-    async fn give_back(&self, ending: &Ending, got: &Got) {
-        let (connection, loan) = (&ending.connection, &ending.loan);
-        let Ok((spec, _)) = granting(connection) else { return };
-        let copy = |secret: &Secret| Secret::new(secret.expose().to_vec());
-        let pair = Pair { access: copy(&got.access), refresh: got.refresh.as_ref().map(copy) };
-        let tokens = self.revoked(connection, spec, &loan.value, &pair).await;
-        tracing::warn!(?tokens, connection = %connection.id, "tokens that could not be kept were revoked");
+    async fn give_back(&self, act: Act<'_>, ending: &Ending, got: Got) {
+        let pair = Pair { access: got.access, refresh: got.refresh };
+        self.give_up(act, ending, &pair, "connection.given_back").await;
     }
 
     /// Revokes what another subject had granted, in whose place this is. The same subject's earlier tokens are left: a
@@ -229,13 +225,19 @@ impl Connector {
         if replaced.state != KeptState::Held || replaced.subject == ending.account {
             return;
         }
-        let Ok((spec, _)) = granting(connection) else { return };
         let Ok(pair) = self.vault().open_pair(connection, loan.credential, replaced) else { return };
-        let tokens = self.revoked(connection, spec, &loan.value, &pair).await;
-        let deed = Deed::new(act.caller.actor(), act.trace, "connection.replaced", connection.id)
+        self.give_up(act, ending, &pair, "connection.replaced").await;
+    }
+
+    /// Revokes tokens at the vendor, and records what became of each.
+    async fn give_up(&self, act: Act<'_>, ending: &Ending, pair: &Pair, action: &'static str) {
+        let (connection, loan) = (&ending.connection, &ending.loan);
+        let Ok((spec, _)) = granting(connection) else { return };
+        let tokens = self.revoked(connection, spec, &loan.value, pair).await;
+        let deed = Deed::new(act.caller.actor(), act.trace, action, connection.id)
             .with("credential", loan.credential.to_string());
         if let Err(stop) = self.apply(Change::of(connection.tenant), &telling(deed, &tokens)).await {
-            tracing::warn!(%stop, ?tokens, connection = %connection.id, "what became of replaced tokens is not recorded");
+            tracing::warn!(%stop, ?tokens, connection = %connection.id, "what became of tokens is not recorded");
         }
     }
 }

@@ -7,7 +7,6 @@ use lockgate_vocabulary::{ConnectionId, CredentialId, Fault, PrincipalId, Sessio
 
 use super::{LASTS, url};
 use crate::refusal::VaultRefusal;
-use serde::{Serialize, Serializer};
 use subtle::ConstantTimeEq as _;
 
 use crate::vault::{HOUSE, Vault};
@@ -118,7 +117,7 @@ pub(super) struct Session {
 }
 
 /// What may be known of a connect session.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionView {
     /// Its id.
     pub session: SessionId,
@@ -129,13 +128,10 @@ pub struct SessionView {
     /// Why it failed.
     pub code: Option<String>,
     /// When it was opened.
-    #[serde(serialize_with = "rfc3339")]
     pub created_at: Timestamp,
     /// When it is over.
-    #[serde(serialize_with = "rfc3339")]
     pub expires_at: Timestamp,
     /// When it ended.
-    #[serde(serialize_with = "rfc3339_opt")]
     pub ended_at: Option<Timestamp>,
 }
 
@@ -197,18 +193,5 @@ impl Session {
             expires_at: self.expires_at,
             ended_at: self.ended_at,
         }
-    }
-}
-
-/// Writes a moment as RFC 3339, as all answers do.
-fn rfc3339<S: Serializer>(moment: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(moment)
-}
-
-/// The same for a moment that may be absent.
-fn rfc3339_opt<S: Serializer>(moment: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
-    match moment {
-        Some(moment) => serializer.collect_str(moment),
-        None => serializer.serialize_none(),
     }
 }

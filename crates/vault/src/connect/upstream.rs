@@ -4,14 +4,13 @@ use lockgate_access::directory::Connection;
 use lockgate_access::spec::TokenSpec;
 use lockgate_audit::Deed;
 use lockgate_vocabulary::{ErrandAnswer, Secret};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::Connector;
 use crate::token::{Pair, revocation};
 
 /// What became of a token at its vendor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Upstream {
     /// The vendor says that it is revoked (RFC 7009 section 2.2).
     Revoked,
@@ -39,7 +38,7 @@ impl Upstream {
 }
 
 /// A token and what became of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RevokedToken {
     /// `refresh_token` or `access_token`.
     pub token: &'static str,

@@ -46,10 +46,10 @@ impl Custodian {
             tracing::warn!(%stop, credential = %id, "a rotation could not be gone on with");
             return;
         };
-        // A verification that did not pass was settled; what else is in the way stays so until somebody acts.
-        let settled =
-            [VaultRefusal::VersionUnaccepted, VaultRefusal::VersionUnanswered, VaultRefusal::VersionVerifying];
-        if settled.iter().all(|settled| settled.info().code != refusal.code()) {
+        // A verification that did not pass was settled, and what is away may be there the next time; what else is in the
+        // way stays so until somebody acts.
+        let settled = [VaultRefusal::VersionUnaccepted, VaultRefusal::VersionVerifying];
+        if refusal.status() < 500 && settled.iter().all(|settled| settled.info().code != refusal.code()) {
             self.give_up(tenant, id, version, refusal.code()).await;
         }
     }

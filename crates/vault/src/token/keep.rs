@@ -27,13 +27,6 @@ const ENDED: &str = "the vendor ended what a person had granted; connect the acc
 const LOST: &str =
     "the vendor's answer to a refresh was lost, and it takes the refresh token no more; connect the account again";
 
-/// That tokens are over.
-pub(super) struct Ending {
-    pub(super) kept: Kept,
-    pub(super) lease: Lease,
-    pub(super) why: VaultRefusal,
-}
-
 impl Tokens {
     /// Keeps what was had, and then puts it where calls find it. Nothing where somebody else has kept tokens.
     pub(super) async fn keep(
@@ -96,7 +89,7 @@ impl Tokens {
         &self,
         wanted: &Wanted,
         loan: &Loan,
-        (_, lease): (&Kept, Lease),
+        lease: Lease,
         why: VaultRefusal,
     ) -> Option<Result<(), Short>> {
         let asked_at = lease.unknown_since;
@@ -108,7 +101,7 @@ impl Tokens {
         &self,
         wanted: &Wanted,
         loan: &Loan,
-        (_, lease): (&Kept, Lease),
+        lease: Lease,
         asked_at: Timestamp,
     ) -> Option<Result<(), Short>> {
         let since = lease.unknown_since.unwrap_or(asked_at);
@@ -133,8 +126,14 @@ impl Tokens {
 
     /// The vendor knows the grant no more: the connection runs nothing until a person connects it again. Nothing where
     /// somebody else has kept tokens meanwhile, which the vendor takes.
-    pub(super) async fn end(&self, wanted: &Wanted, loan: &Loan, ending: Ending) -> Option<Result<(), Short>> {
-        let Ending { kept, lease, why } = ending;
+    pub(super) async fn end(
+        &self,
+        wanted: &Wanted,
+        loan: &Loan,
+        kept: Kept,
+        lease: Lease,
+    ) -> Option<Result<(), Short>> {
+        let why = VaultRefusal::GrantEnded;
         let (inner, connection) = (&self.vault.inner, &wanted.connection);
         match self.vault.kept(connection.tenant, loan.credential, loan.series).await {
             Ok(now) if (now.series, now.number) != (kept.series, kept.number) => return None,

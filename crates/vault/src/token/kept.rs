@@ -161,9 +161,9 @@ impl Kept {
         self.asked_at.is_some() && !self.is_leased(now)
     }
 
-    /// How long nobody asks again, on any node.
-    pub(super) fn rests(&self, now: Timestamp) -> Option<Duration> {
-        self.rest_until.filter(|until| self.asked_at.is_some() && now < *until).map(|until| until.since(now))
+    /// Whether nobody asks again yet, on any node.
+    pub(super) fn rests(&self, now: Timestamp) -> bool {
+        self.asked_at.is_some() && self.rest_until.is_some_and(|until| now < until)
     }
 
     /// Whether its tokens were had at this moment.

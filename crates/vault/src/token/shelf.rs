@@ -1,12 +1,12 @@
 //! The access tokens that this node has, each with its time.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use lockgate_vocabulary::{CredentialId, Secret, TenantId};
 
-use crate::equip::Loan;
+use crate::equip::{Loan, Value};
 use crate::refusal::VaultRefusal;
 
 /// How long before its end a token is not lent any more: the request has to arrive.
@@ -17,6 +17,9 @@ const AHEAD: Duration = Duration::from_secs(60);
 
 /// For how long a token that was just had is believed in, whatever a vendor says of it.
 const YOUNG: Duration = Duration::from_secs(30);
+
+/// For how long a token is looked for in answers after its end: longer than a call takes.
+const REMEMBERED: Duration = Duration::from_secs(600);
 
 /// The tokens of all credentials.
 #[derive(Default)]
@@ -46,9 +49,19 @@ pub(crate) struct Held {
     /// Which of the credential's tokens it is.
     pub(crate) number: u64,
     pub(crate) value: Secret,
+    /// As requests carry it, made by the first that does: the spellings by which it is searched for in answers take
+    /// longer to write than all else that a call does with it.
+    sent: OnceLock<Option<Value>>,
     doubtful_at: Duration,
     ageing_at: Duration,
     ends_at: Duration,
+}
+
+impl Held {
+    /// As requests carry it; nothing where it is no token that can be sent.
+    pub(crate) fn sent(&self) -> Option<Value> {
+        self.sent.get_or_init(|| Value::bearer(self.value.expose())).clone()
+    }
 }
 
 /// A token that was had so long ago and lives so long in all.
@@ -93,6 +106,13 @@ impl Shelf {
     /// Forgets what there is for a credential that may not be used any more.
     pub(crate) fn forget(&self, tenant: TenantId, credential: CredentialId) {
         self.slots().remove(&(tenant, credential));
+    }
+
+    /// Forgets tokens that ended a while ago: no call that may have had one with it is still under way.
+    pub(super) fn sweep(&self, now: Duration) {
+        let ended = |slot: &Slot| slot.read().current.as_ref().is_some_and(|held| now > held.ends_at + REMEMBERED);
+        // A slot that somebody waits for is theirs.
+        self.slots().retain(|_, slot| Arc::strong_count(slot) > 1 || !ended(slot));
     }
 
     /// Forgets what is not of this time that a person connected the account; all of it where there is none.
@@ -148,7 +168,7 @@ impl Slot {
         let ageing_at = ends_at.saturating_sub(AHEAD.min(lives / 4));
         let doubtful_at = now + YOUNG.saturating_sub(age);
         held.before = held.current.take();
-        held.current = Some(Arc::new(Held { number, value, doubtful_at, ageing_at, ends_at }));
+        held.current = Some(Arc::new(Held { number, value, sent: OnceLock::new(), doubtful_at, ageing_at, ends_at }));
         now < ends_at
     }
 

@@ -160,6 +160,17 @@ fn tokens_are_of_one_version_and_one_connecting_and_gone_with_their_credential()
     assert!(shelf.slot(lockgate_vocabulary::TenantId::from_u128(2), &lent(2, 1)).usable(second(1)).is_none());
     shelf.forget(tenant, CREDENTIAL_ID);
     assert!(!held(&lent(2, 1)));
+    // What ended a while ago is not kept in memory, unless somebody waits at it.
+    let count = |loan: &Loan| shelf.slot(tenant, loan).known().len();
+    assert!(put(&lent(2, 1)));
+    shelf.sweep(second(600));
+    assert_eq!(count(&lent(2, 1)), 1, "a call may still have it");
+    let waiting = shelf.slot(tenant, &lent(2, 1));
+    shelf.sweep(second(800));
+    assert_eq!(count(&lent(2, 1)), 1);
+    drop(waiting);
+    shelf.sweep(second(800));
+    assert_eq!(count(&lent(2, 1)), 0);
 }
 
 /// Prints what a cached access token costs a call in this build: to see that it is ready, and to put it in. Run it by

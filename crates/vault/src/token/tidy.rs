@@ -12,8 +12,10 @@ use crate::rows;
 const REMEMBERED: Duration = Duration::from_secs(86_400);
 
 impl Tokens {
-    /// Empties connect sessions whose time is up, and forgets those that were over a day ago.
+    /// Forgets tokens that ended a while ago, empties connect sessions whose time is up, and forgets those that were over
+    /// a day ago.
     pub async fn tidy(&self) -> Result<(), Fault> {
+        self.vault.inner.tokens.sweep(self.vault.inner.clock.elapsed());
         let now = self.vault.inner.clock.now();
         let change = Change::house()
             .step(&rows::SESSIONS_EMPTY, values![now])

@@ -26,17 +26,23 @@ struct Held {
 
 impl Held {
     async fn start() -> Self {
+        Self::start_with(json!({})).await
+    }
+
+    /// The same with a provider that has these members as well.
+    async fn start_with(more: Value) -> Self {
         let (server, folder) = (Kv2Server::start(HOST).await, tempfile::tempdir().expect("a folder"));
         let settings = kv2::settings(&server, &folder, &kv2::kubernetes(&folder));
         let section =
             format!("[egress]\ndanger_errand_networks = [\"127.0.0.0/8\"]\n[vault.backends.corp]\n{settings}\n");
         let world = World::with(&section).await;
         let acme = world.tenant("acme").await;
-        let provider = json!({
+        let mut provider = json!({
             "name": "vendor-crm", "title": "Vendor", "auth": { "placement": "bearer" },
             "base_url": format!("https://{VENDOR_HOST}:{}", world.vendor.address.port()),
-            "endpoints": [{ "method": "GET", "path": "/v1/things/{id}" }],
+            "endpoints": [{ "method": "GET", "path": "/v1/things/{id}" }, { "method": "GET", "path": "/v1/me" }],
         });
+        provider.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
         world.make(&acme.operator, "/v1/providers", provider).await;
         let spec = json!({ "trust_pem": world.vendor.authority_pem, "danger_private_networks": ["127.0.0.0/8"] });
         let body = json!({ "name": "crm", "provider": "vendor-crm", "spec": spec });
@@ -235,5 +241,47 @@ async fn what_a_back_end_does_not_take_is_not_taken_in() {
     held.server.trouble(Trouble::None);
     assert_eq!(held.called().await, (409, "access.connection.pending".to_owned()), "nothing of it was kept");
     assert_eq!(held.post("/v1/credentials", credential("corp")).await, (201, String::new()));
+    held.world.end().await;
+}
+
+#[tokio::test]
+async fn a_planned_rotation_waits_for_a_back_end_that_is_away_and_a_revocation_is_taken_back_there() {
+    let held = Held::start_with(json!({ "verify": { "path": "/v1/me" } })).await;
+    held.world.make(&held.acme.operator, "/v1/credentials", credential("corp")).await;
+    held.world.vendor.answers("GET /v1/me", Canned::json(200, "{}"));
+    let body = json!({ "secret": "canary-5b1f-second", "stage": true, "finish_in": 7_200 });
+    assert_eq!(held.post("/v1/credentials/crm-key/versions", body).await, (201, String::new()));
+    assert_eq!(held.last_sent(), "", "nobody is asked with it yet");
+    // What was held of the staged version is too old at its moment, and its back end is sealed.
+    held.server.trouble(Trouble::Sealed);
+    held.world.pass(Duration::from_secs(7_200)).await;
+    let custodian = &held.world.running.rooms.custodian;
+    custodian.tend().await.expect("tended");
+    let last = async || {
+        let shown = held.world.ask(&held.acme.operator, "GET", "/v1/credentials/crm-key", None).await;
+        shown.json()["last_rotation"]["state"].as_str().expect("a state").to_owned()
+    };
+    assert_eq!(last().await, "staged", "it is not given up for that");
+    held.server.trouble(Trouble::None);
+    for _ in 0..60 {
+        held.world.pass(Duration::from_secs(10)).await;
+        custodian.tend().await.expect("tended");
+        if last().await == "finished" {
+            break;
+        }
+    }
+    assert_eq!(last().await, "finished");
+    assert_eq!(held.called().await, (200, String::new()));
+    assert_eq!(held.last_sent(), "Bearer canary-5b1f-second");
+
+    let body = json!({ "reason": "a mistake" });
+    assert_eq!(held.post("/v1/credentials/crm-key/revoke", body).await, (200, String::new()));
+    assert_eq!(held.called().await.0, 409);
+    assert_eq!(held.server.count("POST /v1/secret/delete/"), 1);
+    let back = held.world.ask(&held.acme.operator, "POST", "/v1/credentials/crm-key/recover", None).await;
+    assert_eq!(back.status, 200, "{}", back.text());
+    assert_eq!(held.server.count("POST /v1/secret/undelete/"), 1, "what was deleted there comes back there");
+    assert_eq!(held.called().await, (200, String::new()));
+    assert_eq!(held.last_sent(), "Bearer canary-5b1f-second");
     held.world.end().await;
 }
