@@ -174,6 +174,38 @@ async fn two_sessions_of_one_connection_do_not_both_end() {
 }
 
 #[tokio::test]
+async fn tokens_that_cannot_be_kept_are_given_back() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    with_client(&world, &acme, "crm", auth(&world)).await;
+    world.vendor.answers(REVOKE, Canned::bytes(200, ""));
+    world.vendor.on(TOKEN, Behaviour::Gated(tokens(1, 3_600)));
+    let opened = open(&world, &acme, "crm").await;
+    let mut browser = Browser::default();
+    let asked = begin(&world, &mut browser, &opened).await;
+    let led = come_back(&world, &mut browser, &opened.redirect_uri, &asked["state"]).await;
+    // The credential is revoked while the vendor answers.
+    let revoking = async {
+        world.vendor.wait_for(TOKEN, 1).await;
+        let body = Some(json!({ "reason": "leaked" }));
+        let done = world.ask(&acme.operator, "POST", "/v1/credentials/crm-client/revoke", body).await;
+        assert_eq!(done.status, 200, "{}", done.text());
+        world.vendor.release();
+    };
+    let ((status, refused), ()) = tokio::join!(finish(&world, &acme, "crm", &led, SUBJECT), revoking);
+    assert_eq!((status, &refused["code"]), (409, &json!("vault.credential.changed")), "{refused}");
+    assert_eq!(revoked(&world), ["canary-refresh-1", "canary-access-1"]);
+    let path = format!("/v1/connections/crm/connect?session={}", opened.session);
+    let told = world.ask(&acme.operator, "GET", &path, None).await.json();
+    assert_eq!((&told["state"], &told["code"]), (&json!("failed"), &json!("vault.credential.changed")), "{told}");
+    assert_eq!(shown(&world, &acme, "crm").await["status"], "degraded");
+    world.running.rooms.relay.pass().await.expect("relayed");
+    let trail: String = world.trail(&acme).await.iter().map(Value::to_string).collect();
+    assert!(trail.contains("connection.given_back") && !trail.contains("canary"), "what became of them is recorded");
+    world.end().await;
+}
+
+#[tokio::test]
 async fn nobody_connects_anything_for_a_tenant_that_is_suspended() {
     let (world, acme) = furnished().await;
     let opened = open(&world, &acme, "crm").await;
