@@ -22,6 +22,7 @@ use lockgate_vocabulary::limit::CREDENTIAL_BYTES;
 use lockgate_vocabulary::{CredentialId, Fault, Secret, Stop};
 use zeroize::Zeroizing;
 
+use crate::keyring::Lendable;
 use crate::refusal::VaultRefusal;
 use crate::spelling::{Forms, LEAST, Sent, Spellings};
 
@@ -89,6 +90,13 @@ pub(crate) struct Loan {
     pub(crate) value: Secret,
     /// Which access token the value is, where it is one.
     pub(crate) token: Option<u64>,
+}
+
+impl Loan {
+    /// What was lent, without its value.
+    pub(crate) const fn of(&self) -> Lendable {
+        Lendable { credential: self.credential, version: self.version, series: self.series }
+    }
 }
 
 /// Demands that the request goes where the connection's credential belongs.

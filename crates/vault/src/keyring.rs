@@ -59,6 +59,14 @@ pub(crate) struct Used {
 /// A moment: by the calendar, and by the clock that nobody sets.
 pub(crate) type Moment = (Timestamp, Duration);
 
+/// Which version of which credential, and how often its account was connected by a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lendable {
+    pub(crate) credential: CredentialId,
+    pub(crate) version: u32,
+    pub(crate) series: u32,
+}
+
 /// What is known of a credential.
 struct Known {
     /// The epoch of the row that says so.
@@ -229,6 +237,18 @@ impl Keyring {
             Ok(())
         })?;
         self.open(connection, (credential, &held), custody, elapsed)
+    }
+
+    /// Which version of its credential the connection would be lent, and how often its account was connected, without
+    /// opening it: for what only asks whether an access token is there.
+    pub(crate) fn would_lend(&self, connection: &Connection, now: Timestamp) -> Result<Lendable, LendFailure> {
+        let credential = connection.credential.ok_or(VaultRefusal::CredentialAbsent)?;
+        let held = self.held(connection.tenant, credential, |held| held.demand(now))?;
+        let (binding, _) = Binding::split(&held.record).ok_or(LendFailure::Unopened(Unopened::Malformed))?;
+        if !binding.holds_for(connection) {
+            return Err(VaultRefusal::BindingMoved.into());
+        }
+        Ok(Lendable { credential, version: held.version, series: held.series })
     }
 
     /// Opens the connection's credential whether it may be used or not: to tell its vendor that what was had with it

@@ -83,17 +83,18 @@ impl Tokens {
         self.vault.inner.await_held(connection).await?;
         let AuthPlacement::OAuth(spec) = &connection.provider.auth else { return Ok(()) };
         let inner = &self.vault.inner;
-        let loan = inner.lend(connection)?;
-        let slot = inner.tokens.slot(connection.tenant, &loan);
+        let slot = inner.tokens.slot(connection.tenant, inner.would_lend(connection)?);
         let standing = slot.standing(inner.clock.elapsed());
         if standing == Standing::Fresh {
             return Ok(());
         }
+        let loan = inner.lend(connection)?;
         let wanted = Wanted { connection: Arc::clone(connection), spec: Arc::new((**spec).clone()), slot };
         if standing == Standing::Ageing {
             // Somebody fetches already, or this call has it done behind its back.
             if let Ok(turn) = Arc::clone(&wanted.slot.turn).try_lock_owned()
                 && self.is_worth_asking(&turn)
+                && wanted.slot.is_of(loan.of())
             {
                 drop(tokio::spawn(self.clone().obtain(wanted, loan, turn)));
             }
@@ -102,7 +103,7 @@ impl Tokens {
         let turn = Arc::clone(&wanted.slot.turn).lock_owned().await;
         // While it waited the credential may have been revoked, rotated or bound elsewhere.
         let loan = inner.lend(connection)?;
-        if !wanted.slot.is_of(&loan) {
+        if !wanted.slot.is_of(loan.of()) {
             drop(turn);
             return Box::pin(self.ready(grant)).await;
         }
@@ -121,7 +122,7 @@ impl Tokens {
         if loan.version != version {
             return true;
         }
-        let slot = inner.tokens.slot(connection.tenant, &loan);
+        let slot = inner.tokens.slot(connection.tenant, loan.of());
         let wanted = Wanted { connection: Arc::clone(connection), spec: Arc::new((**spec).clone()), slot };
         let turn = Arc::clone(&wanted.slot.turn).lock_owned().await;
         match wanted.slot.is_doubtful(token, inner.clock.elapsed()) {
@@ -130,7 +131,7 @@ impl Tokens {
             Some(true) => {}
         }
         let Ok(loan) = inner.lend(connection) else { return false };
-        wanted.slot.is_of(&loan) && self.obtained(wanted, loan, turn).await.is_ok()
+        wanted.slot.is_of(loan.of()) && self.obtained(wanted, loan, turn).await.is_ok()
     }
 
     /// Has a token, unless that failed just now. It goes on if the call is given up: others wait for it, and the

@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::custody::{self, Custody};
 use crate::equip::{self, Equipped, Loan};
 use crate::fingerprint::Digests;
-use crate::keyring::{Keyring, LendFailure, Moment, Used};
+use crate::keyring::{Keyring, LendFailure, Lendable, Moment, Used};
 use crate::refusal::VaultRefusal;
 use crate::root_key::{self, RootKey, RootKeyProblem, UnwrapFailure, Wrapped};
 use crate::rows;
@@ -226,7 +226,7 @@ impl Inner {
         if !matches!(placement, AuthPlacement::OAuth(_)) {
             return equip::put(placement, Some(&loan), parts);
         }
-        let slot = self.tokens.slot(connection.tenant, &loan);
+        let slot = self.tokens.slot(connection.tenant, loan.of());
         let token = slot.usable(self.clock.elapsed()).ok_or(VaultRefusal::TokenUnavailable)?;
         let value = token.sent().ok_or(VaultRefusal::SecretUnfit)?;
         Ok(equip::put_token((loan.credential, loan.version), (token.number, value), parts))
@@ -239,7 +239,7 @@ impl Inner {
         match self.lend(connection) {
             Ok(loan) if matches!(connection.provider.auth, AuthPlacement::OAuth(_)) => {
                 // The client's secret is known to the vendor as well, and a call may have had an earlier token with it.
-                let slot = self.tokens.slot(connection.tenant, &loan);
+                let slot = self.tokens.slot(connection.tenant, loan.of());
                 let whole = loan.value.expose();
                 let at = whole.iter().position(|byte| *byte == b':').map_or(0, |at| at + 1);
                 let text = scrub::scrub(text, whole.get(at..).unwrap_or_default(), &AuthPlacement::Bearer);
@@ -271,11 +271,16 @@ impl Inner {
         self.lent(connection, Keyring::lend)
     }
 
-    fn lent(
+    /// What the connection would be lent, without opening it.
+    pub(crate) fn would_lend(&self, connection: &Connection) -> Result<Lendable, Stop> {
+        self.lent(connection, |keyring, connection, _, (now, _)| keyring.would_lend(connection, now))
+    }
+
+    fn lent<T>(
         &self,
         connection: &Connection,
-        lend: impl FnOnce(&Keyring, &Connection, &Custody, Moment) -> Result<Loan, LendFailure>,
-    ) -> Result<Loan, Stop> {
+        lend: impl FnOnce(&Keyring, &Connection, &Custody, Moment) -> Result<T, LendFailure>,
+    ) -> Result<T, Stop> {
         let epoch = self.epoch.value();
         if self.keyring.loaded() < epoch && !self.keyring.is_fresh(epoch, self.clock.elapsed()) {
             return Err(Fault::unavailable("lending a credential", "what changed could not be read for 2 s").into());

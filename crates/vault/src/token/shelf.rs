@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use lockgate_vocabulary::{CredentialId, Secret, TenantId};
 
-use crate::equip::{Loan, Value};
+use crate::equip::Value;
+use crate::keyring::Lendable;
 use crate::refusal::VaultRefusal;
 
 /// How long before its end a token is not lent any more: the request has to arrive.
@@ -94,7 +95,7 @@ pub(crate) enum Standing {
 impl Shelf {
     /// The slot of what was lent. Tokens of an earlier version are gone, since its client's secret may be as well, and
     /// so are those of an account that was connected anew.
-    pub(crate) fn slot(&self, tenant: TenantId, loan: &Loan) -> Arc<Slot> {
+    pub(crate) fn slot(&self, tenant: TenantId, loan: Lendable) -> Arc<Slot> {
         let mut slots = self.slots();
         let slot = slots.entry((tenant, loan.credential)).or_default();
         if (slot.version, slot.series) != (loan.version, loan.series) {
@@ -131,7 +132,7 @@ impl Shelf {
 
 impl Slot {
     /// Whether it is still that of what was lent.
-    pub(super) fn is_of(&self, loan: &Loan) -> bool {
+    pub(super) fn is_of(&self, loan: Lendable) -> bool {
         (self.version, self.series) == (loan.version, loan.series)
     }
 

@@ -150,22 +150,22 @@ fn a_token_ages_ends_and_is_doubted_by_its_number_once_it_is_not_young() {
 fn tokens_are_of_one_version_and_one_connecting_and_gone_with_their_credential() {
     let (shelf, tenant) = (Shelf::default(), lockgate_vocabulary::TenantId::from_u128(1));
     let second = Duration::from_secs;
-    let put = |loan: &Loan| shelf.slot(tenant, loan).put(fresh(1, 0, 100), second(0));
-    let held = |loan: &Loan| shelf.slot(tenant, loan).usable(second(1)).is_some();
+    let put = |loan: &Loan| shelf.slot(tenant, loan.of()).put(fresh(1, 0, 100), second(0));
+    let held = |loan: &Loan| shelf.slot(tenant, loan.of()).usable(second(1)).is_some();
     assert!(put(&lent(1, 0)) && held(&lent(1, 0)));
     assert!(!held(&lent(2, 0)));
     assert!(put(&lent(2, 0)) && held(&lent(2, 0)));
     assert!(!held(&lent(2, 1)), "of an account that was connected anew");
     assert!(put(&lent(2, 1)));
-    assert!(shelf.slot(lockgate_vocabulary::TenantId::from_u128(2), &lent(2, 1)).usable(second(1)).is_none());
+    assert!(shelf.slot(lockgate_vocabulary::TenantId::from_u128(2), lent(2, 1).of()).usable(second(1)).is_none());
     shelf.forget(tenant, CREDENTIAL_ID);
     assert!(!held(&lent(2, 1)));
     // What ended a while ago is not kept in memory, unless somebody waits at it.
-    let count = |loan: &Loan| shelf.slot(tenant, loan).known().len();
+    let count = |loan: &Loan| shelf.slot(tenant, loan.of()).known().len();
     assert!(put(&lent(2, 1)));
     shelf.sweep(second(600));
     assert_eq!(count(&lent(2, 1)), 1, "a call may still have it");
-    let waiting = shelf.slot(tenant, &lent(2, 1));
+    let waiting = shelf.slot(tenant, lent(2, 1).of());
     shelf.sweep(second(800));
     assert_eq!(count(&lent(2, 1)), 1);
     drop(waiting);
@@ -187,7 +187,7 @@ async fn costs_of_a_cached_token() {
     let loan = inner.lend(&own).expect("lent");
     let value = text(&"t".repeat(900));
     let (number, age, lives) = (1, Duration::ZERO, Duration::from_secs(3_600));
-    assert!(inner.tokens.slot(own.tenant, &loan).put(Fresh { number, value, age, lives }, inner.clock.elapsed()));
+    assert!(inner.tokens.slot(own.tenant, loan.of()).put(Fresh { number, value, age, lives }, inner.clock.elapsed()));
     let clock = lockgate_vocabulary::SystemClock::new();
     let timed = |what: &str, work: &mut dyn FnMut()| {
         work();
@@ -197,8 +197,7 @@ async fn costs_of_a_cached_token() {
         println!("{what}: {took} ns");
     };
     timed("see that a token is ready", &mut || {
-        let loan = inner.lend(&own).expect("lent");
-        let slot = inner.tokens.slot(own.tenant, &loan);
+        let slot = inner.tokens.slot(own.tenant, inner.would_lend(&own).expect("lent"));
         assert_eq!(slot.standing(inner.clock.elapsed()), Standing::Fresh);
     });
     let template = crate::tests::fixture::request("https://api.example/base/v1/x", &[("accept", "*/*")]);
