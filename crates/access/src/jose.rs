@@ -1,7 +1,8 @@
 //! JSON Web Signatures (RFC 7515, RFC 8725), strictly: compact form only, one key, one algorithm.
 //!
 //! Here: taking a token apart ([`Compact`]), the strict JSON reader ([`json`]), keys that verify
-//! ([`VerifyingKey`]), and [`verify`], which puts them in order. Not here: what the claims mean
+//! ([`VerifyingKey`]), [`verify`], which puts them in order, and keys that sign
+//! ([`Signer`]). Not here: what the claims mean
 //! (`authn`), and key sets (`keyset`). Encryption (JWE) and the JSON forms are not understood at all.
 
 mod algorithm;
@@ -9,10 +10,12 @@ pub mod base64url;
 mod compact;
 pub mod json;
 mod key;
+mod signer;
 
 pub use algorithm::{Algorithm, Algorithms};
 pub use compact::{Compact, HeaderRules, KID_BYTES};
 pub use key::{KeyRejected, VerifyingKey};
+pub use signer::{PrivateForm, Signer};
 
 use lockgate_vocabulary::limit;
 
