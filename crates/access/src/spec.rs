@@ -82,8 +82,9 @@ pub enum AuthPlacement {
     },
     /// `Authorization: Basic` (RFC 7617); the secret is `user:password`, or the user alone.
     Basic,
-    /// `Authorization: Bearer` with a short-lived access token. The credential is the client's id and secret,
-    /// `id:secret`, which go to the token endpoint alone. It is the client's own account (client credentials, RFC
+    /// `Authorization: Bearer` with a short-lived access token, or `Authorization: DPoP` where it is bound to a key
+    /// (RFC 9449). The credential is the client's id and what it proves itself with, `id:secret`, which the token
+    /// endpoint alone sees. It is the client's own account (client credentials, RFC
     /// 6749 section 4.4) or, with `authorization`, that of a person who connects it (authorization code, section
     /// 4.1, with PKCE).
     OAuth(Box<TokenSpec>),
@@ -115,6 +116,23 @@ pub struct TokenSpec {
     /// Where tokens are revoked (RFC 7009); `https:` alone. Without it nothing can be revoked at the vendor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revocation_url: Option<String>,
+    /// Whom a signed assertion of the client is for (`aud`, RFC 7523 section 3), where `client_auth` is
+    /// `private_key_jwt`: the vendor's issuer identifier, or what else it wants. By default the issuer of
+    /// `authorization`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assertion_audience: Option<String>,
+    /// Whether access tokens are bound to a key of the gateway's, so that nobody else can use them (DPoP, RFC 9449).
+    /// The vendor must bind them then. False by default.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dpop: bool,
+}
+
+impl TokenSpec {
+    /// Whom an assertion of the client is for.
+    pub fn audience(&self) -> Option<&str> {
+        let issuer = || self.authorization.as_ref().and_then(|authorization| authorization.issuer.as_deref());
+        self.assertion_audience.as_deref().or_else(issuer)
+    }
 }
 
 /// Where a person lets a client in (RFC 6749 section 4.1). PKCE is always used, with S256 alone (RFC 7636).
@@ -132,15 +150,34 @@ pub struct AuthorizationSpec {
     pub parameters: BTreeMap<String, String>,
 }
 
-/// How a client proves who it is at a token endpoint (RFC 6749 section 2.3.1).
+/// How a client proves who it is at a token endpoint, and what its credential is for that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum ClientAuth {
-    /// `Authorization: Basic`.
+    /// `Authorization: Basic` (RFC 6749 section 2.3.1). The credential is `id:secret`.
     #[default]
     Basic,
-    /// `client_id` and `client_secret` in the form.
+    /// `client_id` and `client_secret` in the form (RFC 6749 section 2.3.1). The credential is `id:secret`.
     Post,
+    /// An assertion that the client's own key signs (RFC 7523 section 2.2). The credential is `id:` and the private key
+    /// behind it, as PEM (PKCS#8, PKCS#1 or SEC 1) or as a JWK, which can name itself (`kid`) and its algorithm (`alg`).
+    /// A certificate beside a key in PEM is named in the assertion (`x5t#S256`, RFC 7515 section 4.1.8).
+    PrivateKeyJwt,
+    /// A certificate in the TLS handshake with the token endpoint (RFC 8705 section 2). The credential is `id:` and
+    /// behind it, as PEM, the certificate with those that vouch for it, and its private key.
+    Mtls,
+}
+
+impl ClientAuth {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Basic => "basic",
+            Self::Post => "post",
+            Self::PrivateKeyJwt => "private_key_jwt",
+            Self::Mtls => "mtls",
+        }
+    }
 }
 
 /// What a call does to the far side.

@@ -160,7 +160,7 @@ async fn attempt(run: &mut Run, proofs: &Proofs) -> Result<Exchange, Setback> {
     let (inner, connection) = (Arc::clone(&run.inner), Arc::clone(run.grant.connection()));
     let mut leg = Leg::first(&proofs.target);
     let mut trace = Trace::new(&connection, &proofs.passage);
-    let mut renewed = false;
+    let mut again = Again::default();
     within(&mut run.alarm, run.end, pin!(inner.parts.tokens.ready(&run.grant))).await?;
     operation::attempting(&inner, run.operation, run.retries()).await?;
     run.attempting();
@@ -186,8 +186,9 @@ async fn attempt(run: &mut Run, proofs: &Proofs) -> Result<Exchange, Setback> {
             }
             Err(lost) => return Err(unanswered(run, lost, peer)),
         };
+        let lacking = leg.lacked_nonce(run, &exchange);
         let Some(hop) = trace.follow(run, &exchange, peer)? else {
-            if std::mem::replace(&mut renewed, true) || !renew(run, leg.unknown_by(&exchange)).await? {
+            if !again.proves_itself(run, lacking, leg.unknown_by(&exchange)).await? {
                 return Ok(exchange);
             }
             answer::discard(run, exchange).await;
@@ -200,18 +201,39 @@ async fn attempt(run: &mut Run, proofs: &Proofs) -> Result<Exchange, Setback> {
     }
 }
 
-/// Another access token in the place of one that the vendor does not know any more; whether there is one. A 401 says
-/// that nothing was done (RFC 9110 section 15.5.2), so that the call is sent once more, and taken from the rates.
-async fn renew(run: &mut Run, unknown_by: Option<(u32, u64)>) -> Result<bool, Stop> {
-    let Some(token) = unknown_by else { return Ok(false) };
-    let (inner, end) = (Arc::clone(&run.inner), run.end);
-    run.answered(401);
-    let renewing = async { Ok(inner.parts.tokens.renew(&run.grant, token).await) };
-    if !within(&mut run.alarm, end, pin!(renewing)).await? {
-        return Ok(false);
+/// What an attempt did already to be known to the vendor, each once.
+#[derive(Default)]
+struct Again {
+    nonce: bool,
+    token: bool,
+}
+
+impl Again {
+    /// Whether the call is worth sending once more: with another proof of possession where the vendor wants one, or
+    /// with another access token in the place of one that it does not know any more. A 401 says that nothing was done
+    /// (RFC 9110 section 15.5.2). It is taken from the rates.
+    async fn proves_itself(
+        &mut self,
+        run: &mut Run,
+        lacking: bool,
+        unknown_by: Option<(u32, u64)>,
+    ) -> Result<bool, Stop> {
+        let Some(token) = unknown_by else { return Ok(false) };
+        let (inner, end) = (Arc::clone(&run.inner), run.end);
+        let by_nonce = lacking && !std::mem::replace(&mut self.nonce, true);
+        if !by_nonce && std::mem::replace(&mut self.token, true) {
+            return Ok(false);
+        }
+        run.answered(401);
+        if !by_nonce {
+            let renewing = async { Ok(inner.parts.tokens.renew(&run.grant, token).await) };
+            if !within(&mut run.alarm, end, pin!(renewing)).await? {
+                return Ok(false);
+            }
+        }
+        within(&mut run.alarm, end, pin!(inner.parts.traffic.admit(&run.grant))).await?;
+        Ok(true)
     }
-    within(&mut run.alarm, end, pin!(inner.parts.traffic.admit(&run.grant))).await?;
-    Ok(true)
 }
 
 /// How long the whole of a call may take.

@@ -13,7 +13,7 @@ use http::header::{
 };
 use http::{Method, Request, Uri};
 use ipnet::IpNet;
-use lockgate_vault::HOUSE;
+use lockgate_vault::{HOUSE, dpop_nonce};
 use lockgate_vocabulary::{
     BoxFuture, Clock, Errand, ErrandAnswer, ErrandAsk, ErrandFailure, ErrandOrder, ErrandOwner, ErrandPost,
     ErrandPurpose, ErrandRequest, ErrandTrial, Stop,
@@ -110,7 +110,7 @@ impl Inner {
             ErrandPurpose::IssuerKeys => self.authorities.as_deref(),
         };
         let tls = match target.scheme() {
-            Scheme::Https => Some(self.trust.with(authorities, &order.pins, &[b"http/1.1"])),
+            Scheme::Https => Some(self.trust.with(authorities, &order.pins, &[b"http/1.1"], order.identity.as_ref())),
             Scheme::Http => None,
         };
         let tls = tls.transpose().map_err(|failure| ErrandFailure::Refused(failure.refusal().info().code))?;
@@ -128,6 +128,7 @@ impl Inner {
             body: body.to_vec(),
             fresh_for: fresh_for(&head.headers),
             retry_after: retry_after(&head.headers),
+            dpop_nonce: dpop_nonce(&head.headers),
         })
     }
 }
@@ -148,12 +149,15 @@ fn request(url: &StrictUrl, ask: ErrandAsk) -> Option<Request<Outgoing>> {
             *request.uri_mut() = Uri::from(target);
             *request.headers_mut() = headers;
         }
-        ErrandAsk::Post(ErrandPost { form, authorization }) => {
+        ErrandAsk::Post(ErrandPost { form, authorization, dpop }) => {
             *request.method_mut() = Method::POST;
             *request.body_mut() = Outgoing::Full(form);
             request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
             if let Some(authorization) = authorization {
                 request.headers_mut().insert(AUTHORIZATION, authorization);
+            }
+            if let Some(dpop) = dpop {
+                request.headers_mut().insert("dpop", dpop);
             }
         }
         ErrandAsk::Request(ErrandRequest { method, headers, body }) => {

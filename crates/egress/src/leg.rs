@@ -62,6 +62,13 @@ impl Leg {
         Ok(Request::from_parts(parts, body))
     }
 
+    /// Takes in what the vendor wants to see in the next proof of possession. Whether this request lacked just that.
+    pub(crate) fn lacked_nonce(&self, run: &Run, exchange: &Exchange) -> bool {
+        let (status, headers) = (exchange.head.status, &exchange.head.headers);
+        let equipped = self.equipped.as_ref();
+        equipped.is_some_and(|equipped| run.inner.parts.tokens.heed(&run.grant, equipped, status, headers))
+    }
+
     /// The access token by which the vendor did not know the call, with its credential's version.
     pub(crate) fn unknown_by(&self, exchange: &Exchange) -> Option<(u32, u64)> {
         let equipped = self.equipped.as_ref().filter(|_| exchange.head.status == StatusCode::UNAUTHORIZED)?;

@@ -145,7 +145,7 @@ pub(crate) async fn named(url: &str, authority_pem: Option<&str>, clock: &Arc<dy
     let (url, target) = destination.vet_url(url, &policy).await.map_err(|stop: Stop| stop.to_string())?;
     let tls = match target.scheme() {
         Scheme::Https => {
-            let tls = Trust::new(Arc::clone(clock)).with(authority_pem, &[], &[b"http/1.1"]);
+            let tls = Trust::new(Arc::clone(clock)).with(authority_pem, &[], &[b"http/1.1"], None);
             Some(tls.map_err(|_| "its certificate authority cannot be read".to_owned())?)
         }
         Scheme::Http if target.addresses().iter().all(|address| address.ip().is_loopback()) => None,

@@ -10,7 +10,7 @@
 use std::borrow::Cow;
 
 use lockgate_access::directory::Connection;
-use lockgate_access::spec::{AuthPlacement, ClientAuth, TokenSpec};
+use lockgate_access::spec::{AuthPlacement, TokenSpec};
 
 /// The longest binding that is sensible: a host has 253 bytes, a prefix what a target has, and what is asked of a
 /// vendor's endpoints twice 4 KiB.
@@ -19,7 +19,8 @@ const MOST_BYTES: usize = 20 * 1024;
 /// Where one version of a credential may be used, in its canonical bytes: connection(16) plain(1) port(2)
 /// trust(32) placement(1) and then name, prefix before the credential, host, path prefix, each with its
 /// length(2) before it. Where an access token is had for it, the token endpoint stands in the place of the name, and
-/// what is asked for there follows; then, behind an empty text, the endpoints for authorization and revocation.
+/// what is asked for there follows (before it, behind an empty text, whether tokens are bound to a key and whom assertions
+/// are for, where either is so); then, behind an empty text, the endpoints for authorization and revocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Binding<'a>(Cow<'a, [u8]>);
 
@@ -67,7 +68,13 @@ impl<'a> Parts<'a> {
         };
         self.texts.into_iter().for_each(&mut put);
         let Some(token) = self.token else { return };
-        put(if token.client_auth == ClientAuth::Basic { "basic" } else { "post" });
+        if token.dpop || token.assertion_audience.is_some() {
+            // No way of proving oneself has an empty name.
+            put("");
+            put(if token.dpop { "dpop" } else { "" });
+            put(token.assertion_audience.as_deref().unwrap_or_default());
+        }
+        put(token.client_auth.as_str());
         put(token.scope.as_deref().unwrap_or_default());
         put(token.resource.as_deref().unwrap_or_default());
         for (name, value) in &token.parameters {

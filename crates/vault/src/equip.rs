@@ -17,11 +17,13 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION};
 use http::request::Parts;
 use lockgate_access::directory::Connection;
-use lockgate_access::spec::AuthPlacement;
+use lockgate_access::spec::{AuthPlacement, ClientAuth};
 use lockgate_vocabulary::limit::CREDENTIAL_BYTES;
 use lockgate_vocabulary::{CredentialId, Fault, Secret, Stop};
 use zeroize::Zeroizing;
 
+use crate::client;
+use crate::dpop::DPOP;
 use crate::keyring::Lendable;
 use crate::refusal::VaultRefusal;
 use crate::spelling::{Forms, LEAST, Sent, Spellings};
@@ -43,7 +45,7 @@ const FORBIDDEN: &[&str] = &[
 ];
 
 /// Proof that the request carries what the connection demands. It can take it off again.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[must_use = "a redirect that leaves the origin strips the credential by it"]
 pub struct Equipped {
     lent: Option<(CredentialId, u32)>,
@@ -51,6 +53,8 @@ pub struct Equipped {
     parameter: Option<Box<str>>,
     spellings: Option<Spellings>,
     token: Option<u64>,
+    /// Whether a proof of possession is in the request as well.
+    bound: bool,
 }
 
 impl Equipped {
@@ -64,6 +68,11 @@ impl Equipped {
         self.token
     }
 
+    /// Whether its access token is bound to a key, of which the request has a proof (DPoP).
+    pub const fn is_bound(&self) -> bool {
+        self.bound
+    }
+
     /// What finds the credential in the vendor's answer; none where none was lent, or one so short that it
     /// stands in innocent text.
     pub const fn spellings(&self) -> Option<&Spellings> {
@@ -74,6 +83,9 @@ impl Equipped {
     /// redirect often repeats the query of the request that it answers.
     pub fn strip(self, parts: &mut Parts) -> Result<(), Fault> {
         remove_authority(&mut parts.headers, self.header.as_ref());
+        if self.bound {
+            remove_authority(&mut parts.headers, Some(&DPOP));
+        }
         if let Some(name) = &self.parameter {
             query::remove(&mut parts.uri, name)?;
         }
@@ -88,8 +100,6 @@ pub(crate) struct Loan {
     /// How often its account was connected by a person; 0 where none has to.
     pub(crate) series: u32,
     pub(crate) value: Secret,
-    /// Which access token the value is, where it is one.
-    pub(crate) token: Option<u64>,
 }
 
 impl Loan {
@@ -106,21 +116,18 @@ pub(crate) fn check_origin(connection: &Connection, parts: &Parts) -> Result<(),
 
 /// Puts the credential where the provider wants it.
 pub(crate) fn put(placement: &AuthPlacement, loan: Option<&Loan>, parts: &mut Parts) -> Result<Equipped, Stop> {
-    let mut equipped = Equipped { lent: None, header: None, parameter: None, spellings: None, token: None };
+    let mut equipped = Equipped::default();
     let Some(loan) = loan else {
         remove_authority(&mut parts.headers, None);
         return Ok(equipped);
     };
-    let fit = if loan.token.is_some() { is_token(loan.value.expose()) } else { fits(placement, &loan.value) };
-    if !fit {
+    if !fits(placement, &loan.value) {
         return Err(VaultRefusal::SecretUnfit.into());
     }
     equipped.lent = Some((loan.credential, loan.version));
-    equipped.token = loan.token;
     let secret = loan.value.expose();
     match placement {
-        // What is lent for it is an access token.
-        AuthPlacement::Bearer | AuthPlacement::OAuth(_) => {
+        AuthPlacement::Bearer => {
             place_header(&mut equipped, parts, AUTHORIZATION, joined(b"Bearer ", secret)?);
         }
         AuthPlacement::Basic => {
@@ -135,17 +142,40 @@ pub(crate) fn put(placement: &AuthPlacement, loan: Option<&Loan>, parts: &mut Pa
             equipped.spellings = query::put(&mut parts.uri, name, secret)?;
             equipped.parameter = Some(name.as_str().into());
         }
+        AuthPlacement::OAuth(_) => return Err(Fault::violated("of a client an access token is lent").into()),
         AuthPlacement::None => return Err(Fault::violated("an open provider is lent no credential").into()),
     }
     Ok(equipped)
 }
 
-/// Puts an access token that was had for this version of a credential where access tokens go.
-pub(crate) fn put_token(lent: (CredentialId, u32), (number, value): (u64, Value), parts: &mut Parts) -> Equipped {
+/// Puts an access token that was had for this version of a credential where access tokens go, with the proof that we
+/// have the key to which it is bound.
+pub(crate) fn put_token(
+    lent: (CredentialId, u32),
+    (number, value): (u64, Value),
+    proof: Option<HeaderValue>,
+    parts: &mut Parts,
+) -> Equipped {
     let mut equipped =
-        Equipped { lent: Some(lent), header: None, parameter: None, spellings: None, token: Some(number) };
+        Equipped { lent: Some(lent), token: Some(number), bound: proof.is_some(), ..Equipped::default() };
+    if let Some(proof) = proof {
+        // A second proof, of the caller's, would make the request one that servers refuse (RFC 9449 section 4.3).
+        remove_authority(&mut parts.headers, Some(&DPOP));
+        parts.headers.insert(DPOP, proof);
+    }
     place_header(&mut equipped, parts, AUTHORIZATION, value);
     equipped
+}
+
+/// Demands of a credential that it is what the provider wants one to be.
+pub(crate) fn demand_fit(placement: &AuthPlacement, secret: &Secret) -> Result<(), VaultRefusal> {
+    match placement {
+        _ if fits(placement, secret) => Ok(()),
+        AuthPlacement::OAuth(spec) if matches!(spec.client_auth, ClientAuth::PrivateKeyJwt | ClientAuth::Mtls) => {
+            Err(VaultRefusal::ClientKeyUnfit)
+        }
+        _ => Err(VaultRefusal::SecretUnfit),
+    }
 }
 
 /// Whether the secret can stand where the provider wants it without meaning anything else there.
@@ -167,11 +197,7 @@ pub(crate) fn fits(placement: &AuthPlacement, secret: &Secret) -> bool {
             let text = std::str::from_utf8(bytes).ok();
             length && text.is_some_and(|text| !text.chars().any(char::is_control) && !text.starts_with(':'))
         }
-        // RFC 6749 appendix A: an id and a secret of visible ASCII and blanks. The id ends at the first colon.
-        AuthPlacement::OAuth(_) => {
-            let parts = std::str::from_utf8(bytes).ok().and_then(|text| text.split_once(':'));
-            line && parts.is_some_and(|(id, secret)| !id.is_empty() && !secret.is_empty())
-        }
+        AuthPlacement::OAuth(spec) => client::fits(spec.client_auth, secret),
         AuthPlacement::None => false,
     }
 }
@@ -191,9 +217,10 @@ fn header_name(name: &str) -> Option<HeaderName> {
 pub(crate) struct Value(HeaderValue, Option<Spellings>);
 
 impl Value {
-    /// An access token as requests carry it (RFC 6750 section 2.1); nothing where it is none.
-    pub(crate) fn bearer(token: &[u8]) -> Option<Self> {
-        is_token(token).then(|| joined(b"Bearer ", token).ok()).flatten()
+    /// An access token as requests carry it (RFC 6750 section 2.1, RFC 9449 section 7.1); nothing where it is none.
+    pub(crate) fn of_token(token: &[u8], bound: bool) -> Option<Self> {
+        let scheme: &[u8] = if bound { b"DPoP " } else { b"Bearer " };
+        is_token(token).then(|| joined(scheme, token).ok()).flatten()
     }
 }
 

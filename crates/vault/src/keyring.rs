@@ -294,7 +294,7 @@ impl Keyring {
         if sealed.starts_with(REFERENCE) {
             let key = (connection.tenant, credential, version);
             let value = custody.lend(key, binding.context(), elapsed).map_err(LendFailure::Elsewhere)?;
-            return Ok(Loan { credential, version, series, value, token: None });
+            return Ok(Loan { credential, version, series, value });
         }
         let key = self.key_of(connection.tenant, sealed).map_err(LendFailure::Unopened)?;
         let reference = credential.as_u128().to_be_bytes();
@@ -306,7 +306,7 @@ impl Keyring {
             context: binding.context(),
         };
         let value = open_envelope(&key, &place, sealed).map_err(LendFailure::Unopened)?;
-        Ok(Loan { credential, version, series, value, token: None })
+        Ok(Loan { credential, version, series, value })
     }
 
     fn known(&self, tenant: TenantId, credential: CredentialId) -> Option<Arc<Held>> {

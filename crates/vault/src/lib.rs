@@ -12,9 +12,11 @@
 
 pub mod backend;
 mod binding;
+mod client;
 mod config;
 mod connect;
 mod custody;
+mod dpop;
 mod equip;
 mod fingerprint;
 mod keyring;
@@ -34,6 +36,7 @@ pub use connect::{
     Begun, Connector, Disconnected, Finish, GrantView, NewSession, OpenedSession, Returned, RevokedToken, SessionView,
     Upstream,
 };
+pub use dpop::dpop_nonce;
 pub use equip::Equipped;
 pub use refusal::VaultRefusal;
 pub use root_key::{Replacement, RootKeyFile, RootKeyNames, RootKeyProblem, generate_root_key_file};

@@ -233,9 +233,7 @@ impl Custodian {
         version: u32,
         secret: &Secret,
     ) -> Result<Sealed, Stop> {
-        if !equip::fits(&connection.provider.auth, secret) {
-            return Err(VaultRefusal::SecretUnfit.into());
-        }
+        equip::demand_fit(&connection.provider.auth, secret)?;
         let inner = &self.vault.inner;
         let key = inner.prepare(connection.tenant).await?;
         let (binding, reference) = (Binding::of(connection), credential.as_u128().to_be_bytes());
@@ -261,9 +259,7 @@ impl Custodian {
         backend: &str,
         before: Option<&Reference>,
     ) -> Result<Sealed, Stop> {
-        if !equip::fits(&connection.provider.auth, secret) {
-            return Err(VaultRefusal::SecretUnfit.into());
-        }
+        equip::demand_fit(&connection.provider.auth, secret)?;
         let inner = &self.vault.inner;
         let tenant = connection.tenant;
         let key = inner.prepare(tenant).await?;

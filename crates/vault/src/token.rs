@@ -18,20 +18,22 @@ mod tidy;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::{HeaderMap, StatusCode};
 use lockgate_access::Grant;
 use lockgate_access::directory::Connection;
 use lockgate_access::spec::{AuthPlacement, TokenSpec};
 use lockgate_audit::Audit;
-use lockgate_vocabulary::{Background, Errand, ErrandFailure, Secret, Stop};
+use lockgate_vocabulary::{Background, Entropy, Errand, ErrandFailure, Fault, Secret, Stop};
 use tokio::sync::OwnedMutexGuard;
 
-use crate::equip::Loan;
+use crate::dpop::{self, DpopKey};
+use crate::equip::{Equipped, Loan};
 use crate::refusal::VaultRefusal;
-use crate::vault::Vault;
+use crate::vault::{Inner, Vault};
 
 use kept::LEASE;
-pub(crate) use kept::{Kept, KeptState, LONG_LEASE, Lease, Pair, Patience};
-pub(crate) use request::{Got, Proof, client_of, judge, order, revocation};
+pub(crate) use kept::{Kept, KeptState, LONG_LEASE, Lease, Pair, Patience, Tokened};
+pub(crate) use request::{Client, Got, Proof, judge};
 pub(crate) use shelf::Shelf;
 use shelf::{Failed, Slot, Standing};
 
@@ -134,6 +136,16 @@ impl Tokens {
         wanted.slot.is_of(loan.of()) && self.obtained(wanted, loan, turn).await.is_ok()
     }
 
+    /// Takes in what the vendor wants to see in the next proof of possession, as the head of its answer says (RFC 9449
+    /// section 8.2). Whether the request lacked nothing but that: then it did nothing, and is worth sending again.
+    pub fn heed(&self, grant: &Grant, equipped: &Equipped, status: StatusCode, headers: &HeaderMap) -> bool {
+        let (inner, connection) = (&self.vault.inner, grant.connection());
+        let Some(nonce) = dpop::dpop_nonce(headers).filter(|_| equipped.is_bound()) else { return false };
+        let Ok(loan) = inner.would_lend(connection) else { return false };
+        let another = inner.tokens.slot(connection.tenant, loan).hear_nonce(nonce);
+        another && status == StatusCode::UNAUTHORIZED && dpop::wants_nonce(headers)
+    }
+
     /// Has a token, unless that failed just now. It goes on if the call is given up: others wait for it, and the
     /// vendor was asked.
     async fn obtained(&self, wanted: Wanted, loan: Loan, turn: OwnedMutexGuard<Option<Failed>>) -> Result<(), Stop> {
@@ -231,10 +243,14 @@ impl Tokens {
     /// Asks the vendor, under the lease. Nothing where somebody else has kept tokens meanwhile.
     async fn ask(&self, wanted: &Wanted, loan: &Loan, kept: Kept, lease: Lease) -> Option<Result<(), Short>> {
         let (inner, connection) = (&self.vault.inner, &wanted.connection);
+        let mut before = None;
         let refresh = if wanted.spec.authorization.is_some() {
             match self.vault.open_pair(connection, loan.credential, &kept) {
                 Ok(pair) => match pair.refresh {
-                    Some(refresh) => Some(refresh),
+                    Some(refresh) => {
+                        before = pair.key;
+                        Some(refresh)
+                    }
                     // A vendor that does not know a token may mean something else, as long as it has not ended.
                     None if kept.times(inner.clock.now()).is_some() => {
                         return self.nothing(wanted, loan, lease, VaultRefusal::TokenUnavailable).await;
@@ -248,9 +264,13 @@ impl Tokens {
         };
         let proof = refresh.as_ref().map_or(Proof::Client, |token| Proof::Refresh(token.expose()));
         let asked = (inner.clock.now(), inner.clock.elapsed());
-        let order = order(connection, &wanted.spec, &loan.value, &proof);
-        match self.errand.run(order).await {
-            Ok(answer) => match judge(answer, &proof) {
+        let key = match inner.possession(&wanted.spec, before) {
+            Ok(key) => key,
+            Err(fault) => return Some(Err(fault.into())),
+        };
+        let client = inner.client(connection, &wanted.spec, &loan.value);
+        match client.ask(self.errand.as_ref(), &proof, key.as_deref()).await {
+            Ok(answer) => match judge(answer, &proof, key) {
                 Ok(got) => self.keep(wanted, loan, (&kept, refresh.as_ref()), got, asked).await,
                 Err(VaultRefusal::GrantEnded) => self.end(wanted, loan, kept, lease).await,
                 // It may have given the next ones all the same.
@@ -281,39 +301,55 @@ pub(super) enum Short {
     Stop(Stop),
 }
 
-impl From<lockgate_vocabulary::Fault> for Short {
-    fn from(fault: lockgate_vocabulary::Fault) -> Self {
+impl From<Fault> for Short {
+    fn from(fault: Fault) -> Self {
         Self::Stop(fault.into())
     }
 }
 
-/// Has a token with this loan for one use, and keeps it nowhere: for a credential that is only tried.
-pub(crate) async fn once(
-    errand: &dyn Errand,
-    connection: &Connection,
-    spec: &TokenSpec,
-    loan: Loan,
-) -> Result<Secret, VaultRefusal> {
-    let answer = errand.run(order(connection, spec, &loan.value, &Proof::Client)).await;
-    let got = judge(answer.map_err(|_| VaultRefusal::TokenUnavailable)?, &Proof::Client)?;
-    Ok(got.access)
+/// Has a token by this client for one use, and keeps it nowhere: for a credential that is only tried.
+pub(crate) async fn once(errand: &dyn Errand, client: Client<'_>) -> Result<Got, VaultRefusal> {
+    let key = new_key(client.spec, client.entropy).map_err(|_| VaultRefusal::TokenUnavailable)?;
+    let answer = client.ask(errand, &Proof::Client, key.as_deref()).await;
+    judge(answer.map_err(|_| VaultRefusal::TokenUnavailable)?, &Proof::Client, key)
 }
 
-/// Whether the vendor knows the client by this loan, where what it gives takes a person: a refresh token that nobody has
-/// is refused as that (`invalid_grant`) to a client whose secret is right, and to no other (RFC 6749 section 5.2).
-pub(crate) async fn is_known(
-    errand: &dyn Errand,
-    connection: &Connection,
-    spec: &TokenSpec,
-    loan: &Loan,
-) -> Result<(), VaultRefusal> {
+/// Whether the vendor knows this client, where what it gives takes a person: a refresh token that nobody has is refused
+/// as that (`invalid_grant`) to a client whose proof is right, and to no other (RFC 6749 section 5.2).
+pub(crate) async fn is_known(errand: &dyn Errand, client: Client<'_>) -> Result<(), VaultRefusal> {
     let proof = Proof::Refresh(b"lockgate-asks-whether-it-is-known");
-    let answer = errand.run(order(connection, spec, &loan.value, &proof)).await;
-    match judge(answer.map_err(|_| VaultRefusal::TokenUnavailable)?, &proof) {
+    let key = new_key(client.spec, client.entropy).map_err(|_| VaultRefusal::TokenUnavailable)?;
+    let answer = client.ask(errand, &proof, key.as_deref()).await;
+    match judge(answer.map_err(|_| VaultRefusal::TokenUnavailable)?, &proof, key) {
         Err(VaultRefusal::GrantEnded) => Ok(()),
         Err(why) => Err(why),
         // A vendor that gives tokens for what nobody has says nothing by it.
         Ok(_) => Err(VaultRefusal::TokenMalformed),
+    }
+}
+
+/// A key to bind tokens to, where they are bound.
+pub(crate) fn new_key(spec: &TokenSpec, entropy: &dyn Entropy) -> Result<Option<Arc<DpopKey>>, Fault> {
+    spec.dpop.then(|| DpopKey::generate(entropy).map(Arc::new)).transpose()
+}
+
+impl Inner {
+    /// Who asks for the connection's tokens.
+    pub(crate) fn client<'a>(
+        &'a self,
+        connection: &'a Connection,
+        spec: &'a TokenSpec,
+        secret: &'a Secret,
+    ) -> Client<'a> {
+        Client { connection, spec, secret, clock: self.clock.as_ref(), entropy: self.entropy.as_ref() }
+    }
+
+    /// The key to bind the next tokens to, where they are bound: the one before, where there is one.
+    fn possession(&self, spec: &TokenSpec, before: Option<Arc<DpopKey>>) -> Result<Option<Arc<DpopKey>>, Fault> {
+        match before.filter(|_| spec.dpop) {
+            Some(key) => Ok(Some(key)),
+            None => new_key(spec, self.entropy.as_ref()),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use http::HeaderValue;
 use http::request::Parts;
 use lockgate_access::Grant;
 use lockgate_access::directory::Connection;
@@ -16,6 +17,7 @@ use lockgate_vocabulary::{Clock, Entropy, Errand, Fault, Secret, Stop, TenantId}
 use crate::backend::Surroundings;
 use crate::config::Config;
 use crate::custody::{self, Custody};
+use crate::dpop::{self, DpopKey, Shown};
 use crate::equip::{self, Equipped, Loan};
 use crate::fingerprint::Digests;
 use crate::keyring::{Keyring, LendFailure, Lendable, Moment, Used};
@@ -229,7 +231,23 @@ impl Inner {
         let slot = self.tokens.slot(connection.tenant, loan.of());
         let token = slot.usable(self.clock.elapsed()).ok_or(VaultRefusal::TokenUnavailable)?;
         let value = token.sent().ok_or(VaultRefusal::SecretUnfit)?;
-        Ok(equip::put_token((loan.credential, loan.version), (token.number, value), parts))
+        let proof = match &token.key {
+            Some(key) => Some(self.proof(key, token.value.expose(), slot.nonce().as_ref(), parts)?),
+            None => None,
+        };
+        Ok(equip::put_token((loan.credential, loan.version), (token.number, value), proof, parts))
+    }
+
+    /// The proof that this request is sent by whoever has the key to which its access token is bound.
+    pub(crate) fn proof(
+        &self,
+        key: &DpopKey,
+        token: &[u8],
+        nonce: Option<&HeaderValue>,
+        parts: &Parts,
+    ) -> Result<HeaderValue, Fault> {
+        let (method, target, now) = (&parts.method, dpop::target_of(&parts.uri), self.clock.now());
+        key.proof(&Shown { method, target, token: Some(token), nonce, now }, self.entropy.as_ref())
     }
 
     pub(crate) fn scrub(&self, connection: &Connection, text: &str) -> String {

@@ -14,6 +14,7 @@ use zeroize::Zeroize;
 
 use crate::clock::BoxFuture;
 use crate::id::TenantId;
+use crate::secret::Secret;
 
 /// Why the house itself calls somebody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -63,6 +64,9 @@ pub struct ErrandOrder {
     pub ask: ErrandAsk,
     /// Certificates (PEM) trusted instead of those that errands trust: a tenant's own, or a back end's.
     pub trust_pem: Option<String>,
+    /// A certificate, those that vouch for it and its private key (PEM), by which the gateway says in the handshake who
+    /// it is; none where nobody asks for it.
+    pub identity: Option<Secret>,
     /// Public keys (SHA-256 of the SPKI) of which the far side's certificate must have one; any where there is none.
     pub pins: Vec<[u8; 32]>,
     /// How many bytes of the answer are read at the most.
@@ -108,6 +112,8 @@ pub struct ErrandPost {
     pub form: Bytes,
     /// The value of the field `Authorization`, marked as sensitive.
     pub authorization: Option<HeaderValue>,
+    /// The value of the field `DPoP` (RFC 9449 section 4).
+    pub dpop: Option<HeaderValue>,
 }
 
 impl fmt::Debug for ErrandPost {
@@ -143,6 +149,8 @@ pub struct ErrandAnswer {
     pub fresh_for: Option<Duration>,
     /// When it is worth asking again, where the answer says so in seconds (`Retry-After`).
     pub retry_after: Option<Duration>,
+    /// What the next proof of possession has to contain, where the answer says so (`DPoP-Nonce`, RFC 9449 section 8).
+    pub dpop_nonce: Option<HeaderValue>,
 }
 
 impl Drop for ErrandAnswer {

@@ -16,8 +16,8 @@ use crate::authn::text_key::fingerprint;
 use crate::issuer::is_sound_url;
 use crate::scope::is_reserved_name;
 use crate::spec::{
-    AuthPlacement, BreakerSpec, ConnectionSpec, EndpointSpec, LimitSpec, ProviderSpec, RateHeaders, RedirectSpec,
-    TokenSpec, VerifySpec,
+    AuthPlacement, BreakerSpec, ClientAuth, ConnectionSpec, EndpointSpec, LimitSpec, ProviderSpec, RateHeaders,
+    RedirectSpec, TokenSpec, VerifySpec,
 };
 use crate::violations::Violations;
 
@@ -224,11 +224,28 @@ fn token_endpoint(token: &TokenSpec, wrong: &mut Violations) {
     parameters(&token.parameters, FORM, "/auth/parameters", wrong);
     let revocation = token.revocation_url.as_deref().is_none_or(|url| is_sound_url(url, false));
     wrong.check(revocation, "/auth/revocation_url", ENDPOINT);
+    assertion(token, wrong);
     let Some(authorization) = &token.authorization else { return };
     wrong.check(is_sound_url(&authorization.url, false), "/auth/authorization/url", ENDPOINT);
     let issuer = authorization.issuer.as_deref().is_none_or(|issuer| is_sound_url(issuer, false));
     wrong.check(issuer, "/auth/authorization/issuer", ENDPOINT);
     parameters(&authorization.parameters, REQUEST, "/auth/authorization/parameters", wrong);
+}
+
+/// An assertion is for one, who is named: whoever else gets it could show it to that one (RFC 7523 section 3).
+fn assertion(token: &TokenSpec, wrong: &mut Violations) {
+    const AT: &str = "/auth/assertion_audience";
+    let own = token.assertion_audience.as_deref();
+    wrong.check(own.is_none_or(is_text), AT, "1 to 1024 bytes without control characters");
+    if token.client_auth == ClientAuth::PrivateKeyJwt {
+        wrong.check(
+            token.audience().is_some(),
+            AT,
+            "given with private_key_jwt, unless the authorization has an issuer",
+        );
+    } else {
+        wrong.check(own.is_none(), AT, "only given with private_key_jwt");
+    }
 }
 
 /// Parameters of a vendor's own, beside those that are said already.

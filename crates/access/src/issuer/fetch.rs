@@ -91,6 +91,7 @@ async fn get(url: &str, courier: &Courier<'_>) -> Result<(Vec<u8>, Option<Durati
         url: url.to_owned(),
         ask: ErrandAsk::Fetch,
         trust_pem: None,
+        identity: None,
         pins: Vec::new(),
         most_bytes: DOCUMENT_BYTES,
         within: FETCH_TIME,

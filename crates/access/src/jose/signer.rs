@@ -7,11 +7,12 @@ mod der;
 
 use std::fmt;
 
+use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
 use aws_lc_rs::signature::{
     self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, RsaEncoding, RsaKeyPair,
 };
 use aws_lc_rs::{agreement, rand};
-use lockgate_vocabulary::{Fault, Secret};
+use lockgate_vocabulary::{Entropy, Fault, Secret};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -79,6 +80,28 @@ struct Jwk {
 }
 
 impl Signer {
+    /// A new key for ES256 or EdDSA, and its private half.
+    pub fn generate(algorithm: Algorithm, entropy: &dyn Entropy) -> Result<(Self, Secret), Fault> {
+        // A P-256 scalar must lie below the curve's order; 32 random bytes do not with a chance of 2^-32.
+        for _ in 0..4 {
+            let mut private = Zeroizing::new([0; 32]);
+            entropy.fill(&mut *private);
+            if let Ok(key) = Self::restore(algorithm, &*private) {
+                return Ok((key, Secret::new(private.to_vec())));
+            }
+        }
+        Err(Fault::violated("random bytes make a signing key"))
+    }
+
+    /// The key for ES256 or EdDSA with this private half.
+    pub fn restore(algorithm: Algorithm, private: &[u8]) -> Result<Self, KeyRejected> {
+        match algorithm {
+            Algorithm::Es256 => Self::p256(private),
+            Algorithm::EdDsa => Self::ed25519(private),
+            _ => Err(KeyRejected),
+        }
+    }
+
     /// The Ed25519 key with this seed.
     pub fn ed25519(seed: &[u8]) -> Result<Self, KeyRejected> {
         Self::of_ed25519(Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| KeyRejected)?)
@@ -92,9 +115,9 @@ impl Signer {
         Self::of_point(Algorithm::Es256, scalar, point.as_ref())
     }
 
-    /// The key that is written so. Keys of RSA sign with RS256.
-    pub fn of_der(form: PrivateForm, der: &[u8]) -> Result<Self, KeyRejected> {
-        let rsa = |read: fn(&[u8]) -> Result<RsaKeyPair, _>| Self::of_rsa(Algorithm::Rs256, read(der));
+    /// The key that is written so. Keys of RSA sign with `rsa`; what other keys sign with is theirs.
+    pub fn of_der(form: PrivateForm, der: &[u8], rsa: Algorithm) -> Result<Self, KeyRejected> {
+        let rsa = |read: fn(&[u8]) -> Result<RsaKeyPair, _>| Self::of_rsa(rsa, read(der));
         let curve = |read: &dyn Fn(&'static EcdsaSigningAlgorithm) -> Option<EcdsaKeyPair>| {
             let mut known = CURVES.iter().filter_map(|(algorithm, curve, ..)| Some((*algorithm, read(curve)?)));
             known.next().ok_or(KeyRejected).and_then(|(algorithm, pair)| Self::of_ec(algorithm, pair))
@@ -127,7 +150,8 @@ impl Signer {
             }
             ("RSA", None) => {
                 let private = [&jwk.p, &jwk.q, &jwk.dp, &jwk.dq, &jwk.qi];
-                let private: Vec<_> = private.into_iter().map(|part| number(part.as_ref())).collect::<Result<_, _>>()?;
+                let private: Vec<_> =
+                    private.into_iter().map(|part| number(part.as_ref())).collect::<Result<_, _>>()?;
                 let (n, e, d) = (public(jwk.n.as_deref())?, public(jwk.e.as_deref())?, number(Some(&jwk.d))?);
                 let mut numbers = vec![n.as_slice(), &e, &d];
                 numbers.extend(private.iter().map(|part| part.as_slice()));
@@ -137,7 +161,8 @@ impl Signer {
             _ => return Err(KeyRejected),
         };
         // The public half that stands beside a private one must be its own.
-        let same = |name: &str, told: Option<&str>| told.is_none_or(|told| signer.public.get(name) == Some(&told.into()));
+        let same =
+            |name: &str, told: Option<&str>| told.is_none_or(|told| signer.public.get(name) == Some(&told.into()));
         let named = jwk.kid.as_deref().is_none_or(is_name);
         let meant = jwk.alg.as_deref().is_none_or(|alg| alg == signer.algorithm.as_str());
         if !(named && meant && same("x", jwk.x.as_deref()) && same("y", jwk.y.as_deref())) {
@@ -162,7 +187,8 @@ impl Signer {
 
     fn of_ec(algorithm: Algorithm, pair: EcdsaKeyPair) -> Result<Self, KeyRejected> {
         let (_, _, name, length) = CURVES.iter().find(|(known, ..)| *known == algorithm).ok_or(KeyRejected)?;
-        let (x, y) = pair.public_key().as_ref().get(1..).and_then(|at| at.split_at_checked(*length)).ok_or(KeyRejected)?;
+        let (x, y) =
+            pair.public_key().as_ref().get(1..).and_then(|at| at.split_at_checked(*length)).ok_or(KeyRejected)?;
         let (x, y) = (base64url::encode(x), base64url::encode(y));
         let canonical = format!(r#"{{"crv":"{name}","kty":"EC","x":"{x}","y":"{y}"}}"#);
         let public = json!({"kty": "EC", "crv": name, "x": x, "y": y});
@@ -212,6 +238,16 @@ impl Signer {
     /// Its public half as a JWK, of nothing but what makes the key.
     pub const fn public(&self) -> &Value {
         &self.public
+    }
+
+    /// Whether this is its public half (`SubjectPublicKeyInfo`, RFC 5280 section 4.1.2.7).
+    pub fn is_of(&self, spki: &[u8]) -> bool {
+        let own: Result<PublicKeyX509Der<'_>, _> = match &self.pair {
+            Pair::Ed25519(pair) => pair.public_key().as_der(),
+            Pair::Ec(pair) => pair.public_key().as_der(),
+            Pair::Rsa(pair, _) => pair.public_key().as_der(),
+        };
+        own.is_ok_and(|own| own.as_ref() == spki)
     }
 
     /// Signs these claims (RFC 7515 section 3.1). `header` has what is beside `alg`, which is the key's.

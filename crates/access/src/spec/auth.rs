@@ -33,6 +33,10 @@ struct Written {
     authorization: Option<Option<AuthorizationSpec>>,
     #[serde(default, deserialize_with = "given")]
     revocation_url: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    assertion_audience: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    dpop: Option<bool>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -62,6 +66,8 @@ impl Placement {
                 "parameters",
                 "authorization",
                 "revocation_url",
+                "assertion_audience",
+                "dpop",
             ],
         }
     }
@@ -85,6 +91,8 @@ impl Written {
             ("parameters", self.parameters.is_some()),
             ("authorization", self.authorization.is_some()),
             ("revocation_url", self.revocation_url.is_some()),
+            ("assertion_audience", self.assertion_audience.is_some()),
+            ("dpop", self.dpop.is_some()),
         ];
         let members = self.placement.members();
         there.into_iter().find(|(name, is_there)| *is_there && !members.contains(name)).map(|(name, _)| name)
@@ -115,6 +123,8 @@ impl<'de> Deserialize<'de> for AuthPlacement {
                 parameters: written.parameters.unwrap_or_default(),
                 authorization: written.authorization.flatten(),
                 revocation_url: written.revocation_url.flatten(),
+                assertion_audience: written.assertion_audience.flatten(),
+                dpop: written.dpop.unwrap_or_default(),
             })),
         })
     }

@@ -5,7 +5,6 @@ use std::fmt;
 use lockgate_vocabulary::{Entropy, Fault, Secret};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use zeroize::Zeroizing;
 
 use crate::jose::{Algorithm, Signer};
 
@@ -49,31 +48,24 @@ pub(crate) struct SigningKey {
 impl SigningKey {
     /// A new key, and its private half to be sealed.
     pub(crate) fn generate(algorithm: SigningAlgorithm, entropy: &dyn Entropy) -> Result<(Self, Secret), Fault> {
-        // A P-256 scalar must lie below the curve's order; 32 random bytes do not with a chance of 2^-32.
-        for _ in 0..4 {
-            let mut private = Zeroizing::new([0; 32]);
-            entropy.fill(&mut *private);
-            if let Ok(key) = Self::restore(algorithm, &*private) {
-                return Ok((key, Secret::new(private.to_vec())));
-            }
-        }
-        Err(Fault::violated("random bytes make a signing key"))
+        let (signer, private) = Signer::generate(algorithm.algorithm(), entropy)?;
+        Ok((Self::of(algorithm, signer), private))
     }
 
     /// The key with this private half.
     pub(crate) fn restore(algorithm: SigningAlgorithm, private: &[u8]) -> Result<Self, Fault> {
-        let signer = match algorithm {
-            SigningAlgorithm::EdDsa => Signer::ed25519(private),
-            SigningAlgorithm::Es256 => Signer::p256(private),
-        };
-        let signer = signer.map_err(|_| Fault::violated("a signing key's private half is sound"))?;
+        let signer = Signer::restore(algorithm.algorithm(), private);
+        Ok(Self::of(algorithm, signer.map_err(|_| Fault::violated("a signing key's private half is sound"))?))
+    }
+
+    fn of(algorithm: SigningAlgorithm, signer: Signer) -> Self {
         let mut public = signer.public().clone();
         if let Some(members) = public.as_object_mut() {
             members.insert("kid".into(), signer.kid().into());
             members.insert("use".into(), "sig".into());
             members.insert("alg".into(), algorithm.as_str().into());
         }
-        Ok(Self { algorithm, public, signer })
+        Self { algorithm, public, signer }
     }
 
     /// The key's name: its thumbprint (RFC 7638).

@@ -34,6 +34,7 @@ fn order(url: String) -> ErrandOrder {
         url,
         ask: ErrandAsk::Fetch,
         trust_pem: None,
+        identity: None,
         pins: Vec::new(),
         most_bytes: 1_000,
         within: Duration::from_secs(5),

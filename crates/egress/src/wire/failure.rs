@@ -13,6 +13,8 @@ pub(crate) enum WireFailure {
     Pin,
     /// The handshake failed otherwise.
     Tls,
+    /// What the gateway is to name itself by in the handshake cannot be read.
+    Identity,
     /// The authorities of the connection cannot be read.
     Authorities,
     /// The socket leads elsewhere than it was dialled to.
@@ -26,7 +28,7 @@ impl WireFailure {
             Self::Unreachable | Self::Elsewhere => EgressRefusal::VendorUnreachable,
             Self::Certificate | Self::Authorities => EgressRefusal::VendorCertificate,
             Self::Pin => EgressRefusal::VendorPin,
-            Self::Tls => EgressRefusal::VendorTls,
+            Self::Tls | Self::Identity => EgressRefusal::VendorTls,
         }
     }
 
@@ -37,6 +39,7 @@ impl WireFailure {
             Self::Certificate | Self::Authorities => "untrusted",
             Self::Pin => "unpinned",
             Self::Tls => "no-tls",
+            Self::Identity => "no-identity",
             Self::Elsewhere => "elsewhere",
         }
     }

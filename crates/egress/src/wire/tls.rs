@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use aws_lc_rs::digest;
 use lockgate_access::directory::Settings;
-use lockgate_vocabulary::Clock;
+use lockgate_vocabulary::{Clock, Secret};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::time_provider::TimeProvider;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use x509_parser::prelude::FromDer as _;
@@ -41,15 +41,17 @@ impl Trust {
 
     /// The configuration for a connection with these settings.
     pub(crate) fn of(&self, settings: &Settings) -> Result<Arc<ClientConfig>, WireFailure> {
-        self.with(settings.trust_pem.as_deref(), &settings.pins, &[b"h2", b"http/1.1"])
+        self.with(settings.trust_pem.as_deref(), &settings.pins, &[b"h2", b"http/1.1"], None)
     }
 
-    /// The configuration that trusts these authorities, or the system's, and of them only these keys.
+    /// The configuration that trusts these authorities, or the system's, and of them only these keys. It names itself
+    /// by this certificate where the far side asks who it is (RFC 8446 section 4.4.2).
     pub(crate) fn with(
         &self,
         authorities: Option<&str>,
         pins: &[[u8; 32]],
         protocols: &[&[u8]],
+        identity: Option<&Secret>,
     ) -> Result<Arc<ClientConfig>, WireFailure> {
         let system = || self.system.get_or_init(|| self.verifier(system_authorities()).ok()).clone();
         let roots = match authorities {
@@ -65,7 +67,14 @@ impl Trust {
             .with_protocol_versions(versions)
             .map_err(|_| WireFailure::Tls)?;
         // What is set here is either the standard verifier or the same with more demands.
-        let mut config = builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
+        let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
+        let mut config = match identity {
+            None => builder.with_no_client_auth(),
+            Some(identity) => {
+                let (chain, key) = own_identity(identity).ok_or(WireFailure::Identity)?;
+                builder.with_client_auth_cert(chain, key).map_err(|_| WireFailure::Identity)?
+            }
+        };
         config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
         config.resumption = Resumption::in_memory_sessions(SESSIONS);
         Ok(Arc::new(config))
@@ -92,6 +101,12 @@ impl TimeProvider for ClockTime {
         let seconds = u64::try_from(self.0.now().as_secs()).ok()?;
         Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
     }
+}
+
+/// The certificate, those that vouch for it, and its private key.
+fn own_identity(pem: &Secret) -> Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
+    let chain = CertificateDer::pem_slice_iter(pem.expose()).collect::<Result<Vec<_>, _>>().ok()?;
+    Some((chain, PrivateKeyDer::from_pem_slice(pem.expose()).ok()?))
 }
 
 /// Whether a text is certificates that can be trusted, each of them readable.

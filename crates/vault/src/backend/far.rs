@@ -87,6 +87,7 @@ impl Far {
             url: format!("{}{}", self.base, ask.path),
             ask: ErrandAsk::Request(ErrandRequest { method: ask.method, headers: ask.headers, body: ask.body }),
             trust_pem: self.trust_pem.clone(),
+            identity: None,
             pins: Vec::new(),
             most_bytes: MOST_BYTES,
             within: WITHIN,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lockgate_access::spec::AuthorizationSpec;
+use lockgate_access::spec::{AuthorizationSpec, ClientAuth};
 use lockgate_vocabulary::ConnectionId;
 
 use super::*;
@@ -75,6 +75,8 @@ fn where_and_how_a_token_is_asked_for_is_part_of_it() {
             parameters: [("audience".to_owned(), "a".to_owned())].into(),
             authorization: None,
             revocation_url: None,
+            assertion_audience: None,
+            dpop: false,
         };
         change(&mut spec);
         connection(AuthPlacement::OAuth(Box::new(spec)))
@@ -83,6 +85,12 @@ fn where_and_how_a_token_is_asked_for_is_part_of_it() {
         spec(|_| ()),
         spec(|spec| spec.token_url = "https://login.vendor.evil/token".into()),
         spec(|spec| spec.client_auth = ClientAuth::Post),
+        spec(|spec| spec.client_auth = ClientAuth::PrivateKeyJwt),
+        spec(|spec| spec.client_auth = ClientAuth::Mtls),
+        spec(|spec| spec.dpop = true),
+        spec(|spec| spec.assertion_audience = Some("https://login.vendor.test".into())),
+        spec(|spec| spec.assertion_audience = Some("dpop".into())),
+        spec(|spec| (spec.dpop, spec.assertion_audience) = (true, Some("https://login.vendor.test".into()))),
         spec(|spec| spec.scope = Some("read write".into())),
         spec(|spec| spec.scope = None),
         spec(|spec| (spec.scope, spec.resource) = (None, Some("read".into()))),

@@ -8,10 +8,10 @@ use lockgate_vocabulary::{Fault, Stop, TenantId, TraceId};
 
 use super::session::{Link, Session, State, VERIFIER};
 use super::{Connector, LASTS, granting, url};
+use crate::client::client_of;
 use crate::equip::Loan;
 use crate::refusal::VaultRefusal;
 use crate::rows;
-use crate::token::client_of;
 
 /// Where a browser goes on to.
 #[derive(Debug, Clone, PartialEq, Eq)]

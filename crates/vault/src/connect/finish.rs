@@ -17,7 +17,7 @@ use crate::equip::Loan;
 use crate::refusal::VaultRefusal;
 use crate::rows;
 use crate::secret::Act;
-use crate::token::{Got, Kept, KeptState, LONG_LEASE, Lease, Pair, Proof, judge, order};
+use crate::token::{Got, Kept, KeptState, LONG_LEASE, Lease, Pair, Proof, Tokened, judge, new_key};
 
 /// How a connect session is ended.
 #[derive(Debug)]
@@ -136,8 +136,10 @@ impl Connector {
         let (spec, _) = granting(at)?;
         let redirect_uri = self.redirect_uri(at);
         let proof = Proof::Code { code: code.expose(), verifier: verifier.expose(), redirect_uri: &redirect_uri };
-        let got = match self.tokens.errand.run(order(at, spec, &ending.loan.value, &proof)).await {
-            Ok(answer) => judge(answer, &proof).map_err(|why| match why {
+        let key = new_key(spec, vault.inner.entropy.as_ref())?;
+        let client = vault.inner.client(at, spec, &ending.loan.value);
+        let got = match client.ask(self.tokens.errand.as_ref(), &proof, key.as_deref()).await {
+            Ok(answer) => judge(answer, &proof, key).map_err(|why| match why {
                 VaultRefusal::TokenUnavailable => VaultRefusal::ConnectUnredeemed,
                 why => why,
             })?,
@@ -166,7 +168,7 @@ impl Connector {
             .by(act.caller.actor(), act.trace);
         let (told, telling) = event.step(clock, entropy);
         let make = || {
-            let tokens = (&got.access, got.refresh.as_ref());
+            let tokens = Tokened { access: &got.access, refresh: got.refresh.as_ref(), key: got.key.as_deref() };
             let sealed = vault.seal_pair(connection, loan.credential, (series, 1), tokens)?;
             let (recorded, recording) = self.tokens.audit.step(&deed);
             let (ends_at, scope) = (had_at.after(got.lives), got.scope.as_deref());
@@ -214,7 +216,7 @@ impl Connector {
 
     /// Revokes what was just had and cannot be kept: nobody else knows of it.
     async fn give_back(&self, act: Act<'_>, ending: &Ending, got: Got) {
-        let pair = Pair { access: got.access, refresh: got.refresh };
+        let pair = Pair { access: got.access, refresh: got.refresh, key: got.key };
         self.give_up(act, ending, &pair, "connection.given_back").await;
     }
 

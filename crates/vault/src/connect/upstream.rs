@@ -7,7 +7,7 @@ use lockgate_vocabulary::{ErrandAnswer, Secret};
 use serde::Deserialize;
 
 use super::Connector;
-use crate::token::{Pair, revocation};
+use crate::token::Pair;
 
 /// What became of a token at its vendor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Connector {
         &self,
         connection: &Connection,
         spec: &TokenSpec,
-        client: &Secret,
+        secret: &Secret,
         pair: &Pair,
     ) -> Vec<RevokedToken> {
         let tokens = [("refresh_token", pair.refresh.as_ref()), ("access_token", Some(&pair.access))];
@@ -60,9 +60,15 @@ impl Connector {
         for (token, value) in tokens {
             // An access token that was none came with a refresh token that is kept for itself.
             let Some(value) = value.filter(|value| !value.is_empty()) else { continue };
-            let result = match revocation(connection, spec, client, (token, value)) {
+            let client = self.vault().inner.client(connection, spec, secret);
+            let answer = match client.revocation((token, value)) {
+                None => None,
+                Some(Ok(order)) => Some(self.tokens.errand.run(order).await),
+                Some(Err(failure)) => Some(Err(failure)),
+            };
+            let result = match answer {
                 None => Upstream::Unsupported,
-                Some(order) => match self.tokens.errand.run(order).await {
+                Some(answer) => match answer {
                     Ok(answer) => judged(&answer),
                     Err(failure) => {
                         tracing::warn!(?failure, connection = %connection.id, "a token was not revoked at its vendor");

@@ -7,7 +7,7 @@ use super::*;
 use crate::tests::fixture::{CREDENTIAL_ID, bearer, connection, header, query, request};
 
 fn loan(value: &str) -> Loan {
-    Loan { credential: CREDENTIAL_ID, version: 7, series: 0, value: Secret::from(value.to_owned()), token: None }
+    Loan { credential: CREDENTIAL_ID, version: 7, series: 0, value: Secret::from(value.to_owned()) }
 }
 
 fn equipped(placement: &AuthPlacement, value: &str, parts: &mut Parts) -> Equipped {

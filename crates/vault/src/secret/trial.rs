@@ -5,18 +5,20 @@
 
 use std::time::Duration;
 
-use http::Request;
 use http::request::Parts;
+use http::{HeaderValue, Request};
 use lockgate_access::directory::Connection;
 use lockgate_access::spec::{AuthPlacement, VerifySpec};
 use lockgate_vocabulary::{
-    Errand, ErrandAnswer, ErrandAsk, ErrandFailure, ErrandOrder, ErrandOwner, ErrandPurpose, ErrandTrial, Fault, Stop,
+    CredentialId, Errand, ErrandAnswer, ErrandAsk, ErrandFailure, ErrandOrder, ErrandOwner, ErrandPurpose, ErrandTrial,
+    Fault, Stop,
 };
 use zeroize::Zeroize as _;
 
-use crate::equip::{self, Loan};
+use crate::equip::{self, Loan, Value};
 use crate::refusal::VaultRefusal;
-use crate::token;
+use crate::token::{self, Got};
+use crate::vault::Inner;
 
 /// Bytes of an answer that are read: enough for what says who one is, or for a short list.
 const ANSWER_BYTES: usize = 1024 * 1024;
@@ -72,42 +74,66 @@ impl Said {
     }
 }
 
+/// What the vendor is shown.
+enum Exhibit {
+    /// The credential.
+    Itself(Loan),
+    /// A token that was had for this version of it.
+    Token((CredentialId, u32), Got),
+}
+
 /// Asks the vendor with this loan, which is not the version in use.
-pub(super) async fn ask(errand: &dyn Errand, connection: &Connection, loan: Loan) -> Result<Said, Stop> {
-    let loan = match &connection.provider.auth {
+pub(super) async fn ask(errand: &dyn Errand, inner: &Inner, connection: &Connection, loan: Loan) -> Result<Said, Stop> {
+    let exhibit = match &connection.provider.auth {
         AuthPlacement::OAuth(spec) if spec.authorization.is_some() => {
-            return Ok(match token::is_known(errand, connection, spec, &loan).await {
+            return Ok(match token::is_known(errand, inner.client(connection, spec, &loan.value)).await {
                 Ok(()) => Said::Took(None),
                 Err(VaultRefusal::TokenUnavailable) => Said::Nothing(None),
                 Err(_) => Said::Refused(None),
             });
         }
-        AuthPlacement::OAuth(spec) => {
-            let (credential, version) = (loan.credential, loan.version);
-            match token::once(errand, connection, spec, loan).await {
-                Ok(value) => Loan { credential, version, series: 0, value, token: Some(0) },
-                Err(VaultRefusal::TokenUnavailable) => return Ok(Said::Nothing(None)),
-                Err(_) => return Ok(Said::Refused(None)),
-            }
-        }
-        _ => loan,
+        AuthPlacement::OAuth(spec) => match token::once(errand, inner.client(connection, spec, &loan.value)).await {
+            Ok(got) => Exhibit::Token((loan.credential, loan.version), got),
+            Err(VaultRefusal::TokenUnavailable) => return Ok(Said::Nothing(None)),
+            Err(_) => return Ok(Said::Refused(None)),
+        },
+        _ => Exhibit::Itself(loan),
     };
     // Whoever gets a token for its secret has shown that the vendor takes it.
     let Some(spec) = &connection.provider.verify else { return Ok(Said::Took(None)) };
-    let order = order(connection, spec, &loan)?;
-    drop(loan);
-    Ok(match errand.run(order).await {
+    let mut answer = errand.run(order(inner, connection, spec, &exhibit, None)?).await;
+    if let (Ok(told), Exhibit::Token(_, Got { key: Some(_), .. })) = (&answer, &exhibit)
+        && let Some(nonce) = told.dpop_nonce.clone().filter(|_| told.status == 401)
+    {
+        // It wants another proof of possession, and says what has to be in it.
+        answer = errand.run(order(inner, connection, spec, &exhibit, Some(&nonce))?).await;
+    }
+    Ok(match answer {
         Ok(answer) => judge(spec, answer),
         Err(ErrandFailure::Unreachable | ErrandFailure::Unanswered(_)) => Said::Nothing(None),
         Err(ErrandFailure::Refused(code)) => Said::Unasked(code),
     })
 }
 
-fn order(connection: &Connection, spec: &VerifySpec, loan: &Loan) -> Result<ErrandOrder, Stop> {
+fn order(
+    inner: &Inner,
+    connection: &Connection,
+    spec: &VerifySpec,
+    exhibit: &Exhibit,
+    nonce: Option<&HeaderValue>,
+) -> Result<ErrandOrder, Stop> {
     let url = url(connection, spec);
     let mut parts = parts(connection, &url)?;
     equip::check_origin(connection, &parts)?;
-    let equipped = equip::put(&connection.provider.auth, Some(loan), &mut parts)?;
+    let equipped = match exhibit {
+        Exhibit::Itself(loan) => equip::put(&connection.provider.auth, Some(loan), &mut parts)?,
+        Exhibit::Token(lent, got) => {
+            let access = got.access.expose();
+            let value = Value::of_token(access, got.key.is_some()).ok_or(VaultRefusal::SecretUnfit)?;
+            let proof = got.key.as_ref().map(|key| inner.proof(key, access, nonce, &parts)).transpose()?;
+            equip::put_token(*lent, (0, value), proof, &mut parts)
+        }
+    };
     let target = parts.uri.path_and_query().cloned().ok_or(Fault::violated("a target has a path"))?;
     // What is in the request stays in it: it goes to its origin and nowhere else.
     drop(equipped);
@@ -120,6 +146,7 @@ fn order(connection: &Connection, spec: &VerifySpec, loan: &Loan) -> Result<Erra
         url,
         ask: ErrandAsk::Trial(ErrandTrial { target, headers: parts.headers, plain: connection.base.plain }),
         trust_pem: settings.trust_pem.as_deref().map(str::to_owned),
+        identity: None,
         pins: settings.pins.clone(),
         most_bytes: ANSWER_BYTES,
         within: WITHIN,

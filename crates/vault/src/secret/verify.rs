@@ -53,7 +53,7 @@ impl Custodian {
         let loan = self.lent_staged(&connection, id, version).await?;
         let before = self.rotation(tenant, id, version).await?;
         let tries = self.begin(by, tenant, &before).await?;
-        let said = trial::ask(&*self.errand, &connection, loan).await?;
+        let said = trial::ask(&*self.errand, &self.vault.inner, &connection, loan).await?;
         self.settle(by, tenant, &before, tries, said).await?;
         match said.refused() {
             None => self.rotation(tenant, id, version).await,

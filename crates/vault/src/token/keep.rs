@@ -53,7 +53,7 @@ impl Tokens {
         let clock = &self.vault.inner.clock;
         // It lives from when it was asked for: nobody knows when on the way it was made.
         let age = clock.elapsed().saturating_sub(asked);
-        let fresh = Fresh { number: kept.number + 1, value: got.access, age, lives: got.lives };
+        let fresh = Fresh { number: kept.number + 1, value: got.access, key: got.key, age, lives: got.lives };
         let lives = wanted.slot.put(fresh, clock.elapsed());
         Some(match got.flaw {
             Some(why) => Err(Short::Refused(why)),

@@ -4,6 +4,7 @@
 //! asks at a time, and an attempt of which nobody knows what came of it shows in the row, whatever happened to its
 //! node.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use lockgate_access::directory::Connection;
@@ -14,6 +15,7 @@ use zeroize::Zeroizing;
 use super::request::{Got, WITHIN};
 use super::shelf::Fresh;
 use crate::binding::Binding;
+use crate::dpop::DpopKey;
 use crate::equip::Loan;
 use crate::rows;
 use crate::vault::Vault;
@@ -71,7 +73,23 @@ pub(crate) struct Kept {
 pub(crate) struct Pair {
     pub(crate) access: Secret,
     pub(crate) refresh: Option<Secret>,
+    /// What the access token is bound to, where it is.
+    pub(crate) key: Option<Arc<DpopKey>>,
 }
+
+/// Tokens to be sealed.
+#[derive(Clone, Copy)]
+pub(crate) struct Tokened<'a> {
+    pub(crate) access: &'a Secret,
+    pub(crate) refresh: Option<&'a Secret>,
+    pub(crate) key: Option<&'a DpopKey>,
+}
+
+/// That the key of the access token follows its length.
+const BOUND: u32 = 1 << 31;
+
+/// Bytes of such a key's private half.
+const KEY_BYTES: usize = 32;
 
 /// That this node asks.
 pub(crate) struct Lease {
@@ -124,6 +142,12 @@ impl Kept {
             scope: None,
             sealed: Vec::new(),
         }
+    }
+
+    /// A row with nothing but this in it.
+    #[cfg(test)]
+    pub(super) fn sealed((series, number): (u32, u64), sealed: Vec<u8>) -> Self {
+        Self { number, state: KeptState::Held, sealed, ..Self::none(series) }
     }
 
     fn read(row: &Row) -> Result<Self, Fault> {
@@ -269,24 +293,31 @@ impl Vault {
         let bytes = whole.expose();
         let torn = || Fault::violated("kept tokens are two texts with the length of the first before them");
         let (length, rest) = bytes.split_first_chunk::<4>().ok_or_else(torn)?;
-        let length = usize::try_from(u32::from_be_bytes(*length)).map_err(unsound)?;
+        let length = u32::from_be_bytes(*length);
+        let key_bytes = if length & BOUND == 0 { 0 } else { KEY_BYTES };
+        let (key, rest) = rest.split_at_checked(key_bytes).ok_or_else(torn)?;
+        let length = usize::try_from(length & !BOUND).map_err(unsound)?;
         let (access, refresh) = rest.split_at_checked(length).ok_or_else(torn)?;
         let refresh = (!refresh.is_empty()).then(|| Secret::new(refresh.to_vec()));
-        Ok(Pair { access: Secret::new(access.to_vec()), refresh })
+        let key = if key.is_empty() { None } else { Some(Arc::new(DpopKey::restore(key)?)) };
+        Ok(Pair { access: Secret::new(access.to_vec()), refresh, key })
     }
 
-    /// Seals tokens under the number that they get.
+    /// Seals tokens under the number that they get: length(4) access refresh, with the key between length and access
+    /// token where the highest bit of the length says so.
     pub(crate) fn seal_pair(
         &self,
         connection: &Connection,
         credential: CredentialId,
         place: (u32, u64),
-        (access, refresh): (&Secret, Option<&Secret>),
+        tokens: Tokened<'_>,
     ) -> Result<Vec<u8>, Fault> {
-        let (access, refresh) = (access.expose(), refresh.map(Secret::expose).unwrap_or_default());
-        let length = u32::try_from(access.len()).map_err(unsound)?;
-        let mut plain = Zeroizing::new(Vec::with_capacity(4 + access.len() + refresh.len()));
+        let (access, refresh) = (tokens.access.expose(), tokens.refresh.map(Secret::expose).unwrap_or_default());
+        let key = tokens.key.map(|key| key.private().expose()).unwrap_or_default();
+        let length = u32::try_from(access.len()).map_err(unsound)? | if key.is_empty() { 0 } else { BOUND };
+        let mut plain = Zeroizing::new(Vec::with_capacity(4 + key.len() + access.len() + refresh.len()));
         plain.extend_from_slice(&length.to_be_bytes());
+        plain.extend_from_slice(key);
         plain.extend_from_slice(access);
         plain.extend_from_slice(refresh);
         self.seal(connection.tenant, PURPOSE, &self.context(connection, credential, place), &plain)
@@ -302,7 +333,8 @@ impl Vault {
         had_at: Timestamp,
     ) -> Result<Change, Fault> {
         let place = (kept.series, kept.number + 1);
-        let sealed = self.seal_pair(connection, loan.credential, place, (&got.access, refresh))?;
+        let tokens = Tokened { access: &got.access, refresh, key: got.key.as_deref() };
+        let sealed = self.seal_pair(connection, loan.credential, place, tokens)?;
         let number = i64::try_from(kept.number).map_err(unsound)?;
         let values = values![
             loan.credential,
@@ -337,6 +369,6 @@ impl Vault {
 impl Kept {
     /// What is on the shelf of this, once it is opened.
     pub(super) fn fresh(&self, pair: Pair, (age, lives): (Duration, Duration)) -> Fresh {
-        Fresh { number: self.number, value: pair.access, age, lives }
+        Fresh { number: self.number, value: pair.access, key: pair.key, age, lives }
     }
 }

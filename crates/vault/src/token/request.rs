@@ -1,17 +1,23 @@
 //! What is asked of a vendor's token and revocation endpoints, and what their answers must look like. Pure.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::HeaderValue;
+use http::{HeaderValue, Method};
 use lockgate_access::directory::Connection;
 use lockgate_access::spec::{ClientAuth, TokenSpec};
-use lockgate_vocabulary::{ErrandAnswer, ErrandAsk, ErrandOrder, ErrandOwner, ErrandPost, ErrandPurpose, Secret};
+use lockgate_vocabulary::{
+    Clock, Entropy, Errand, ErrandAnswer, ErrandAsk, ErrandFailure, ErrandOrder, ErrandOwner, ErrandPost,
+    ErrandPurpose, Secret,
+};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
+use crate::client::{assertion, client_of};
+use crate::dpop::{DpopKey, Shown};
 use crate::equip::{encode, is_token};
 use crate::refusal::VaultRefusal;
 
@@ -46,6 +52,8 @@ pub(crate) enum Proof<'a> {
 pub(crate) struct Got {
     pub(crate) access: Secret,
     pub(crate) refresh: Option<Secret>,
+    /// What the access token is bound to, where it is.
+    pub(crate) key: Option<Arc<DpopKey>>,
     pub(crate) lives: Duration,
     /// What the vendor granted, where it says so.
     pub(crate) scope: Option<String>,
@@ -71,81 +79,156 @@ impl Form {
         encode(&mut self.0, value);
     }
 
-    /// Puts the client's id and secret where they are wanted; the header, where that is it.
-    fn authenticate(&mut self, auth: ClientAuth, client: &Secret) -> Option<HeaderValue> {
-        let (id, secret) = client_of(client);
-        match auth {
-            ClientAuth::Basic => basic(id, secret),
+    /// Puts what proves the client where it is wanted.
+    fn authenticate(&mut self, client: &Client<'_>) -> Result<Proven, VaultRefusal> {
+        const ASSERTION: &[u8] = b"urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+        let (id, secret) = client_of(client.secret);
+        let mut proven = Proven::default();
+        match client.spec.client_auth {
+            ClientAuth::Basic => proven.authorization = basic(id, secret),
             ClientAuth::Post => {
                 self.put("client_id", id);
                 self.put("client_secret", secret);
-                None
+            }
+            ClientAuth::PrivateKeyJwt => {
+                let audience = client.spec.audience().ok_or(VaultRefusal::ClientKeyUnfit)?;
+                let assertion = assertion(client.secret, audience, client.clock.now(), client.entropy)?;
+                self.put("client_id", id);
+                self.put("client_assertion_type", ASSERTION);
+                self.put("client_assertion", assertion.as_bytes());
+            }
+            ClientAuth::Mtls => {
+                self.put("client_id", id);
+                proven.identity = Some(Secret::new(secret.to_vec()));
             }
         }
+        Ok(proven)
     }
 }
 
-/// The client's id and its secret.
-pub(crate) fn client_of(client: &Secret) -> (&[u8], &[u8]) {
-    let pair = client.expose();
-    let at = pair.iter().position(|byte| *byte == b':').unwrap_or(pair.len());
-    (pair.get(..at).unwrap_or_default(), pair.get(at + 1..).unwrap_or_default())
+/// What proves the client beside the form.
+#[derive(Default)]
+struct Proven {
+    authorization: Option<HeaderValue>,
+    identity: Option<Secret>,
 }
 
-/// The order for a token. The client's secret goes to the token endpoint that it is bound to, and is in buffers that
-/// wipe themselves.
-pub(crate) fn order(connection: &Connection, spec: &TokenSpec, client: &Secret, proof: &Proof<'_>) -> ErrandOrder {
-    let asked: usize = spec.parameters.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
-    let texts = [&spec.scope, &spec.resource].into_iter().flatten().map(String::len).sum::<usize>();
-    let proven = match proof {
-        Proof::Client => 0,
-        Proof::Code { code, verifier, redirect_uri } => code.len() + verifier.len() + redirect_uri.len(),
-        Proof::Refresh(token) => token.len(),
-    };
-    let mut form = Form::with_room(asked + texts + proven + client.expose().len());
-    match proof {
-        Proof::Client => form.put("grant_type", b"client_credentials"),
-        Proof::Code { code, verifier, redirect_uri } => {
-            form.put("grant_type", b"authorization_code");
-            form.put("code", code);
-            form.put("redirect_uri", redirect_uri.as_bytes());
-            form.put("code_verifier", verifier);
-        }
-        Proof::Refresh(token) => {
-            form.put("grant_type", b"refresh_token");
-            form.put("refresh_token", token);
-        }
+/// Who asks a vendor's endpoints, and of which connection.
+#[derive(Clone, Copy)]
+pub(crate) struct Client<'a> {
+    pub(crate) connection: &'a Connection,
+    pub(crate) spec: &'a TokenSpec,
+    /// The client's id and what it proves itself with.
+    pub(crate) secret: &'a Secret,
+    pub(crate) clock: &'a dyn Clock,
+    pub(crate) entropy: &'a dyn Entropy,
+}
+
+impl Client<'_> {
+    /// Asks the token endpoint. Where tokens are bound to this key (DPoP), the request proves that we have it, and is
+    /// sent once more where the endpoint wants another proof: it did nothing then (RFC 9449 section 8).
+    pub(crate) async fn ask(
+        &self,
+        errand: &dyn Errand,
+        proof: &Proof<'_>,
+        key: Option<&DpopKey>,
+    ) -> Result<ErrandAnswer, ErrandFailure> {
+        let until = self.clock.elapsed() + WITHIN;
+        let answer = errand.run(self.order(proof, self.possession(key, None)?)?).await?;
+        let Some(nonce) = answer.dpop_nonce.as_ref().filter(|_| key.is_some() && wants_proof(&answer)) else {
+            return Ok(answer);
+        };
+        let mut order = self.order(proof, self.possession(key, Some(nonce))?)?;
+        order.within = until.saturating_sub(self.clock.elapsed());
+        errand.run(order).await
     }
-    let authorization = form.authenticate(spec.client_auth, client);
-    // What a person let the client do stands in the authorization request.
-    let scope = spec.scope.as_ref().filter(|_| matches!(proof, Proof::Client));
-    for (name, value) in [("scope", scope), ("resource", spec.resource.as_ref())] {
-        if let Some(value) = value {
+
+    /// The proof that we have the key, for the token endpoint.
+    fn possession(
+        &self,
+        key: Option<&DpopKey>,
+        nonce: Option<&HeaderValue>,
+    ) -> Result<Option<HeaderValue>, ErrandFailure> {
+        let Some(key) = key else { return Ok(None) };
+        let target = self.spec.token_url.clone();
+        let shown = Shown { method: &Method::POST, target, token: None, nonce, now: self.clock.now() };
+        key.proof(&shown, self.entropy).map(Some).map_err(|_| VaultRefusal::ClientKeyUnfit).map_err(unsent)
+    }
+
+    /// The order for a token. What the client proves itself with goes to the token endpoint that it is bound to, and is
+    /// in buffers that wipe themselves.
+    pub(crate) fn order(&self, proof: &Proof<'_>, dpop: Option<HeaderValue>) -> Result<ErrandOrder, ErrandFailure> {
+        let spec = self.spec;
+        let asked: usize = spec.parameters.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
+        let texts = [&spec.scope, &spec.resource].into_iter().flatten().map(String::len).sum::<usize>();
+        let proven = match proof {
+            Proof::Client => 0,
+            Proof::Code { code, verifier, redirect_uri } => code.len() + verifier.len() + redirect_uri.len(),
+            Proof::Refresh(token) => token.len(),
+        };
+        let mut form = Form::with_room(asked + texts + proven + self.room());
+        match proof {
+            Proof::Client => form.put("grant_type", b"client_credentials"),
+            Proof::Code { code, verifier, redirect_uri } => {
+                form.put("grant_type", b"authorization_code");
+                form.put("code", code);
+                form.put("redirect_uri", redirect_uri.as_bytes());
+                form.put("code_verifier", verifier);
+            }
+            Proof::Refresh(token) => {
+                form.put("grant_type", b"refresh_token");
+                form.put("refresh_token", token);
+            }
+        }
+        let proven = form.authenticate(self).map_err(unsent)?;
+        // What a person let the client do stands in the authorization request.
+        let scope = spec.scope.as_ref().filter(|_| matches!(proof, Proof::Client));
+        for (name, value) in [("scope", scope), ("resource", spec.resource.as_ref())] {
+            if let Some(value) = value {
+                form.put(name, value.as_bytes());
+            }
+        }
+        for (name, value) in &spec.parameters {
             form.put(name, value.as_bytes());
         }
+        Ok(posted(self.connection, &spec.token_url, form, (proven, dpop)))
     }
-    for (name, value) in &spec.parameters {
-        form.put(name, value.as_bytes());
+
+    /// The order to revoke a token (RFC 7009 section 2.1); none where the vendor has no endpoint for it.
+    pub(crate) fn revocation(&self, (kind, token): (&str, &Secret)) -> Option<Result<ErrandOrder, ErrandFailure>> {
+        let url = self.spec.revocation_url.as_deref()?;
+        let mut form = Form::with_room(token.expose().len() + self.room());
+        form.put("token", token.expose());
+        form.put("token_type_hint", kind.as_bytes());
+        let proven = form.authenticate(self).map_err(unsent);
+        Some(proven.map(|proven| posted(self.connection, url, form, (proven, None))))
     }
-    posted(connection, &spec.token_url, form, authorization)
+
+    /// Bytes that what proves the client may take in a form: an assertion has its audience in it, and a signature.
+    fn room(&self) -> usize {
+        self.secret.expose().len() + self.spec.audience().map_or(0, str::len) * 2 + 2048
+    }
 }
 
-/// The order to revoke a token (RFC 7009 section 2.1); none where the vendor has no endpoint for it.
-pub(crate) fn revocation(
+/// Nothing was sent, for what the client has to prove itself with cannot.
+fn unsent(why: VaultRefusal) -> ErrandFailure {
+    ErrandFailure::Refused(why.info().code)
+}
+
+/// Whether a token endpoint wants another proof (RFC 9449 section 8).
+fn wants_proof(answer: &ErrandAnswer) -> bool {
+    let said = serde_json::from_slice::<Answer>(&answer.body);
+    matches!(answer.status, 400 | 401)
+        && said.is_ok_and(|said| said.error.is_some_and(|error| error == "use_dpop_nonce"))
+}
+
+fn posted(
     connection: &Connection,
-    spec: &TokenSpec,
-    client: &Secret,
-    (kind, token): (&str, &Secret),
-) -> Option<ErrandOrder> {
-    let url = spec.revocation_url.as_deref()?;
-    let mut form = Form::with_room(token.expose().len() + client.expose().len());
-    form.put("token", token.expose());
-    form.put("token_type_hint", kind.as_bytes());
-    let authorization = form.authenticate(spec.client_auth, client);
-    Some(posted(connection, url, form, authorization))
-}
-
-fn posted(connection: &Connection, url: &str, form: Form, authorization: Option<HeaderValue>) -> ErrandOrder {
+    url: &str,
+    form: Form,
+    (proven, dpop): (Proven, Option<HeaderValue>),
+) -> ErrandOrder {
+    let Proven { authorization, identity } = proven;
     let networks = connection.settings.danger_private_networks.iter();
     // Where it is the vendor's own host, its certificate is pinned as in a call.
     let base = &connection.base;
@@ -161,8 +244,9 @@ fn posted(connection: &Connection, url: &str, form: Form, authorization: Option<
             networks.map(|network| (network.network(), network.prefix_len())).collect(),
         ),
         url: url.to_owned(),
-        ask: ErrandAsk::Post(ErrandPost { form: Bytes::from_owner(form.0), authorization }),
+        ask: ErrandAsk::Post(ErrandPost { form: Bytes::from_owner(form.0), authorization, dpop }),
         trust_pem: connection.settings.trust_pem.as_deref().map(str::to_owned),
+        identity,
         pins: if same { connection.settings.pins.clone() } else { Vec::new() },
         most_bytes: ANSWER_BYTES,
         within: WITHIN,
@@ -209,10 +293,10 @@ fn seconds(told: &serde_json::Value) -> Option<Duration> {
     number.and_then(|number| Duration::try_from_secs_f64(number.floor()).ok())
 }
 
-/// What a token endpoint answered with to this proof.
-pub(crate) fn judge(answer: ErrandAnswer, proof: &Proof<'_>) -> Result<Got, VaultRefusal> {
+/// What a token endpoint answered with to this proof. A token that was to be bound to this key is bound, or it is none.
+pub(crate) fn judge(answer: ErrandAnswer, proof: &Proof<'_>, key: Option<Arc<DpopKey>>) -> Result<Got, VaultRefusal> {
     match answer.status {
-        200 | 201 => read(&answer.body, proof),
+        200 | 201 => read(&answer.body, proof, key),
         // 401 and 400 say that asking again will not help; so does every other one of the kind but these.
         408 | 425 | 429 => Err(VaultRefusal::TokenUnavailable),
         400..=499 => {
@@ -232,14 +316,15 @@ fn no(answer: &Answer, proof: &Proof<'_>) -> VaultRefusal {
     }
 }
 
-fn read(body: &[u8], proof: &Proof<'_>) -> Result<Got, VaultRefusal> {
+fn read(body: &[u8], proof: &Proof<'_>, key: Option<Arc<DpopKey>>) -> Result<Got, VaultRefusal> {
     let answer: Answer = serde_json::from_slice(body).map_err(|_| VaultRefusal::TokenMalformed)?;
     // Some vendors answer 200 with an error inside.
     if answer.error.is_some() {
         return Err(no(&answer, proof));
     }
-    let bearer = answer.token_type.is_some_and(|kind| kind.eq_ignore_ascii_case("bearer"));
-    let access = answer.access_token.filter(|token| bearer && is_token(token.expose()));
+    let wanted = if key.is_some() { "DPoP" } else { "Bearer" };
+    let meant = answer.token_type.is_some_and(|kind| kind.eq_ignore_ascii_case(wanted));
+    let access = answer.access_token.filter(|token| meant && is_token(token.expose()));
     let refresh = match answer.refresh_token {
         // What nobody may send back is no refresh token (RFC 6749 appendix A.17).
         Some(token) if !is_token(token.expose()) => return Err(VaultRefusal::TokenMalformed),
@@ -257,11 +342,12 @@ fn read(body: &[u8], proof: &Proof<'_>) -> Result<Got, VaultRefusal> {
     };
     let scope = answer.scope.map(|scope| scope.chars().filter(|at| !at.is_control()).take(SCOPE).collect());
     match (access, proof) {
-        (Some(access), _) => Ok(Got { access, refresh, lives, scope, flaw: None }),
+        (Some(access), _) => Ok(Got { access, refresh, key, lives, scope, flaw: None }),
         // The one before is used up, so this one is kept whatever came beside it.
         (None, Proof::Refresh(_)) if refresh.is_some() => {
             let access = Secret::new(Vec::new());
-            Ok(Got { access, refresh, lives: Duration::ZERO, scope, flaw: Some(VaultRefusal::TokenMalformed) })
+            let flaw = Some(VaultRefusal::TokenMalformed);
+            Ok(Got { access, refresh, key, lives: Duration::ZERO, scope, flaw })
         }
         _ => Err(VaultRefusal::TokenMalformed),
     }

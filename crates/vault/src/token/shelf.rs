@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
+use http::HeaderValue;
 use lockgate_vocabulary::{CredentialId, Secret, TenantId};
 
+use crate::dpop::DpopKey;
 use crate::equip::Value;
 use crate::keyring::Lendable;
 use crate::refusal::VaultRefusal;
@@ -34,6 +36,8 @@ pub(crate) struct Slot {
     pub(super) version: u32,
     pub(super) series: u32,
     held: RwLock<Tokens>,
+    /// What the vendor wants to see in the next proof of possession, where it said so.
+    nonce: RwLock<Option<HeaderValue>>,
     /// Whoever has it asks; the last failure, if it was one.
     pub(super) turn: Arc<tokio::sync::Mutex<Option<Failed>>>,
 }
@@ -50,6 +54,8 @@ pub(crate) struct Held {
     /// Which of the credential's tokens it is.
     pub(crate) number: u64,
     pub(crate) value: Secret,
+    /// What it is bound to, where it is.
+    pub(crate) key: Option<Arc<DpopKey>>,
     /// As requests carry it, made by the first that does: the spellings by which it is searched for in answers take
     /// longer to write than all else that a call does with it.
     sent: OnceLock<Option<Value>>,
@@ -61,7 +67,7 @@ pub(crate) struct Held {
 impl Held {
     /// As requests carry it; nothing where it is no token that can be sent.
     pub(crate) fn sent(&self) -> Option<Value> {
-        self.sent.get_or_init(|| Value::bearer(self.value.expose())).clone()
+        self.sent.get_or_init(|| Value::of_token(self.value.expose(), self.key.is_some())).clone()
     }
 }
 
@@ -69,6 +75,7 @@ impl Held {
 pub(super) struct Fresh {
     pub(super) number: u64,
     pub(super) value: Secret,
+    pub(super) key: Option<Arc<DpopKey>>,
     pub(super) age: Duration,
     pub(super) lives: Duration,
 }
@@ -162,14 +169,15 @@ impl Slot {
 
     /// Keeps a token; whether it has not ended already.
     pub(super) fn put(&self, fresh: Fresh, now: Duration) -> bool {
-        let Fresh { number, value, age, lives } = fresh;
+        let Fresh { number, value, key, age, lives } = fresh;
         let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
         let left = lives.saturating_sub(age);
         let ends_at = now + left.saturating_sub(MARGIN.min(lives / 2));
         let ageing_at = ends_at.saturating_sub(AHEAD.min(lives / 4));
         let doubtful_at = now + YOUNG.saturating_sub(age);
         held.before = held.current.take();
-        held.current = Some(Arc::new(Held { number, value, sent: OnceLock::new(), doubtful_at, ageing_at, ends_at }));
+        let sent = OnceLock::new();
+        held.current = Some(Arc::new(Held { number, value, key, sent, doubtful_at, ageing_at, ends_at }));
         now < ends_at
     }
 
@@ -179,6 +187,20 @@ impl Slot {
         let held = self.read();
         let present = held.current.as_ref().filter(|present| present.number == number)?;
         Some(now >= present.doubtful_at)
+    }
+
+    /// What the vendor wants to see in the next proof of possession.
+    pub(crate) fn nonce(&self) -> Option<HeaderValue> {
+        self.nonce.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes in what the vendor wants to see in the next proof; whether that is something else than before.
+    pub(crate) fn hear_nonce(&self, nonce: HeaderValue) -> bool {
+        if self.nonce().as_ref() == Some(&nonce) {
+            return false;
+        }
+        *self.nonce.write().unwrap_or_else(PoisonError::into_inner) = Some(nonce);
+        true
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Tokens> {

@@ -2,14 +2,36 @@
 
 use lockgate_access::spec::{AuthPlacement, ClientAuth};
 
-use super::request::{Proof, judge, order, revocation};
+use super::request::{Client, Proof};
 use super::shelf::Fresh;
 use super::*;
 use crate::tests::fixture::{CREDENTIAL_ID, connection};
-use lockgate_vocabulary::{ErrandAsk, ErrandPost};
+use lockgate_testkit::{ManualClock, SeededEntropy};
+use lockgate_vocabulary::{ErrandAsk, ErrandOrder, ErrandPost};
 
 fn answer(status: u16, body: &str) -> lockgate_vocabulary::ErrandAnswer {
-    lockgate_vocabulary::ErrandAnswer { status, body: body.as_bytes().to_vec(), fresh_for: None, retry_after: None }
+    lockgate_vocabulary::ErrandAnswer {
+        status,
+        body: body.as_bytes().to_vec(),
+        fresh_for: None,
+        retry_after: None,
+        dpop_nonce: None,
+    }
+}
+
+fn judge(answer: lockgate_vocabulary::ErrandAnswer, proof: &Proof<'_>) -> Result<Got, VaultRefusal> {
+    super::judge(answer, proof, None)
+}
+
+/// What is asked with this client's credential.
+fn by_client<T>(spec: &TokenSpec, secret: &Secret, ask: impl FnOnce(Client<'_>) -> T) -> T {
+    let connection = connection(AuthPlacement::OAuth(Box::new(spec.clone())));
+    let (clock, entropy) = (ManualClock::default(), SeededEntropy::new(1));
+    ask(Client { connection: &connection, spec, secret, clock: &clock, entropy: &entropy })
+}
+
+fn order(spec: &TokenSpec, secret: &Secret, proof: &Proof<'_>) -> ErrandOrder {
+    by_client(spec, secret, |client| client.order(proof, None).expect("an order"))
 }
 
 fn spec(client_auth: ClientAuth) -> TokenSpec {
@@ -21,6 +43,8 @@ fn spec(client_auth: ClientAuth) -> TokenSpec {
         parameters: [("audience".to_owned(), "https://api.test/?a&b".to_owned())].into(),
         authorization: None,
         revocation_url: Some("https://login.vendor.test/revoke".into()),
+        assertion_audience: None,
+        dpop: false,
     }
 }
 
@@ -36,12 +60,12 @@ fn text(text: &str) -> lockgate_vocabulary::Secret {
 }
 
 fn lent(version: u32, series: u32) -> Loan {
-    Loan { credential: CREDENTIAL_ID, version, series, value: text("id:secret"), token: None }
+    Loan { credential: CREDENTIAL_ID, version, series, value: text("id:secret") }
 }
 
 fn fresh(number: u64, age: u64, lives: u64) -> Fresh {
     let second = Duration::from_secs;
-    Fresh { number, value: text("at"), age: second(age), lives: second(lives) }
+    Fresh { number, value: text("at"), key: None, age: second(age), lives: second(lives) }
 }
 
 #[test]
@@ -57,10 +81,10 @@ fn the_clients_secret_is_sent_in_the_one_way_that_is_declared() {
         ),
     ] {
         let spec = spec(client_auth);
-        let connection = connection(AuthPlacement::OAuth(Box::new(spec.clone())));
         let value = lockgate_vocabulary::Secret::from("a b:c:+/".to_owned());
-        let revoked = revocation(&connection, &spec, &value, ("refresh_token", &text("r/1"))).expect("an endpoint");
-        let order = order(&connection, &spec, &value, &Proof::Client);
+        let revoked = by_client(&spec, &value, |client| client.revocation(("refresh_token", &text("r/1"))));
+        let revoked = revoked.expect("an endpoint").expect("an order");
+        let order = order(&spec, &value, &Proof::Client);
         let post = posted(order.ask);
         assert_eq!(post.form, form.as_bytes());
         assert_eq!(post.authorization.as_ref().map(|value| value.to_str().expect("text")), authorization);
@@ -187,7 +211,12 @@ async fn costs_of_a_cached_token() {
     let loan = inner.lend(&own).expect("lent");
     let value = text(&"t".repeat(900));
     let (number, age, lives) = (1, Duration::ZERO, Duration::from_secs(3_600));
-    assert!(inner.tokens.slot(own.tenant, loan.of()).put(Fresh { number, value, age, lives }, inner.clock.elapsed()));
+    assert!(
+        inner
+            .tokens
+            .slot(own.tenant, loan.of())
+            .put(Fresh { number, value, key: None, age, lives }, inner.clock.elapsed())
+    );
     let clock = lockgate_vocabulary::SystemClock::new();
     let timed = |what: &str, work: &mut dyn FnMut()| {
         work();
@@ -209,11 +238,52 @@ async fn costs_of_a_cached_token() {
 }
 
 #[test]
+fn a_token_is_bound_to_the_key_that_was_shown_or_it_is_none() {
+    let body = |kind: &str| format!("{{\"access_token\":\"a\",\"token_type\":\"{kind}\"}}");
+    let key = || Some(Arc::new(DpopKey::generate(&SeededEntropy::new(1)).expect("a key")));
+    for (key, kind, taken) in [
+        (key(), "DPoP", true),
+        (key(), "dpop", true),
+        // A vendor that took no notice of the key gives a token that anybody can use.
+        (key(), "Bearer", false),
+        (None, "DPoP", false),
+        (None, "bearer", true),
+    ] {
+        let bound = key.is_some();
+        let judged = super::judge(answer(200, &body(kind)), &Proof::Client, key);
+        match judged {
+            Ok(got) => assert!(taken && got.key.is_some() == bound, "{kind}"),
+            Err(why) => assert_eq!((taken, why), (false, VaultRefusal::TokenMalformed), "{kind}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn tokens_and_their_key_come_back_as_they_were_sealed() {
+    let house = crate::tests::fixture::House::new().await;
+    let vault = house.vault().await;
+    let own = connection(AuthPlacement::OAuth(Box::new(spec(ClientAuth::Basic))));
+    house.keep(&vault, &own, 1, "client:a secret of the client's").await;
+    let key = DpopKey::generate(&SeededEntropy::new(1)).expect("a key");
+    let (access, refresh) = (text("an access token"), text("a refresh token"));
+    for (refresh, key) in [(None, None), (Some(&refresh), None), (None, Some(&key)), (Some(&refresh), Some(&key))] {
+        let tokens = Tokened { access: &access, refresh, key };
+        let kept = vault.seal_pair(&own, CREDENTIAL_ID, (3, 4), tokens).expect("sealed");
+        let open = |place| vault.open_pair(&own, CREDENTIAL_ID, &Kept::sealed(place, kept.clone()));
+        let pair = open((3, 4)).expect("opens");
+        assert_eq!(pair.access.expose(), access.expose());
+        assert_eq!(pair.refresh.as_ref().map(Secret::expose), refresh.map(Secret::expose));
+        let private = |key: &DpopKey| key.private().expose().to_vec();
+        assert_eq!(pair.key.as_deref().map(private), key.map(private));
+        assert!(open((3, 5)).is_err() && open((4, 4)).is_err(), "at another place");
+    }
+}
+
+#[test]
 fn a_code_and_a_refresh_token_are_sent_as_their_grants_want_it() {
     let spec = spec(ClientAuth::Post);
-    let connection = connection(AuthPlacement::OAuth(Box::new(spec.clone())));
     let form = |proof: &Proof<'_>| {
-        let post = posted(order(&connection, &spec, &text("id:secret"), proof).ask);
+        let post = posted(order(&spec, &text("id:secret"), proof).ask);
         String::from_utf8(post.form.to_vec()).expect("ASCII")
     };
     let rest = "client_id=id&client_secret=secret&audience=https%3A%2F%2Fapi.test%2F%3Fa%26b";

@@ -9,7 +9,7 @@ use aws_lc_rs::signature::{
 use serde_json::{Value, json};
 
 use super::{PrivateForm, Signer};
-use crate::jose::base64url;
+use crate::jose::{Algorithm, base64url};
 use crate::keyset::KeySet;
 
 fn written(bytes: &[u8]) -> Value {
@@ -107,16 +107,17 @@ fn keys_are_read_as_openssl_writes_them() {
         (p384.to_pkcs8v1().expect("DER").as_ref().to_vec(), "ES384"),
         (ed25519.to_pkcs8().expect("DER").as_ref().to_vec(), "EdDSA"),
         (ed25519.to_pkcs8v1().expect("DER").as_ref().to_vec(), "EdDSA"),
-        (rsa.as_ref().to_vec(), "RS256"),
+        (rsa.as_ref().to_vec(), "PS256"),
     ];
+    let read = |form, der: &[u8]| Signer::of_der(form, der, Algorithm::Ps256);
     for (der, algorithm) in each {
-        let signer = Signer::of_der(PrivateForm::Pkcs8, &der).expect(algorithm);
+        let signer = read(PrivateForm::Pkcs8, &der).expect(algorithm);
         assert_eq!(signer.algorithm().as_str(), algorithm);
         assert_eq!(signer.kid(), signer.thumbprint());
         is_verified(&signer);
-        assert!(Signer::of_der(PrivateForm::Pkcs8, &der[1..]).is_err());
-        assert!(Signer::of_der(PrivateForm::Pkcs8, &[]).is_err());
-        assert!(Signer::of_der(PrivateForm::Sec1, b"no key").is_err());
+        assert!(read(PrivateForm::Pkcs8, &der[1..]).is_err());
+        assert!(read(PrivateForm::Pkcs8, &[]).is_err());
+        assert!(read(PrivateForm::Sec1, b"no key").is_err());
     }
 }
 

@@ -278,7 +278,8 @@ pub(crate) struct Net {
 
 impl Net {
     pub(crate) fn answer(&self, url: &str, body: impl Into<Vec<u8>>) {
-        let answer = ErrandAnswer { status: 200, body: body.into(), fresh_for: None, retry_after: None };
+        let answer =
+            ErrandAnswer { status: 200, body: body.into(), fresh_for: None, retry_after: None, dpop_nonce: None };
         self.answers.lock().expect("a lock").insert(url.into(), Ok(answer));
     }
 
@@ -312,7 +313,8 @@ impl Errand for Net {
             for _ in 0..turns {
                 tokio::task::yield_now().await;
             }
-            let nothing = ErrandAnswer { status: 404, body: Vec::new(), fresh_for: None, retry_after: None };
+            let nothing =
+                ErrandAnswer { status: 404, body: Vec::new(), fresh_for: None, retry_after: None, dpop_nonce: None };
             let answer = answer.unwrap_or(Ok(nothing))?;
             assert!(answer.body.len() <= order.most_bytes);
             Ok(answer)

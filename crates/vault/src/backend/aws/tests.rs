@@ -3,7 +3,7 @@
 use super::*;
 
 fn answer(status: u16, body: &str) -> ErrandAnswer {
-    ErrandAnswer { status, body: body.as_bytes().to_vec(), fresh_for: None, retry_after: None }
+    ErrandAnswer { status, body: body.as_bytes().to_vec(), fresh_for: None, retry_after: None, dpop_nonce: None }
 }
 
 #[test]

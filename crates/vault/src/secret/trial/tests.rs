@@ -15,21 +15,23 @@ fn spec(expect: &[(&str, serde_json::Value)]) -> VerifySpec {
 
 fn loan() -> Loan {
     let credential: CredentialId = CREDENTIAL_ID;
-    Loan { credential, version: 2, series: 0, value: Secret::from("sk_staged".to_owned()), token: None }
+    Loan { credential, version: 2, series: 0, value: Secret::from("sk_staged".to_owned()) }
 }
 
 fn answer(status: u16, body: &str) -> ErrandAnswer {
-    ErrandAnswer { status, body: body.as_bytes().to_vec(), fresh_for: None, retry_after: None }
+    ErrandAnswer { status, body: body.as_bytes().to_vec(), fresh_for: None, retry_after: None, dpop_nonce: None }
 }
 
-#[test]
-fn the_version_stands_where_the_provider_wants_it_and_in_no_url_that_is_told() {
+#[tokio::test]
+async fn the_version_stands_where_the_provider_wants_it_and_in_no_url_that_is_told() {
+    let vault = crate::tests::fixture::House::new().await.vault().await;
     for (auth, target, field) in [
         (bearer(), "/base/v1/me", Some(("authorization", "Bearer sk_staged"))),
         (header("x-api-key", "Key "), "/base/v1/me", Some(("x-api-key", "Key sk_staged"))),
         (query("key"), "/base/v1/me?key=sk%5Fstaged", None),
     ] {
-        let order = order(&connection(auth), &spec(&[]), &loan()).expect("an order");
+        let order =
+            order(&vault.inner, &connection(auth), &spec(&[]), &Exhibit::Itself(loan()), None).expect("an order");
         assert_eq!(order.url, "https://api.example/base/v1/me");
         assert!(!format!("{order:?}").contains("staged"), "{order:?}");
         let lockgate_vocabulary::ErrandAsk::Trial(trial) = order.ask else { panic!("a trial") };
