@@ -5,8 +5,11 @@
 // so that tests do not disturb one another. What is beside the provider is the tests' own:
 // `POST /realm/NAME/rotate?keep=1` signs with a new key from then on (and publishes the old ones too),
 // `GET /realm/NAME/asked` says how often the realm's metadata, keys and tokens were asked for,
-// `POST /realm/NAME/redirect?uri=…` registers a redirect URI of the client `connector`, a person who is asked
-// to sign in is `alice` and consents, and `POST /realm/NAME/withdraw` takes all of that consent back.
+// `POST /realm/NAME/redirect?uri=…` registers a redirect URI of the client `connector`,
+// `POST /realm/NAME/client` a client with the metadata in its body, in the place of one of the same id (one whose id
+// begins with `account-` gets tokens for the provider's own userinfo endpoint, and one whose id ends with `-nonce` has
+// to show the provider's nonce in each proof of possession), a person who is asked to sign in is `alice` and
+// consents, and `POST /realm/NAME/withdraw` takes all of that consent back.
 import { createServer } from 'node:https';
 import { generateKeyPairSync, webcrypto } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -50,15 +53,18 @@ const consent = async (context) => {
   return grant;
 };
 
-const provider = (issuer, keys, redirects) =>
+const id = (context) => context.oidc.client?.clientId ?? '';
+const provider = (issuer, keys, redirects, clients) =>
   new Provider(issuer, {
     clients: [
+      ...clients,
       client('svc-a'),
       client('svc-b'),
       client('svc-none'),
       client('svc-dpop', { dpop_bound_access_tokens: true }),
       ...(redirects.length ? [connector(redirects)] : []),
     ],
+    clientAuthMethods: ['client_secret_basic', 'private_key_jwt', 'self_signed_tls_client_auth', 'none'],
     loadExistingGrant: consent,
     issueRefreshToken: async () => true,
     rotateRefreshToken: true,
@@ -73,10 +79,19 @@ const provider = (issuer, keys, redirects) =>
       introspection: { enabled: true },
       revocation: { enabled: true },
       devInteractions: { enabled: false },
-      dPoP: { enabled: true },
+      dPoP: {
+        enabled: true,
+        nonceSecret: Buffer.alloc(32, 'of tests alone'),
+        requireNonce: (context) => id(context).endsWith('-nonce'),
+      },
+      mTLS: {
+        enabled: true,
+        selfSignedTlsClientAuth: true,
+        getCertificate: (context) => context.socket.getPeerX509Certificate(),
+      },
       resourceIndicators: {
         enabled: true,
-        defaultResource: () => RESOURCE,
+        defaultResource: (context, client) => (client.clientId.startsWith('account-') ? undefined : RESOURCE),
         useGrantedResource: () => true,
         getResourceServerInfo: (context, audience) => ({
           scope: SCOPES.join(' '),
@@ -96,6 +111,7 @@ class Realm {
     this.issuer = issuer;
     this.asked = { metadata: 0, keys: 0, tokens: 0 };
     this.redirects = [];
+    this.clients = new Map();
     this.keys = [];
     this.made = 0;
     this.rotate(true);
@@ -112,9 +128,18 @@ class Realm {
 
   // What the provider has issued is in a memory that all of them share.
   rebuild() {
-    this.provider = provider(this.issuer, this.keys, this.redirects);
+    this.provider = provider(this.issuer, this.keys, this.redirects, [...this.clients.values()]);
     this.provider.proxy = false;
     this.answer = this.provider.callback();
+  }
+
+  async register(request, response) {
+    let body = '';
+    for await (const part of request) body += part;
+    const client = JSON.parse(body);
+    this.clients.set(client.client_id, client);
+    this.rebuild();
+    response.end('{}');
   }
 
   async withdraw(response) {
@@ -137,6 +162,7 @@ class Realm {
       this.rebuild();
       return response.end('{}');
     }
+    if (pathname === '/client' && request.method === 'POST') return this.register(request, response);
     if (pathname === '/withdraw' && request.method === 'POST') return this.withdraw(response);
     if (pathname === '/token') this.asked.tokens += 1;
     if (pathname.startsWith('/.well-known/')) this.asked.metadata += 1;
@@ -153,7 +179,7 @@ class Realm {
 
 const [certificate, key] = process.argv.slice(2).map((file) => readFileSync(file));
 const realms = new Map();
-const server = createServer({ cert: certificate, key });
+const server = createServer({ cert: certificate, key, requestCert: true, rejectUnauthorized: false });
 server.listen(0, '127.0.0.1', () => {
   const origin = `https://localhost:${server.address().port}`;
   server.on('request', (request, response) => {

@@ -48,7 +48,7 @@ async fn furnished(world: &World, acme: &Tenant, realm: &Realm, authorities: &st
 }
 
 /// Goes through the provider's pages as a person does, until it leads back to the gateway.
-async fn signed_in(realm: &Realm, begin: &str, back: &str) -> String {
+pub async fn signed_in(realm: &Realm, begin: &str, back: &str) -> String {
     let (mut cookies, mut at) = (BTreeMap::new(), begin.to_owned());
     for _ in 0..8 {
         if at.starts_with(back) {

@@ -17,6 +17,8 @@ mod call;
 mod callers;
 mod canary;
 mod client;
+mod clients;
+mod clients_bad;
 mod connect;
 mod connect_again;
 mod connect_bad;

@@ -1,0 +1,176 @@
+//! Clients that prove themselves by a key, and vendors that misbehave about it.
+
+use lockgate_testkit::Canned;
+use serde_json::{Value, json};
+
+use crate::connect::{LINE, called};
+use crate::world::{Tenant, VENDOR_HOST, World};
+
+const TOKEN: &str = "POST /login/token";
+
+/// An answer with a token of this kind.
+fn token(kind: &str) -> Canned {
+    let body = json!({ "access_token": "canary-access-1", "token_type": kind, "expires_in": 3_600 });
+    Canned::json(200, &body.to_string())
+}
+
+/// The nonce that a vendor wants to see, as an API says it.
+fn wanting(nonce: &str) -> Canned {
+    Canned::json(401, "{}")
+        .header("www-authenticate", "DPoP error=\"use_dpop_nonce\", error_description=\"show it\"")
+        .header("dpop-nonce", nonce)
+}
+
+/// A provider whose tokens are the vendor's, with more of this.
+fn provider(world: &World, name: &str, more: Value) -> Value {
+    let at = |path: &str| format!("https://{VENDOR_HOST}:{}{path}", world.vendor.address.port());
+    let mut auth = json!({ "placement": "oauth", "token_url": at("/login/token") });
+    auth.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+    json!({
+        "name": format!("vendor-{name}"), "title": "Vendor", "auth": auth, "base_url": at(""),
+        "endpoints": [{ "method": "GET", "path": "/v1/things/{id}" }, { "method": "GET", "path": "/v1/me" }],
+        "verify": { "path": "/v1/me" },
+    })
+}
+
+async fn furnished(world: &World, acme: &Tenant, name: &str, more: Value) {
+    world.make(&acme.operator, "/v1/providers", provider(world, name, more)).await;
+    let spec = json!({
+        "trust_pem": world.vendor.authority_pem, "danger_private_networks": ["127.0.0.0/8"], "retries": 0,
+    });
+    let body = json!({ "name": name, "provider": format!("vendor-{name}"), "spec": spec });
+    world.make(&acme.operator, "/v1/connections", body).await;
+    let body =
+        json!({ "name": format!("{name}-client"), "connection": name, "owner": "sales", "secret": "gate:s3cret" });
+    world.make(&acme.operator, "/v1/credentials", body).await;
+}
+
+/// What the proofs of the requests at this place want to show, in their order.
+fn nonces(world: &World, line: &str) -> Vec<Value> {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let seen = world.vendor.seen().into_iter().filter(|seen| seen.line() == line);
+    let shown = seen.map(|seen| {
+        let proofs = seen.all("dpop");
+        assert_eq!(proofs.len(), 1, "one proof");
+        let claims = URL_SAFE_NO_PAD.decode(proofs[0].split('.').nth(1).expect("claims")).expect("base64url");
+        let claims: Value = serde_json::from_slice(&claims).expect("JSON");
+        claims["nonce"].clone()
+    });
+    shown.collect()
+}
+
+#[tokio::test]
+async fn a_nonce_is_shown_once_it_is_wanted_and_nobody_is_asked_for_ever() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    furnished(&world, &acme, "crm", json!({ "dpop": true })).await;
+    let wanted = Canned::json(400, "{\"error\":\"use_dpop_nonce\"}").header("dpop-nonce", "of-the-issuer");
+    world.vendor.answers(TOKEN, wanted);
+    world.vendor.answers(TOKEN, token("DPoP"));
+    world.vendor.answers(LINE, wanting("n-1"));
+    world.vendor.answers(LINE, Canned::json(200, "{}"));
+    assert_eq!(called(&world, &acme, "crm").await, (200, String::new()));
+    assert_eq!(nonces(&world, TOKEN), [Value::Null, json!("of-the-issuer")]);
+    assert_eq!(nonces(&world, LINE), [Value::Null, json!("n-1")]);
+    // What the vendor wants next it says beside an answer, and the next call shows it at once.
+    world.vendor.forget(LINE);
+    world.vendor.answers(LINE, Canned::json(200, "{}").header("dpop-nonce", "n-2"));
+    for _ in 0..2 {
+        assert_eq!(called(&world, &acme, "crm").await, (200, String::new()));
+    }
+    assert_eq!(nonces(&world, LINE)[2..], [json!("n-1"), json!("n-2")]);
+    // One that is never content is asked twice, and its 401 is the caller's.
+    world.vendor.forget(LINE);
+    for number in 3..9 {
+        world.vendor.answers(LINE, wanting(&format!("n-{number}")));
+    }
+    assert_eq!(called(&world, &acme, "crm").await.0, 401);
+    assert_eq!(nonces(&world, LINE)[4..], [json!("n-2"), json!("n-3")]);
+    // One whose nonce nobody can send is not heeded.
+    world.vendor.forget(LINE);
+    world.vendor.answers(LINE, wanting("a b"));
+    assert_eq!(called(&world, &acme, "crm").await.0, 401);
+    assert_eq!(nonces(&world, LINE)[6..], [json!("n-4")]);
+    assert_eq!(world.vendor.count(TOKEN), 2, "the token was not doubted for it");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_vendor_that_binds_no_token_gives_none() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    furnished(&world, &acme, "crm", json!({ "dpop": true })).await;
+    world.vendor.answers(TOKEN, token("Bearer"));
+    world.vendor.answers(LINE, Canned::json(200, "{}"));
+    assert_eq!(called(&world, &acme, "crm").await, (502, "vault.token.malformed".to_owned()));
+    assert_eq!(world.vendor.count(LINE), 0, "a token that anybody can use is not used");
+    // Nor is a token endpoint asked for ever which wants another proof each time.
+    furnished(&world, &acme, "hr", json!({ "dpop": true })).await;
+    world.vendor.forget(TOKEN);
+    for number in 0..9 {
+        let nonce = format!("n-{number}");
+        let wanted = Canned::json(400, "{\"error\":\"use_dpop_nonce\"}").header("dpop-nonce", &nonce);
+        world.vendor.answers(TOKEN, wanted);
+    }
+    assert_eq!(called(&world, &acme, "hr").await, (502, "vault.token.refused".to_owned()));
+    assert_eq!(world.vendor.count(TOKEN), 1 + 2);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_caller_brings_no_proof_of_its_own() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    furnished(&world, &acme, "crm", json!({ "dpop": true })).await;
+    world.vendor.answers(TOKEN, token("DPoP"));
+    world.vendor.answers(LINE, Canned::json(200, "{}"));
+    let own = "DPoP: eyJ0eXAiOiJkcG9wK2p3dCJ9.e30.AA\r\n";
+    let answer = world.call(&acme.service, "GET", "/call/crm/v1/things/1", own, "").await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(nonces(&world, LINE), [Value::Null], "one proof, and it is ours");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_version_is_verified_with_a_token_that_is_bound() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    furnished(&world, &acme, "crm", json!({ "dpop": true })).await;
+    world.vendor.answers(TOKEN, token("DPoP"));
+    let me = "GET /v1/me";
+    world.vendor.answers(me, wanting("n-1"));
+    world.vendor.answers(me, Canned::json(200, "{}"));
+    world.vendor.answers(me, Canned::json(403, "{}"));
+    let body = json!({ "secret": "gate:another" });
+    for status in [201, 409] {
+        let path = "/v1/credentials/crm-client/versions";
+        let answer = world.ask(&acme.operator, "POST", path, Some(body.clone())).await;
+        assert_eq!(answer.status, status, "{}", answer.text());
+    }
+    assert_eq!(nonces(&world, me), [Value::Null, json!("n-1"), Value::Null]);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_a_provider_says_of_its_clients_must_hold_together() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let audience = "/auth/assertion_audience";
+    for (more, at) in [
+        (json!({ "client_auth": "private_key_jwt" }), audience),
+        (json!({ "assertion_audience": "https://login.vendor.test" }), audience),
+        (json!({ "client_auth": "mtls", "assertion_audience": "https://login.vendor.test" }), audience),
+        (json!({ "client_auth": "private_key_jwt", "assertion_audience": "" }), audience),
+        (json!({ "client_auth": "client_secret_jwt" }), "/auth"),
+        (json!({ "dpop": "yes" }), "/auth"),
+    ] {
+        let body = provider(&world, "crm", more.clone());
+        let refused = world.ask(&acme.operator, "POST", "/v1/providers", Some(body)).await;
+        assert!((400..423).contains(&refused.status), "{more}: {}", refused.text());
+        assert!(refused.text().contains(at), "{more}: {}", refused.text());
+    }
+    let body = json!({ "client_auth": "private_key_jwt", "assertion_audience": "https://login.vendor.test" });
+    world.make(&acme.operator, "/v1/providers", provider(&world, "crm", body)).await;
+    world.end().await;
+}
