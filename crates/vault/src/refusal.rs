@@ -146,7 +146,7 @@ lockgate_vocabulary::refusals! {
             "Send the secret alone: visible ASCII without line breaks, blanks at its ends or a scheme such as `Bearer`; at most 8 KiB.";
         TokenMalformed = 502, "vault.token.malformed",
             "The vendor's token endpoint answered with something that is no access token.",
-            "Check the provider's token_url; the answer is JSON with access_token, token_type Bearer and expires_in (RFC 6749 section 5.1).";
+            "Check the provider's token_url; the answer is JSON with access_token, token_type Bearer, or DPoP where the provider says `dpop`, and expires_in (RFC 6749 section 5.1).";
         TokenRefused = 502, "vault.token.refused",
             "The vendor's token endpoint refused the client, or what is asked for it.",
             "Check the client's id and secret at the vendor, and scope, resource and parameters of the provider; then rotate the credential.";

@@ -42,6 +42,9 @@ use shelf::{Failed, Slot, Standing};
 const FAILURE_HOLDS: Duration = Duration::from_secs(1);
 const FAILURE_HOLDS_MOST: Duration = Duration::from_secs(60);
 
+/// How long a token endpoint is left alone at the most where it asks for that (`Retry-After`).
+pub(crate) const ASKED_FOR_MOST: Duration = Duration::from_secs(300);
+
 /// How often it is looked whether another node has had the tokens that it asks for, and how many times.
 const LOOK: Duration = Duration::from_millis(100);
 const LOOKS: u32 = 300;
@@ -170,9 +173,10 @@ impl Tokens {
                 *turn = None;
                 Ok(())
             }
-            Err(Short::Refused(why)) => {
+            Err(Short::Refused(why, asked)) => {
                 tracing::warn!(code = why.info().code, connection = %wanted.connection.id, "no access token was had");
                 let holds = turn.as_ref().map_or(FAILURE_HOLDS, |last| (last.holds * 2).min(FAILURE_HOLDS_MOST));
+                let holds = holds.max(asked.min(ASKED_FOR_MOST));
                 *turn = Some(Failed { at: self.vault.inner.clock.elapsed(), why, holds });
                 Err(why.into())
             }
@@ -188,17 +192,17 @@ impl Tokens {
             let kept = self.vault.kept(tenant, loan.credential, loan.series).await?;
             if kept.series != loan.series {
                 // The account was connected anew, or disconnected, and this node is about to learn of it.
-                return Err(Short::Refused(VaultRefusal::TokenUnavailable));
+                return Err(VaultRefusal::TokenUnavailable.into());
             }
             if self.take(wanted, loan, &kept)? {
                 return Ok(());
             }
             if wanted.spec.authorization.is_some() {
                 match kept.state {
-                    KeptState::None => return Err(Short::Refused(VaultRefusal::GrantAbsent)),
-                    KeptState::Ended => return Err(Short::Refused(VaultRefusal::GrantEnded)),
+                    KeptState::None => return Err(VaultRefusal::GrantAbsent.into()),
+                    KeptState::Ended => return Err(VaultRefusal::GrantEnded.into()),
                     KeptState::Held if kept.rests(clock.now()) => {
-                        return Err(Short::Refused(VaultRefusal::GrantUnknown));
+                        return Err(VaultRefusal::GrantUnknown.into());
                     }
                     KeptState::Held => {}
                 }
@@ -220,7 +224,7 @@ impl Tokens {
                 },
             }
         }
-        Err(Short::Refused(VaultRefusal::TokenUnavailable))
+        Err(VaultRefusal::TokenUnavailable.into())
     }
 
     /// Puts what is kept where calls find it, if it is newer than what is there and has not ended.
@@ -235,13 +239,13 @@ impl Tokens {
         let Some(times) = kept.times(clock.now()) else { return Ok(false) };
         let Ok(pair) = self.vault.open_pair(&wanted.connection, loan.credential, kept) else {
             // The connection leads elsewhere than when they were had: for where it leads nobody has granted anything.
-            return if own_account { Ok(false) } else { Err(Short::Refused(VaultRefusal::GrantAbsent)) };
+            return if own_account { Ok(false) } else { Err(VaultRefusal::GrantAbsent.into()) };
         };
         Ok(wanted.slot.put(kept.fresh(pair, times), clock.elapsed()))
     }
 
     /// Asks the vendor, under the lease. Nothing where somebody else has kept tokens meanwhile.
-    async fn ask(&self, wanted: &Wanted, loan: &Loan, kept: Kept, lease: Lease) -> Option<Result<(), Short>> {
+    async fn ask(&self, wanted: &Wanted, loan: &Loan, kept: Kept, mut lease: Lease) -> Option<Result<(), Short>> {
         let (inner, connection) = (&self.vault.inner, &wanted.connection);
         let mut before = None;
         let refresh = if wanted.spec.authorization.is_some() {
@@ -270,15 +274,18 @@ impl Tokens {
         };
         let client = inner.client(connection, &wanted.spec, &loan.value);
         match client.ask(self.errand.as_ref(), &proof, key.as_deref()).await {
-            Ok(answer) => match judge(answer, &proof, key) {
-                Ok(got) => self.keep(wanted, loan, (&kept, refresh.as_ref()), got, asked).await,
-                Err(VaultRefusal::GrantEnded) => self.end(wanted, loan, kept, lease).await,
-                // It may have given the next ones all the same.
-                Err(VaultRefusal::TokenMalformed | VaultRefusal::TokenUnavailable) if refresh.is_some() => {
-                    self.unknown(wanted, loan, lease, asked.0).await
+            Ok(answer) => {
+                lease.retry_after = answer.retry_after.unwrap_or_default().min(ASKED_FOR_MOST);
+                match judge(answer, &proof, key) {
+                    Ok(got) => self.keep(wanted, loan, (&kept, refresh.as_ref()), got, asked).await,
+                    Err(VaultRefusal::GrantEnded) => self.end(wanted, loan, kept, lease).await,
+                    // It may have given the next ones all the same.
+                    Err(VaultRefusal::TokenMalformed | VaultRefusal::TokenUnavailable) if refresh.is_some() => {
+                        self.unknown(wanted, loan, lease, asked.0).await
+                    }
+                    Err(why) => self.nothing(wanted, loan, lease, why).await,
                 }
-                Err(why) => self.nothing(wanted, loan, lease, why).await,
-            },
+            }
             Err(failure) => {
                 // Whoever calls does not learn what is in the way; whoever operates the gateway has to.
                 tracing::warn!(?failure, connection = %connection.id, "a token endpoint did not answer");
@@ -295,10 +302,16 @@ impl Tokens {
 
 /// Why there is no token.
 pub(super) enum Short {
-    /// For a while, and for all who ask.
-    Refused(VaultRefusal),
+    /// For a while, and for all who ask; for so long at least.
+    Refused(VaultRefusal, Duration),
     /// For this call.
     Stop(Stop),
+}
+
+impl From<VaultRefusal> for Short {
+    fn from(why: VaultRefusal) -> Self {
+        Self::Refused(why, Duration::ZERO)
+    }
 }
 
 impl From<Fault> for Short {

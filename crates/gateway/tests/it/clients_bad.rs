@@ -1,12 +1,12 @@
 //! Clients that prove themselves by a key, and vendors that misbehave about it.
 
+use std::time::Duration;
+
 use lockgate_testkit::Canned;
 use serde_json::{Value, json};
 
-use crate::connect::{LINE, called};
+use crate::connect::{LINE, TOKEN, auth, called, connected, tokens, with_client};
 use crate::world::{Tenant, VENDOR_HOST, World};
-
-const TOKEN: &str = "POST /login/token";
 
 /// An answer with a token of this kind.
 fn token(kind: &str) -> Canned {
@@ -172,5 +172,42 @@ async fn what_a_provider_says_of_its_clients_must_hold_together() {
     }
     let body = json!({ "client_auth": "private_key_jwt", "assertion_audience": "https://login.vendor.test" });
     world.make(&acme.operator, "/v1/providers", provider(&world, "crm", body)).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_token_endpoint_that_wants_to_be_left_alone_is() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    furnished(&world, &acme, "crm", json!({})).await;
+    with_client(&world, &acme, "hr", auth(&world)).await;
+    world.vendor.answers(LINE, Canned::json(200, "{}"));
+    world.vendor.answers(TOKEN, tokens(1, 60));
+    connected(&world, &acme, "hr").await;
+    world.pass(Duration::from_secs(60)).await;
+    let later = |status, seconds: &str| Canned::json(status, "{}").header("retry-after", seconds);
+    let mut asked = 1;
+    for (name, status, told, seconds, code) in [
+        ("crm", 429, "120", 120, "vault.token.unavailable"),
+        ("crm", 503, "90", 90, "vault.token.unavailable"),
+        // Nobody is left alone for a day: it was a slip, or is ill will.
+        ("crm", 429, "86400", 300, "vault.token.unavailable"),
+        // It may have renewed the grant all the same, which nobody knows; it is left alone no less.
+        ("hr", 503, "120", 120, "vault.grant.unknown"),
+    ] {
+        world.vendor.forget(TOKEN);
+        world.vendor.answers(TOKEN, later(status, told));
+        assert_eq!(called(&world, &acme, name).await, (503, code.to_owned()));
+        asked += 1;
+        world.pass(Duration::from_secs(seconds - 2)).await;
+        assert_eq!(called(&world, &acme, name).await, (503, code.to_owned()), "{told}");
+        assert_eq!(world.vendor.count(TOKEN), asked, "nobody asked meanwhile: {told}");
+        world.pass(Duration::from_secs(3)).await;
+    }
+    world.vendor.forget(TOKEN);
+    world.vendor.answers(TOKEN, tokens(2, 3_600));
+    for name in ["crm", "hr"] {
+        assert_eq!(called(&world, &acme, name).await, (200, String::new()), "{name}");
+    }
     world.end().await;
 }

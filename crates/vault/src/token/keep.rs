@@ -56,9 +56,9 @@ impl Tokens {
         let fresh = Fresh { number: kept.number + 1, value: got.access, key: got.key, age, lives: got.lives };
         let lives = wanted.slot.put(fresh, clock.elapsed());
         Some(match got.flaw {
-            Some(why) => Err(Short::Refused(why)),
+            Some(why) => Err(why.into()),
             None if lives => Ok(()),
-            None => Err(Short::Refused(VaultRefusal::TokenUnavailable)),
+            None => Err(VaultRefusal::TokenUnavailable.into()),
         })
     }
 
@@ -121,7 +121,7 @@ impl Tokens {
             self.vault.release_step(wanted.connection.tenant, loan.credential, &lease, asked_at, Some(code))?;
         let applied = self.vault.inner.store.apply(released.step(statement, values)).await;
         applied.map_err(|failure| failure.into_fault("ending a lease of tokens"))?;
-        Err(Short::Refused(why))
+        Err(Short::Refused(why, lease.retry_after))
     }
 
     /// The vendor knows the grant no more: the connection runs nothing until a person connects it again. Nothing where
@@ -156,7 +156,7 @@ impl Tokens {
         match inner.store.apply(change).await {
             Ok(_) => {
                 inner.tokens.forget(connection.tenant, loan.credential);
-                Some(Err(Short::Refused(why)))
+                Some(Err(why.into()))
             }
             Err(ApplyFailure::Fault(fault)) => Some(Err(fault.into())),
             Err(_) => None,

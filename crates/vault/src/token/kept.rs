@@ -99,6 +99,8 @@ pub(crate) struct Lease {
     /// Since when the attempt before is unknown, where it is, and how many were.
     pub(crate) unknown_since: Option<Timestamp>,
     tries: u32,
+    /// For how long the vendor wants to be left alone.
+    pub(super) retry_after: Duration,
 }
 
 /// How long somebody waits for a lease that another one has.
@@ -239,6 +241,7 @@ impl Vault {
             number: i64::try_from(kept.number).map_err(unsound)?,
             unknown_since: kept.asked_at,
             tries: kept.tries,
+            retry_after: Duration::ZERO,
         };
         match self.inner.store.apply(change).await {
             Ok(_) if clock.now().since(now) <= LEASE - WITHIN => Ok(Some(lease)),
@@ -263,7 +266,7 @@ impl Vault {
         code: Option<&str>,
     ) -> Result<Change, Fault> {
         let tries = if asked_at.is_some() { lease.tries.saturating_add(1) } else { 0 };
-        let rest = REST.saturating_mul(1 << tries.saturating_sub(1).min(6)).min(REST_MOST);
+        let rest = REST.saturating_mul(1 << tries.saturating_sub(1).min(6)).min(REST_MOST).max(lease.retry_after);
         let rest_until = asked_at.map(|_| self.inner.clock.now().after(rest));
         let values = values![credential, lease.fence, lease.series, lease.number, asked_at, tries, rest_until, code];
         Ok(Change::of(tenant).step(&rows::TOKENS_RELEASE, values))

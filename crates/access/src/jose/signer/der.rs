@@ -21,10 +21,11 @@ pub(super) fn rsa_private(numbers: &[&[u8]]) -> Zeroizing<Vec<u8>> {
     inner.extend_from_slice(&[INTEGER, 1, 0]);
     for number in numbers {
         let number = bare(number);
-        let sign = usize::from(number.first().is_none_or(|first| *first >= 0x80));
+        // A number that began with a bit of its own would be read as one below zero.
+        let sign: &[u8] = if number.first().is_none_or(|first| *first >= 0x80) { &[0] } else { &[] };
         inner.push(INTEGER);
-        put_length(&mut inner, number.len() + sign);
-        inner.extend_from_slice(&[0][..sign]);
+        put_length(&mut inner, number.len() + sign.len());
+        inner.extend_from_slice(sign);
         inner.extend_from_slice(number);
     }
     let mut whole = Zeroizing::new(Vec::with_capacity(6 + inner.len()));
