@@ -125,6 +125,10 @@ pub struct TokenSpec {
     /// The vendor must bind them then. False by default.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dpop: bool,
+    /// Whether access tokens are bound to the client's certificate (RFC 8705 section 3), so that calls have to show it
+    /// in their handshake as well; with `mtls` alone. False by default.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub certificate_bound: bool,
 }
 
 impl TokenSpec {

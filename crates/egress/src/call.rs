@@ -168,12 +168,17 @@ async fn attempt(run: &mut Run, proofs: &Proofs) -> Result<Exchange, Setback> {
         let end = run.end;
         let (grant, opened, alarm) = run.split()?;
         let clearance = Clearance::new(grant, &proofs.permit, &proofs.passage, &leg.target, opened)?;
-        let reached = inner.wire.reach(&clearance, leg.fresh, alarm, end).await;
+        let identity = leg.identity(&inner.parts.vault, grant)?;
+        let reached = inner.wire.reach(&clearance, identity.as_ref(), leg.fresh, alarm, end).await;
         let line = reached.map_err(|failure| unreached(run, failure))?;
         // The token may have ended, or the credential been rotated, while there was no line.
         within(&mut run.alarm, end, pin!(inner.parts.tokens.ready(&run.grant))).await?;
         inner.parts.access.still_holds(&run.grant)?;
         let request = leg.equip(run)?;
+        if !leg.is_named_by(identity.as_ref()) {
+            // The credential was rotated while there was no line.
+            continue;
+        }
         let (peer, until) = (line.peer().ip(), run.head_until());
         run.sending();
         let exchange = match line.send(request, &mut run.alarm, until).await {

@@ -4,9 +4,10 @@ use std::net::IpAddr;
 
 use http::header::LOCATION;
 use http::{Request, StatusCode};
+use lockgate_access::Grant;
 use lockgate_access::directory::Connection;
 use lockgate_traffic::Passage;
-use lockgate_vault::Equipped;
+use lockgate_vault::{Equipped, Identity, Vault};
 use lockgate_vocabulary::Stop;
 
 use crate::answer::Setback;
@@ -60,6 +61,17 @@ impl Leg {
             equipped.strip(&mut parts)?;
         }
         Ok(Request::from_parts(parts, body))
+    }
+
+    /// What the line names itself by, which is shown to nobody who is not shown the credential.
+    pub(crate) fn identity(&self, vault: &Vault, grant: &Grant) -> Result<Option<Identity>, Stop> {
+        if self.hop.as_ref().is_none_or(|hop| hop.keeps_credential) { vault.identity(grant) } else { Ok(None) }
+    }
+
+    /// Whether what the request carries is of the credential by which its line is named, where it is named by one.
+    pub(crate) fn is_named_by(&self, identity: Option<&Identity>) -> bool {
+        let lent = self.equipped.as_ref().and_then(Equipped::lent);
+        identity.is_none_or(|identity| lent == Some(identity.lent()))
     }
 
     /// Takes in what the vendor wants to see in the next proof of possession. Whether this request lacked just that.

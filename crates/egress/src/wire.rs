@@ -19,6 +19,7 @@ mod tls;
 use std::sync::Arc;
 
 use lockgate_access::directory::Settings;
+use lockgate_vault::Identity;
 use lockgate_vocabulary::{Clock, TenantId};
 
 use crate::alarm::Alarm;
@@ -51,17 +52,18 @@ impl Wire {
         Self { clock, times, pool: Pool::new(config.most_idle, times), trust }
     }
 
-    /// A line to the cleared destination: one that waits for its next call, or a new one. `fresh` asks for
-    /// a new one.
+    /// A line to the cleared destination, which names itself by this: one that waits for its next call, or a new one.
+    /// `fresh` asks for a new one.
     pub(crate) async fn reach(
         &self,
         clearance: &Clearance<'_>,
+        identity: Option<&Identity>,
         fresh: bool,
         alarm: &mut Alarm,
         end: std::time::Duration,
     ) -> Result<Line, WireFailure> {
         let (connection, target) = (clearance.connection(), clearance.target());
-        self.line(Kin::of(connection), target, fresh, alarm, end).await
+        self.line(Kin::of(connection, identity), target, fresh, alarm, end).await
     }
 
     /// A line to an endpoint that a tenant declared, whose destination was vetted.
@@ -99,7 +101,7 @@ impl Wire {
 
     /// Where such lines to this origin are kept.
     fn place(&self, kin: Kin<'_>, target: &PinnedTarget) -> Result<Arc<Place>, WireFailure> {
-        let trust = |settings: &Settings| self.trust.of(settings);
+        let trust = |settings: &Settings| self.trust.of(settings, kin.identity.map(Identity::pem));
         self.pool.place(kin, target, trust)
     }
 

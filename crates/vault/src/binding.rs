@@ -19,8 +19,8 @@ const MOST_BYTES: usize = 20 * 1024;
 /// Where one version of a credential may be used, in its canonical bytes: connection(16) plain(1) port(2)
 /// trust(32) placement(1) and then name, prefix before the credential, host, path prefix, each with its
 /// length(2) before it. Where an access token is had for it, the token endpoint stands in the place of the name, and
-/// what is asked for there follows (before it, behind an empty text, whether tokens are bound to a key and whom assertions
-/// are for, where either is so); then, behind an empty text, the endpoints for authorization and revocation.
+/// what is asked for there follows (before it, behind an empty text, whether tokens are bound to a key or to a
+/// certificate and whom assertions are for, where either is so); then, behind an empty text, the endpoints for authorization and revocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Binding<'a>(Cow<'a, [u8]>);
 
@@ -68,10 +68,11 @@ impl<'a> Parts<'a> {
         };
         self.texts.into_iter().for_each(&mut put);
         let Some(token) = self.token else { return };
-        if token.dpop || token.assertion_audience.is_some() {
+        if token.dpop || token.certificate_bound || token.assertion_audience.is_some() {
             // No way of proving oneself has an empty name.
             put("");
             put(if token.dpop { "dpop" } else { "" });
+            put(if token.certificate_bound { "certificate" } else { "" });
             put(token.assertion_audience.as_deref().unwrap_or_default());
         }
         put(token.client_auth.as_str());

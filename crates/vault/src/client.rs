@@ -4,16 +4,19 @@
 //! A credential of a client is its id, a colon, and what it proves itself with. What that has to be is looked at when
 //! it comes in, so that a key which nobody can read is not found by the first call.
 
+use std::fmt;
+
 use aws_lc_rs::digest;
 use lockgate_access::jose::{Algorithm, PrivateForm, Signer, base64url};
 use lockgate_access::spec::ClientAuth;
 use lockgate_vocabulary::limit::CREDENTIAL_BYTES;
-use lockgate_vocabulary::{Entropy, Secret, Timestamp};
+use lockgate_vocabulary::{CredentialId, Entropy, Secret, Timestamp};
 use serde_json::json;
 use x509_parser::pem::Pem;
 use x509_parser::prelude::FromDer as _;
 use zeroize::Zeroizing;
 
+use crate::equip::Loan;
 use crate::refusal::VaultRefusal;
 
 /// For how many seconds an assertion holds: as long as it takes to arrive, and clocks may differ.
@@ -43,6 +46,34 @@ pub(crate) fn fits(auth: ClientAuth, client: &Secret) -> bool {
             ClientAuth::PrivateKeyJwt => Key::read(proof).is_some(),
             ClientAuth::Mtls => Key::read(proof).is_some_and(|key| key.is_certified()),
         }
+}
+
+/// What a client names itself by in a handshake: its certificate with those that vouch for it, and its private key.
+pub struct Identity {
+    lent: (CredentialId, u32),
+    pem: Secret,
+}
+
+impl Identity {
+    pub(crate) fn of(loan: &Loan) -> Self {
+        Self { lent: (loan.credential, loan.version), pem: Secret::new(client_of(&loan.value).1.to_vec()) }
+    }
+
+    /// The credential that it is of, and its version.
+    pub const fn lent(&self) -> (CredentialId, u32) {
+        self.lent
+    }
+
+    /// All of it, as PEM.
+    pub const fn pem(&self) -> &Secret {
+        &self.pem
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Identity({} {})", self.lent.0, self.lent.1)
+    }
 }
 
 /// A private key, and what stands beside it.

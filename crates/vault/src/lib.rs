@@ -31,6 +31,7 @@ mod token;
 mod vault;
 pub mod webhook;
 
+pub use client::Identity;
 pub use config::{BackendConfig, Config, HeldConfig, Pkcs11Config, RootKeyConfig};
 pub use connect::{
     Begun, Connector, Disconnected, Finish, GrantView, NewSession, OpenedSession, Returned, RevokedToken, SessionView,

@@ -231,8 +231,10 @@ impl Tokens {
     fn take(&self, wanted: &Wanted, loan: &Loan, kept: &Kept) -> Result<bool, Short> {
         let own_account = wanted.spec.authorization.is_none();
         let newer = kept.state == KeptState::Held && kept.number > wanted.slot.number();
-        // A client's own tokens go with its secret; a person's consent is to the client, whatever its secret is.
-        if !newer || (own_account && kept.version != loan.version) {
+        // A client's own tokens go with its secret, and bound ones with their certificate; a person's consent is to the
+        // client, whatever its secret is.
+        let of_version = own_account || wanted.spec.certificate_bound;
+        if !newer || (of_version && kept.version != loan.version) {
             return Ok(false);
         }
         let clock = &self.vault.inner.clock;

@@ -15,6 +15,7 @@ use lockgate_store::{Change, Epoch, Row, Store, values};
 use lockgate_vocabulary::{Clock, Entropy, Errand, Fault, Secret, Stop, TenantId};
 
 use crate::backend::Surroundings;
+use crate::client::Identity;
 use crate::config::Config;
 use crate::custody::{self, Custody};
 use crate::dpop::{self, DpopKey, Shown};
@@ -195,6 +196,18 @@ impl Vault {
             return Err(Fault::violated("a grant is for a connection of the caller's tenant").into());
         }
         self.inner.equip(connection, parts)
+    }
+
+    /// What the connection names itself by in handshakes with its vendor, where tokens are bound to that: the
+    /// certificate and the private key of its credential as it is now.
+    pub fn identity(&self, grant: &Grant) -> Result<Option<Identity>, Stop> {
+        let connection = grant.connection();
+        match &connection.provider.auth {
+            AuthPlacement::OAuth(spec) if spec.certificate_bound => {
+                self.inner.lend(connection).map(|loan| Some(Identity::of(&loan)))
+            }
+            _ => Ok(None),
+        }
     }
 
     /// What would be lent, without lending it: for a request that is not sent. Of a connection whose vendor wants an

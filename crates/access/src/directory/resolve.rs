@@ -235,6 +235,8 @@ fn token_endpoint(token: &TokenSpec, wrong: &mut Violations) {
 /// An assertion is for one, who is named: whoever else gets it could show it to that one (RFC 7523 section 3).
 fn assertion(token: &TokenSpec, wrong: &mut Violations) {
     const AT: &str = "/auth/assertion_audience";
+    let certified = !token.certificate_bound || token.client_auth == ClientAuth::Mtls;
+    wrong.check(certified, "/auth/certificate_bound", "only true with mtls");
     let own = token.assertion_audience.as_deref();
     wrong.check(own.is_none_or(is_text), AT, "1 to 1024 bytes without control characters");
     if token.client_auth == ClientAuth::PrivateKeyJwt {

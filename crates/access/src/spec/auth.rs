@@ -37,6 +37,8 @@ struct Written {
     assertion_audience: Option<Option<String>>,
     #[serde(default, deserialize_with = "given")]
     dpop: Option<bool>,
+    #[serde(default, deserialize_with = "given")]
+    certificate_bound: Option<bool>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -68,6 +70,7 @@ impl Placement {
                 "revocation_url",
                 "assertion_audience",
                 "dpop",
+                "certificate_bound",
             ],
         }
     }
@@ -93,6 +96,7 @@ impl Written {
             ("revocation_url", self.revocation_url.is_some()),
             ("assertion_audience", self.assertion_audience.is_some()),
             ("dpop", self.dpop.is_some()),
+            ("certificate_bound", self.certificate_bound.is_some()),
         ];
         let members = self.placement.members();
         there.into_iter().find(|(name, is_there)| *is_there && !members.contains(name)).map(|(name, _)| name)
@@ -125,6 +129,7 @@ impl<'de> Deserialize<'de> for AuthPlacement {
                 revocation_url: written.revocation_url.flatten(),
                 assertion_audience: written.assertion_audience.flatten(),
                 dpop: written.dpop.unwrap_or_default(),
+                certificate_bound: written.certificate_bound.unwrap_or_default(),
             })),
         })
     }

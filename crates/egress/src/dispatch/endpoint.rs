@@ -83,7 +83,7 @@ impl Endpoint {
     /// Whose its lines are. INVARIANT: the digest is of the URL and of whom it trusts, so that a message
     /// never goes over a line that was opened to another endpoint or under another trust.
     pub(crate) fn kin(&self, tenant: TenantId) -> Kin<'_> {
-        Kin { tenant, far: Far::Endpoint(self.digest), settings: &self.settings }
+        Kin { tenant, far: Far::Endpoint(self.digest), settings: &self.settings, identity: None }
     }
 
     /// The absolute target of a request.

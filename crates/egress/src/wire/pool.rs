@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use lockgate_access::directory::{Connection, Settings};
-use lockgate_vocabulary::{ConnectionId, TenantId};
+use lockgate_vault::Identity;
+use lockgate_vocabulary::{ConnectionId, CredentialId, TenantId};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 
@@ -41,14 +42,25 @@ pub(crate) struct Kin<'a> {
     pub(crate) tenant: TenantId,
     pub(crate) far: Far,
     pub(crate) settings: &'a Arc<Settings>,
+    /// What they name themselves by.
+    pub(crate) identity: Option<&'a Identity>,
 }
 
 impl<'a> Kin<'a> {
     /// Those of a connection.
-    pub(super) fn of(connection: &'a Connection) -> Self {
-        Self { tenant: connection.tenant, far: Far::Connection(connection.id), settings: &connection.settings }
+    pub(super) fn of(connection: &'a Connection, identity: Option<&'a Identity>) -> Self {
+        let far = Far::Connection(connection.id);
+        Self { tenant: connection.tenant, far, settings: &connection.settings, identity }
+    }
+
+    /// Which version of which credential they name themselves by.
+    fn named(&self) -> Named {
+        self.identity.map(Identity::lent)
     }
 }
+
+/// Which version of which credential a line named itself by in its handshake; none for most.
+type Named = Option<(CredentialId, u32)>;
 
 /// Places where lines wait.
 pub(super) struct Pool {
@@ -70,6 +82,7 @@ pub(super) struct Place {
     host: Box<str>,
     host_value: HeaderValue,
     name: ServerName<'static>,
+    named: Named,
     tls: Option<Arc<ClientConfig>>,
     most_idle: usize,
     waiting: Mutex<Waiting>,
@@ -103,7 +116,7 @@ impl Pool {
             Scheme::Https => Some(trust(kin.settings)?),
             Scheme::Http => None,
         };
-        let place = Arc::new(Place::new(target, tls, self.most_idle)?);
+        let place = Arc::new(Place::new(target, (kin.named(), tls), self.most_idle)?);
         let mut shard = self.shard(kin.far);
         let lane = shard
             .entry((kin.tenant, kin.far))
@@ -111,7 +124,7 @@ impl Pool {
         if !lane.trusts_like(kin.settings) {
             return Ok(place);
         }
-        if let Some(first) = lane.at(target) {
+        if let Some(first) = lane.at(target, kin.named()) {
             return Ok(first);
         }
         if lane.places.len() < ORIGINS {
@@ -129,7 +142,7 @@ impl Pool {
         if !Arc::ptr_eq(&lane.settings, kin.settings) {
             lane.settings = Arc::clone(kin.settings);
         }
-        lane.at(target)
+        lane.at(target, kin.named())
     }
 
     fn shard(&self, far: Far) -> MutexGuard<'_, HashMap<(TenantId, Far), Lane>> {
@@ -199,13 +212,18 @@ impl Lane {
         Arc::ptr_eq(own, settings) || (own.trust_pem == settings.trust_pem && own.pins == settings.pins)
     }
 
-    fn at(&self, target: &PinnedTarget) -> Option<Arc<Place>> {
-        self.places.iter().find(|place| place.is_at(target)).cloned()
+    /// INVARIANT: a line that named itself by one version of a credential is used for calls with that version alone.
+    fn at(&self, target: &PinnedTarget, named: Named) -> Option<Arc<Place>> {
+        self.places.iter().find(|place| place.named == named && place.is_at(target)).cloned()
     }
 }
 
 impl Place {
-    fn new(target: &PinnedTarget, tls: Option<Arc<ClientConfig>>, most_idle: usize) -> Result<Self, WireFailure> {
+    fn new(
+        target: &PinnedTarget,
+        (named, tls): (Named, Option<Arc<ClientConfig>>),
+        most_idle: usize,
+    ) -> Result<Self, WireFailure> {
         let name = ServerName::try_from(target.server_name().to_owned()).map_err(|_| WireFailure::Tls)?;
         let host_value = HeaderValue::from_str(target.authority()).map_err(|_| WireFailure::Tls)?;
         Ok(Self {
@@ -214,6 +232,7 @@ impl Place {
             host: target.host().into(),
             host_value,
             name,
+            named,
             tls,
             most_idle,
             waiting: Mutex::default(),

@@ -40,8 +40,8 @@ impl Trust {
     }
 
     /// The configuration for a connection with these settings.
-    pub(crate) fn of(&self, settings: &Settings) -> Result<Arc<ClientConfig>, WireFailure> {
-        self.with(settings.trust_pem.as_deref(), &settings.pins, &[b"h2", b"http/1.1"], None)
+    pub(crate) fn of(&self, settings: &Settings, identity: Option<&Secret>) -> Result<Arc<ClientConfig>, WireFailure> {
+        self.with(settings.trust_pem.as_deref(), &settings.pins, &[b"h2", b"http/1.1"], identity)
     }
 
     /// The configuration that trusts these authorities, or the system's, and of them only these keys. It names itself

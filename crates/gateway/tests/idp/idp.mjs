@@ -87,6 +87,7 @@ const provider = (issuer, keys, redirects, clients) =>
       mTLS: {
         enabled: true,
         selfSignedTlsClientAuth: true,
+        certificateBoundAccessTokens: true,
         getCertificate: (context) => context.socket.getPeerX509Certificate(),
       },
       resourceIndicators: {

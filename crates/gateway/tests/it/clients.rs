@@ -7,12 +7,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use lockgate_testkit::{Canned, ManualClock};
 use lockgate_vocabulary::{Clock as _, SystemClock};
-use rcgen::{CertificateParams, KeyPair, PublicKeyData as _};
+use rcgen::{Certificate, CertificateParams, KeyPair, PublicKeyData as _};
 use serde_json::{Value, json};
 
 use crate::browser::{Browser, location};
 use crate::client::Answer;
-use crate::connect::{LINE, SUBJECT, called, finish, grant, open};
+use crate::connect::{LINE, Opened, SUBJECT, called, finish, grant, open};
 use crate::connect_certified::signed_in;
 use crate::issuer::{Realm, told};
 use crate::world::{Tenant, VENDOR_HOST, World};
@@ -83,6 +83,17 @@ impl Scene {
         let body = json!({ "secret": secret });
         let answer = self.world.ask(&self.acme.operator, "POST", &path, Some(body)).await;
         (answer.status, if answer.status < 400 { String::new() } else { answer.code() })
+    }
+
+    /// Goes through the provider's pages as a person does, and back.
+    async fn connected(&self, name: &str, opened: &Opened) {
+        let Self { world, acme, realm, .. } = self;
+        let mut browser = Browser::default();
+        let begin = location(&browser.visit(world.door, &opened.url).await);
+        let back = signed_in(realm, &begin, &opened.redirect_uri).await;
+        let led = location(&browser.visit(world.door, &back).await);
+        let (status, done) = finish(world, acme, name, &led, SUBJECT).await;
+        assert_eq!((status, &done["state"]), (200, &json!("done")), "{done}");
     }
 
     async fn called(&self, name: &str) -> (u16, String) {
@@ -187,6 +198,17 @@ fn private_jwk(key: &KeyPair) -> Value {
     jwk
 }
 
+fn certificate(key: &KeyPair) -> Certificate {
+    CertificateParams::new(vec!["client.test".into()]).expect("names").self_signed(key).expect("a certificate")
+}
+
+/// The public half of a key, with its certificate.
+fn certified(key: &KeyPair, certificate: &Certificate) -> Value {
+    let mut public = jwk(key, &thumbprint(&jwk(key, "")));
+    public["x5c"] = json!([STANDARD.encode(certificate.der())]);
+    public
+}
+
 #[tokio::test]
 async fn a_client_proves_itself_by_its_certificate() {
     let Some(scene) = Scene::start().await else { return };
@@ -200,7 +222,7 @@ async fn a_client_proves_itself_by_its_certificate() {
     let client = json!({ "token_endpoint_auth_method": "self_signed_tls_client_auth", "jwks": { "keys": [public] } });
     scene.registered("by-certificate", client).await;
     scene.connection("bank", json!({ "client_auth": "mtls" })).await;
-    let written = |certificate: &rcgen::Certificate, key: &KeyPair| {
+    let written = |certificate: &Certificate, key: &KeyPair| {
         format!("by-certificate:{}{}", certificate.pem(), key.serialize_pem())
     };
     for secret in [
@@ -273,12 +295,7 @@ async fn a_connected_account_of_bound_tokens_lives_by_a_key_a_nonce_and_its_refr
         "redirect_uris": [opened.redirect_uri], "scope": "openid offline_access", "dpop_bound_access_tokens": true,
     });
     scene.registered(id, client).await;
-    let mut browser = Browser::default();
-    let begin = location(&browser.visit(world.door, &opened.url).await);
-    let back = signed_in(realm, &begin, &opened.redirect_uri).await;
-    let led = location(&browser.visit(world.door, &back).await);
-    let (status, done) = finish(world, acme, "self", &led, SUBJECT).await;
-    assert_eq!((status, &done["state"]), (200, &json!("done")), "{done}");
+    scene.connected("self", &opened).await;
 
     for number in [1, 2, 3] {
         for _ in 0..2 {
@@ -297,4 +314,50 @@ async fn a_connected_account_of_bound_tokens_lives_by_a_key_a_nonce_and_its_refr
     let tokens = gone["tokens"].as_array().expect("tokens");
     assert!(tokens.iter().all(|each| each["result"] == "revoked"), "{gone}");
     world.end().await;
+}
+
+#[tokio::test]
+async fn calls_show_the_certificate_to_which_their_tokens_are_bound() {
+    let Some(scene) = Scene::start().await else { return };
+    let Scene { world, acme, realm, .. } = &scene;
+    let (url, id, keys) = (realm.url.as_str(), "account-certified", [key(), key()]);
+    let certificates = keys.each_ref().map(certificate);
+    let written = |at: usize| format!("{id}:{}{}", certificates[at].pem(), keys[at].serialize_pem());
+    let mut sessions = Vec::new();
+    for (name, bound) in [("bound", true), ("loose", false)] {
+        let auth = json!({
+            "placement": "oauth", "token_url": format!("{url}/token"), "client_auth": "mtls",
+            "certificate_bound": bound, "scope": "openid offline_access",
+            "authorization": { "url": format!("{url}/auth"), "issuer": url },
+        });
+        scene.connection_to(name, url, "/me", auth).await;
+        let taken = scene.credential(name, &written(0)).await;
+        assert_eq!(taken.status, 201, "{}", taken.text());
+        sessions.push((name, open(world, acme, name).await));
+    }
+    let redirects: Vec<_> = sessions.iter().map(|(_, opened)| opened.redirect_uri.as_str()).collect();
+    let client = json!({
+        "token_endpoint_auth_method": "self_signed_tls_client_auth",
+        "jwks": { "keys": [certified(&keys[0], &certificates[0]), certified(&keys[1], &certificates[1])] },
+        "grant_types": ["authorization_code", "refresh_token"], "response_types": ["code"],
+        "redirect_uris": redirects, "scope": "openid offline_access",
+        "tls_client_certificate_bound_access_tokens": true,
+    });
+    scene.registered(id, client).await;
+    for (name, opened) in &sessions {
+        scene.connected(name, opened).await;
+    }
+    let me = async |name: &str| world.read(&acme.service, &format!("/call/{name}/me")).await;
+    assert_eq!(me("loose").await.status, 401, "the provider looks at the line, which has no name");
+    for _ in 0..2 {
+        let answer = me("bound").await;
+        assert_eq!((answer.status, answer.json()["sub"].clone()), (200, json!("alice")), "{}", answer.text());
+    }
+    assert_eq!(grant(world, acme, "bound").await["number"], 1);
+    // Another certificate: no line of the first is used any more, and there is a token that is bound to this one.
+    assert_eq!(scene.rotated("bound", &written(1)).await, (201, String::new()));
+    let answer = me("bound").await;
+    assert_eq!((answer.status, answer.json()["sub"].clone()), (200, json!("alice")), "{}", answer.text());
+    assert_eq!(grant(world, acme, "bound").await["number"], 2);
+    scene.world.end().await;
 }

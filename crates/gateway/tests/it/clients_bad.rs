@@ -162,6 +162,8 @@ async fn what_a_provider_says_of_its_clients_must_hold_together() {
         (json!({ "assertion_audience": "https://login.vendor.test" }), audience),
         (json!({ "client_auth": "mtls", "assertion_audience": "https://login.vendor.test" }), audience),
         (json!({ "client_auth": "private_key_jwt", "assertion_audience": "" }), audience),
+        (json!({ "certificate_bound": true }), "/auth/certificate_bound"),
+        (json!({ "client_auth": "private_key_jwt", "certificate_bound": true }), "/auth/certificate_bound"),
         (json!({ "client_auth": "client_secret_jwt" }), "/auth"),
         (json!({ "dpop": "yes" }), "/auth"),
     ] {

@@ -77,6 +77,7 @@ fn where_and_how_a_token_is_asked_for_is_part_of_it() {
             revocation_url: None,
             assertion_audience: None,
             dpop: false,
+            certificate_bound: false,
         };
         change(&mut spec);
         connection(AuthPlacement::OAuth(Box::new(spec)))
@@ -88,6 +89,8 @@ fn where_and_how_a_token_is_asked_for_is_part_of_it() {
         spec(|spec| spec.client_auth = ClientAuth::PrivateKeyJwt),
         spec(|spec| spec.client_auth = ClientAuth::Mtls),
         spec(|spec| spec.dpop = true),
+        spec(|spec| spec.certificate_bound = true),
+        spec(|spec| (spec.dpop, spec.certificate_bound) = (true, true)),
         spec(|spec| spec.assertion_audience = Some("https://login.vendor.test".into())),
         spec(|spec| spec.assertion_audience = Some("dpop".into())),
         spec(|spec| (spec.dpop, spec.assertion_audience) = (true, Some("https://login.vendor.test".into()))),

@@ -11,10 +11,11 @@ use lockgate_access::directory::Connection;
 use lockgate_access::spec::{AuthPlacement, VerifySpec};
 use lockgate_vocabulary::{
     CredentialId, Errand, ErrandAnswer, ErrandAsk, ErrandFailure, ErrandOrder, ErrandOwner, ErrandPurpose, ErrandTrial,
-    Fault, Stop,
+    Fault, Secret, Stop,
 };
 use zeroize::Zeroize as _;
 
+use crate::client::Identity;
 use crate::equip::{self, Loan, Value};
 use crate::refusal::VaultRefusal;
 use crate::token::{self, Got};
@@ -78,8 +79,8 @@ impl Said {
 enum Exhibit {
     /// The credential.
     Itself(Loan),
-    /// A token that was had for this version of it.
-    Token((CredentialId, u32), Got),
+    /// A token that was had for this version of it, and what the line is named by where the token is bound to that.
+    Token((CredentialId, u32), Got, Option<Identity>),
 }
 
 /// Asks the vendor with this loan, which is not the version in use.
@@ -93,7 +94,10 @@ pub(super) async fn ask(errand: &dyn Errand, inner: &Inner, connection: &Connect
             });
         }
         AuthPlacement::OAuth(spec) => match token::once(errand, inner.client(connection, spec, &loan.value)).await {
-            Ok(got) => Exhibit::Token((loan.credential, loan.version), got),
+            Ok(got) => {
+                let identity = spec.certificate_bound.then(|| Identity::of(&loan));
+                Exhibit::Token((loan.credential, loan.version), got, identity)
+            }
             Err(VaultRefusal::TokenUnavailable) => return Ok(Said::Nothing(None)),
             Err(_) => return Ok(Said::Refused(None)),
         },
@@ -102,7 +106,7 @@ pub(super) async fn ask(errand: &dyn Errand, inner: &Inner, connection: &Connect
     // Whoever gets a token for its secret has shown that the vendor takes it.
     let Some(spec) = &connection.provider.verify else { return Ok(Said::Took(None)) };
     let mut answer = errand.run(order(inner, connection, spec, &exhibit, None)?).await;
-    if let (Ok(told), Exhibit::Token(_, Got { key: Some(_), .. })) = (&answer, &exhibit)
+    if let (Ok(told), Exhibit::Token(_, Got { key: Some(_), .. }, _)) = (&answer, &exhibit)
         && let Some(nonce) = told.dpop_nonce.clone().filter(|_| told.status == 401)
     {
         // It wants another proof of possession, and says what has to be in it.
@@ -127,7 +131,7 @@ fn order(
     equip::check_origin(connection, &parts)?;
     let equipped = match exhibit {
         Exhibit::Itself(loan) => equip::put(&connection.provider.auth, Some(loan), &mut parts)?,
-        Exhibit::Token(lent, got) => {
+        Exhibit::Token(lent, got, _) => {
             let access = got.access.expose();
             let value = Value::of_token(access, got.key.is_some()).ok_or(VaultRefusal::SecretUnfit)?;
             let proof = got.key.as_ref().map(|key| inner.proof(key, access, nonce, &parts)).transpose()?;
@@ -146,7 +150,10 @@ fn order(
         url,
         ask: ErrandAsk::Trial(ErrandTrial { target, headers: parts.headers, plain: connection.base.plain }),
         trust_pem: settings.trust_pem.as_deref().map(str::to_owned),
-        identity: None,
+        identity: match exhibit {
+            Exhibit::Token(_, _, Some(identity)) => Some(Secret::new(identity.pem().expose().to_vec())),
+            _ => None,
+        },
         pins: settings.pins.clone(),
         most_bytes: ANSWER_BYTES,
         within: WITHIN,

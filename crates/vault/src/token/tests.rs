@@ -45,6 +45,7 @@ fn spec(client_auth: ClientAuth) -> TokenSpec {
         revocation_url: Some("https://login.vendor.test/revoke".into()),
         assertion_audience: None,
         dpop: false,
+        certificate_bound: false,
     }
 }
 

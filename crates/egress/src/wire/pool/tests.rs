@@ -66,13 +66,13 @@ async fn a_place_made_under_replaced_settings_is_not_kept() {
     let (old, new) = (connection(&settings(vec![])), connection(&settings(vec![[7; 32]])));
     let mut newer = None;
     // While the old settings are being read into a place, a call under the new ones comes and goes.
-    let late = pool.place(Kin::of(&old), &target, |settings| {
-        newer = pool.place(Kin::of(&new), &target, |settings| trust.of(settings)).ok();
-        trust.of(settings)
+    let late = pool.place(Kin::of(&old, None), &target, |settings| {
+        newer = pool.place(Kin::of(&new, None), &target, |settings| trust.of(settings, None)).ok();
+        trust.of(settings, None)
     });
     let (late, newer) = (late.expect("a place"), newer.expect("a place"));
     assert!(!Arc::ptr_eq(&late, &newer));
-    let found = pool.find(Kin::of(&new), &target).expect("kept");
+    let found = pool.find(Kin::of(&new, None), &target).expect("kept");
     assert!(Arc::ptr_eq(&found, &newer), "the new settings meet their own place alone");
     let lanes: usize = pool.shards.iter().map(|shard| shard.lock().expect("free").len()).sum();
     assert_eq!((lanes, Arc::strong_count(&late)), (1, 1));
@@ -86,9 +86,9 @@ async fn two_calls_at_once_share_one_place() {
     // Equal settings that were read anew trust nobody else.
     let (one, other) = (connection(&settings(vec![])), connection(&settings(vec![])));
     let mut first = None;
-    let second = pool.place(Kin::of(&one), &target, |settings| {
-        first = pool.place(Kin::of(&other), &target, |settings| trust.of(settings)).ok();
-        trust.of(settings)
+    let second = pool.place(Kin::of(&one, None), &target, |settings| {
+        first = pool.place(Kin::of(&other, None), &target, |settings| trust.of(settings, None)).ok();
+        trust.of(settings, None)
     });
     assert!(Arc::ptr_eq(&second.expect("a place"), &first.expect("a place")));
 }
