@@ -101,7 +101,7 @@ impl Wire {
 
     /// Where such lines to this origin are kept.
     fn place(&self, kin: Kin<'_>, target: &PinnedTarget) -> Result<Arc<Place>, WireFailure> {
-        let trust = |settings: &Settings| self.trust.of(settings, kin.identity.map(Identity::pem));
+        let trust = |settings: &Settings| self.trust.of(settings, kin.identity.map(Identity::handshake));
         self.pool.place(kin, target, trust)
     }
 

@@ -10,7 +10,7 @@ use aws_lc_rs::digest;
 use lockgate_access::jose::{Algorithm, PrivateForm, Signer, base64url};
 use lockgate_access::spec::ClientAuth;
 use lockgate_vocabulary::limit::CREDENTIAL_BYTES;
-use lockgate_vocabulary::{CredentialId, Entropy, Secret, Timestamp};
+use lockgate_vocabulary::{CredentialId, Entropy, Secret, Timestamp, TlsIdentity};
 use serde_json::json;
 use x509_parser::pem::Pem;
 use x509_parser::prelude::FromDer as _;
@@ -32,6 +32,11 @@ pub(crate) fn client_of(client: &Secret) -> (&[u8], &[u8]) {
     (whole.get(..at).unwrap_or_default(), whole.get(at + 1..).unwrap_or_default())
 }
 
+/// What a client that proves itself by its certificate names itself by.
+pub(crate) fn identity_of(client: &Secret) -> TlsIdentity {
+    TlsIdentity::new(Secret::new(client_of(client).1.to_vec()))
+}
+
 /// Whether a credential is what this way of proving oneself needs.
 pub(crate) fn fits(auth: ClientAuth, client: &Secret) -> bool {
     let visible = |byte: &u8| (0x21..=0x7e).contains(byte);
@@ -48,15 +53,15 @@ pub(crate) fn fits(auth: ClientAuth, client: &Secret) -> bool {
         }
 }
 
-/// What a client names itself by in a handshake: its certificate with those that vouch for it, and its private key.
+/// What a client names itself by in a handshake, and of which credential that is.
 pub struct Identity {
     lent: (CredentialId, u32),
-    pem: Secret,
+    handshake: TlsIdentity,
 }
 
 impl Identity {
     pub(crate) fn of(loan: &Loan) -> Self {
-        Self { lent: (loan.credential, loan.version), pem: Secret::new(client_of(&loan.value).1.to_vec()) }
+        Self { lent: (loan.credential, loan.version), handshake: identity_of(&loan.value) }
     }
 
     /// The credential that it is of, and its version.
@@ -64,9 +69,9 @@ impl Identity {
         self.lent
     }
 
-    /// All of it, as PEM.
-    pub const fn pem(&self) -> &Secret {
-        &self.pem
+    /// What the handshake needs.
+    pub const fn handshake(&self) -> &TlsIdentity {
+        &self.handshake
     }
 }
 

@@ -14,7 +14,7 @@ use zeroize::Zeroize;
 
 use crate::clock::BoxFuture;
 use crate::id::TenantId;
-use crate::secret::Secret;
+use crate::tls_identity::TlsIdentity;
 
 /// Why the house itself calls somebody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -64,9 +64,8 @@ pub struct ErrandOrder {
     pub ask: ErrandAsk,
     /// Certificates (PEM) trusted instead of those that errands trust: a tenant's own, or a back end's.
     pub trust_pem: Option<String>,
-    /// A certificate, those that vouch for it and its private key (PEM), by which the gateway says in the handshake who
-    /// it is; none where nobody asks for it.
-    pub identity: Option<Secret>,
+    /// What the gateway names itself by in the handshake; nothing where nobody asks for it.
+    pub identity: Option<TlsIdentity>,
     /// Public keys (SHA-256 of the SPKI) of which the far side's certificate must have one; any where there is none.
     pub pins: Vec<[u8; 32]>,
     /// How many bytes of the answer are read at the most.

@@ -18,6 +18,7 @@ mod name;
 mod owned_file;
 mod refuse;
 mod secret;
+mod tls_identity;
 mod trace;
 
 pub use actor::{Actor, PrincipalKind};
@@ -38,4 +39,5 @@ pub use name::{Name, NameParse};
 pub use owned_file::{OwnedFileProblem, read_owned_file};
 pub use refuse::{Refusal, RefusalInfo, Stop, Violation};
 pub use secret::Secret;
+pub use tls_identity::TlsIdentity;
 pub use trace::{SpanId, TraceContext, TraceId};

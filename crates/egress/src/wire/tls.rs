@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use aws_lc_rs::digest;
 use lockgate_access::directory::Settings;
-use lockgate_vocabulary::{Clock, Secret};
+use lockgate_vocabulary::{Clock, TlsIdentity};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::time_provider::TimeProvider;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use x509_parser::prelude::FromDer as _;
@@ -40,7 +40,11 @@ impl Trust {
     }
 
     /// The configuration for a connection with these settings.
-    pub(crate) fn of(&self, settings: &Settings, identity: Option<&Secret>) -> Result<Arc<ClientConfig>, WireFailure> {
+    pub(crate) fn of(
+        &self,
+        settings: &Settings,
+        identity: Option<&TlsIdentity>,
+    ) -> Result<Arc<ClientConfig>, WireFailure> {
         self.with(settings.trust_pem.as_deref(), &settings.pins, &[b"h2", b"http/1.1"], identity)
     }
 
@@ -51,7 +55,7 @@ impl Trust {
         authorities: Option<&str>,
         pins: &[[u8; 32]],
         protocols: &[&[u8]],
-        identity: Option<&Secret>,
+        identity: Option<&TlsIdentity>,
     ) -> Result<Arc<ClientConfig>, WireFailure> {
         let system = || self.system.get_or_init(|| self.verifier(system_authorities()).ok()).clone();
         let roots = match authorities {
@@ -71,7 +75,7 @@ impl Trust {
         let mut config = match identity {
             None => builder.with_no_client_auth(),
             Some(identity) => {
-                let (chain, key) = own_identity(identity).ok_or(WireFailure::Identity)?;
+                let (chain, key) = identity.open().ok_or(WireFailure::Identity)?;
                 builder.with_client_auth_cert(chain, key).map_err(|_| WireFailure::Identity)?
             }
         };
@@ -101,12 +105,6 @@ impl TimeProvider for ClockTime {
         let seconds = u64::try_from(self.0.now().as_secs()).ok()?;
         Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
     }
-}
-
-/// The certificate, those that vouch for it, and its private key.
-fn own_identity(pem: &Secret) -> Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
-    let chain = CertificateDer::pem_slice_iter(pem.expose()).collect::<Result<Vec<_>, _>>().ok()?;
-    Some((chain, PrivateKeyDer::from_pem_slice(pem.expose()).ok()?))
 }
 
 /// Whether a text is certificates that can be trusted, each of them readable.

@@ -11,7 +11,7 @@ use lockgate_access::directory::Connection;
 use lockgate_access::spec::{AuthPlacement, VerifySpec};
 use lockgate_vocabulary::{
     CredentialId, Errand, ErrandAnswer, ErrandAsk, ErrandFailure, ErrandOrder, ErrandOwner, ErrandPurpose, ErrandTrial,
-    Fault, Secret, Stop,
+    Fault, Stop,
 };
 use zeroize::Zeroize as _;
 
@@ -151,8 +151,8 @@ fn order(
         ask: ErrandAsk::Trial(ErrandTrial { target, headers: parts.headers, plain: connection.base.plain }),
         trust_pem: settings.trust_pem.as_deref().map(str::to_owned),
         identity: match exhibit {
-            Exhibit::Token(_, _, Some(identity)) => Some(Secret::new(identity.pem().expose().to_vec())),
-            _ => None,
+            Exhibit::Token(_, _, identity) => identity.as_ref().map(|identity| identity.handshake().clone()),
+            Exhibit::Itself(_) => None,
         },
         pins: settings.pins.clone(),
         most_bytes: ANSWER_BYTES,

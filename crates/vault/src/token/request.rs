@@ -11,12 +11,12 @@ use lockgate_access::directory::Connection;
 use lockgate_access::spec::{ClientAuth, TokenSpec};
 use lockgate_vocabulary::{
     Clock, Entropy, Errand, ErrandAnswer, ErrandAsk, ErrandFailure, ErrandOrder, ErrandOwner, ErrandPost,
-    ErrandPurpose, Secret,
+    ErrandPurpose, Secret, TlsIdentity,
 };
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use crate::client::{assertion, client_of};
+use crate::client::{assertion, client_of, identity_of};
 use crate::dpop::{DpopKey, Shown};
 use crate::equip::{encode, is_token};
 use crate::refusal::VaultRefusal;
@@ -99,7 +99,7 @@ impl Form {
             }
             ClientAuth::Mtls => {
                 self.put("client_id", id);
-                proven.identity = Some(Secret::new(secret.to_vec()));
+                proven.identity = Some(identity_of(client.secret));
             }
         }
         Ok(proven)
@@ -110,7 +110,7 @@ impl Form {
 #[derive(Default)]
 struct Proven {
     authorization: Option<HeaderValue>,
-    identity: Option<Secret>,
+    identity: Option<TlsIdentity>,
 }
 
 /// Who asks a vendor's endpoints, and of which connection.
