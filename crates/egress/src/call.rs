@@ -2,8 +2,8 @@
 //!
 //! The order of the stages is the security argument, so it stands on one screen: how often, who may, how much, what
 //! (read whole), whether it was asked before, whether the far side is well, where to, the record, and only
-//! then the wire; there a line to the vetted address, a last look at whether the grant still holds, the
-//! credential, the request. A retry comes in again at `admit`, a redirect at `vet`, both under the same
+//! then the wire; there a look at whether the grant still holds, a line to the vetted address (which shows a certificate
+//! where tokens are bound to one), another such look, the credential, the request. A retry comes in again at `admit`, a redirect at `vet`, both under the same
 //! record. What ends before the record is open is an error, which the door records; what ends after it is
 //! a reply, which the run has recorded.
 
@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use lockgate_access::{Caller, Grant};
 use lockgate_traffic::{Health, Passage, Permit};
+use lockgate_vault::Possession;
 use lockgate_vocabulary::limit::{BULK_CALL_TIME, CALL_TIME};
 use lockgate_vocabulary::{Fault, Stop};
 
@@ -168,6 +169,7 @@ async fn attempt(run: &mut Run, proofs: &Proofs) -> Result<Exchange, Setback> {
         let end = run.end;
         let (grant, opened, alarm) = run.split()?;
         let clearance = Clearance::new(grant, &proofs.permit, &proofs.passage, &leg.target, opened)?;
+        inner.parts.access.still_holds(grant)?;
         let identity = leg.identity(&inner.parts.vault, grant)?;
         let reached = inner.wire.reach(&clearance, identity.as_ref(), leg.fresh, alarm, end).await;
         let line = reached.map_err(|failure| unreached(run, failure))?;
@@ -191,9 +193,9 @@ async fn attempt(run: &mut Run, proofs: &Proofs) -> Result<Exchange, Setback> {
             }
             Err(lost) => return Err(unanswered(run, lost, peer)),
         };
-        let lacking = leg.lacked_nonce(run, &exchange);
+        let possession = leg.possession(run, &exchange);
         let Some(hop) = trace.follow(run, &exchange, peer)? else {
-            if !again.proves_itself(run, lacking, leg.unknown_by(&exchange)).await? {
+            if !again.proves_itself(run, possession, leg.unknown_by(&exchange)).await? {
                 return Ok(exchange);
             }
             answer::discard(run, exchange).await;
@@ -220,13 +222,15 @@ impl Again {
     async fn proves_itself(
         &mut self,
         run: &mut Run,
-        lacking: bool,
+        possession: Possession,
         unknown_by: Option<(u32, u64)>,
     ) -> Result<bool, Stop> {
         let Some(token) = unknown_by else { return Ok(false) };
         let (inner, end) = (Arc::clone(&run.inner), run.end);
-        let by_nonce = lacking && !std::mem::replace(&mut self.nonce, true);
-        if !by_nonce && std::mem::replace(&mut self.token, true) {
+        let by_nonce = possession == Possession::Lacking;
+        let done = if by_nonce { &mut self.nonce } else { &mut self.token };
+        // A vendor that wants another proof says nothing against the token.
+        if possession == Possession::Refused || std::mem::replace(done, true) {
             return Ok(false);
         }
         run.answered(401);

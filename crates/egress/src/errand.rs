@@ -13,7 +13,7 @@ use http::header::{
 };
 use http::{Method, Request, Uri};
 use ipnet::IpNet;
-use lockgate_vault::{HOUSE, dpop_nonce};
+use lockgate_vault::{DPOP, HOUSE, dpop_nonce};
 use lockgate_vocabulary::{
     BoxFuture, Clock, Errand, ErrandAnswer, ErrandAsk, ErrandFailure, ErrandOrder, ErrandOwner, ErrandPost,
     ErrandPurpose, ErrandRequest, ErrandTrial, Stop,
@@ -23,7 +23,7 @@ use crate::alarm::{Alarm, Rang};
 use crate::config::Config;
 use crate::destination::{Destination, PinnedTarget, Policy, Scheme, StrictUrl};
 use crate::refusal::EgressRefusal;
-use crate::wire::{Once, OnceFailure, Outgoing, Trust, Whole};
+use crate::wire::{Once, OnceFailure, Outgoing, Trust, Whole, WireFailure};
 
 /// Carries out errands of other rooms.
 #[derive(Clone)]
@@ -113,7 +113,7 @@ impl Inner {
             Scheme::Https => Some(self.trust.with(authorities, &order.pins, &[b"http/1.1"], order.identity.as_ref())),
             Scheme::Http => None,
         };
-        let tls = tls.transpose().map_err(|failure| ErrandFailure::Refused(failure.refusal().info().code))?;
+        let tls = tls.transpose().map_err(|failure| told(OnceFailure::Wire(failure)))?;
         let once = Once { target, tls, most_bytes: order.most_bytes, until };
         let request = request(url, order.ask).ok_or(ErrandFailure::Refused(EgressRefusal::UrlMalformed.info().code))?;
         let Whole { head, body } = once.send(request, alarm).await.map_err(told)?;
@@ -157,7 +157,7 @@ fn request(url: &StrictUrl, ask: ErrandAsk) -> Option<Request<Outgoing>> {
                 request.headers_mut().insert(AUTHORIZATION, authorization);
             }
             if let Some(dpop) = dpop {
-                request.headers_mut().insert("dpop", dpop);
+                request.headers_mut().insert(DPOP, dpop);
             }
         }
         ErrandAsk::Request(ErrandRequest { method, headers, body }) => {
@@ -183,6 +183,7 @@ fn failure_of(stop: &Stop) -> ErrandFailure {
 
 fn told(failure: OnceFailure) -> ErrandFailure {
     match failure {
+        OnceFailure::Wire(WireFailure::Identity) => ErrandFailure::Unidentified,
         OnceFailure::Wire(wire) if wire.may_pass() => ErrandFailure::Unreachable,
         OnceFailure::Wire(wire) => ErrandFailure::Refused(wire.refusal().info().code),
         OnceFailure::Answer(refusal) => ErrandFailure::Unanswered(refusal.info().code),

@@ -7,7 +7,7 @@ use http::{Request, StatusCode};
 use lockgate_access::Grant;
 use lockgate_access::directory::Connection;
 use lockgate_traffic::Passage;
-use lockgate_vault::{Equipped, Identity, Vault};
+use lockgate_vault::{Equipped, Identity, Possession, Vault};
 use lockgate_vocabulary::Stop;
 
 use crate::answer::Setback;
@@ -65,7 +65,10 @@ impl Leg {
 
     /// What the line names itself by, which is shown to nobody who is not shown the credential.
     pub(crate) fn identity(&self, vault: &Vault, grant: &Grant) -> Result<Option<Identity>, Stop> {
-        if self.hop.as_ref().is_none_or(|hop| hop.keeps_credential) { vault.identity(grant) } else { Ok(None) }
+        if self.hop.as_ref().is_some_and(|hop| !hop.keeps_credential) {
+            return Ok(None);
+        }
+        vault.identity(grant, (self.target.host(), self.target.port()))
     }
 
     /// Whether what the request carries is of the credential by which its line is named, where it is named by one.
@@ -74,11 +77,11 @@ impl Leg {
         identity.is_none_or(|identity| lent == Some(identity.lent()))
     }
 
-    /// Takes in what the vendor wants to see in the next proof of possession. Whether this request lacked just that.
-    pub(crate) fn lacked_nonce(&self, run: &Run, exchange: &Exchange) -> bool {
+    /// What the vendor says of the proof of possession that the request had, and wants to see in the next one.
+    pub(crate) fn possession(&self, run: &Run, exchange: &Exchange) -> Possession {
         let (status, headers) = (exchange.head.status, &exchange.head.headers);
-        let equipped = self.equipped.as_ref();
-        equipped.is_some_and(|equipped| run.inner.parts.tokens.heed(&run.grant, equipped, status, headers))
+        let Some(equipped) = &self.equipped else { return Possession::Taken };
+        run.inner.parts.tokens.heed(&run.grant, equipped, status, headers)
     }
 
     /// The access token by which the vendor did not know the call, with its credential's version.

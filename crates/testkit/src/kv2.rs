@@ -142,20 +142,19 @@ fn errors(status: u16, what: &[&str]) -> Canned {
 fn answer(state: &mut State, seen: &Seen) -> Option<Canned> {
     let (path, query) = seen.target.split_once('?').unwrap_or((&seen.target, ""));
     let sealed = state.trouble == Trouble::Sealed;
-    let is_health = (seen.method.as_str(), path) == ("GET", "/v1/sys/health");
+    let is_status = (seen.method.as_str(), path) == ("GET", "/v1/sys/seal-status");
     match state.trouble {
         Trouble::Silent => return None,
         Trouble::Throttled(seconds) => {
             let refused = errors(429, &["request path is rate limited"]);
             return Some(refused.header("retry-after", &seconds.to_string()));
         }
-        Trouble::Busy if !is_health => return Some(errors(503, &["too busy"])),
-        Trouble::Sealed if !is_health => return Some(errors(503, &["Vault is sealed"])),
+        Trouble::Busy if !is_status => return Some(errors(503, &["too busy"])),
+        Trouble::Sealed if !is_status => return Some(errors(503, &["Vault is sealed"])),
         _ => {}
     }
-    if is_health {
-        let status = if sealed { 503 } else { 200 };
-        return Some(Canned::json(status, &json!({ "initialized": true, "sealed": sealed }).to_string()));
+    if is_status {
+        return Some(Canned::json(200, &json!({ "initialized": true, "sealed": sealed }).to_string()));
     }
     if seen.header("x-vault-namespace") != Some(KV2_NAMESPACE) {
         return Some(errors(404, &["no handler for route. route entry not found."]));

@@ -1,5 +1,5 @@
 //! How a client proves who it is at a vendor's endpoints: by its secret, by an assertion that its key signs (RFC 7523),
-//! or by its certificate (RFC 8705). Pure.
+//! or by its certificate (RFC 8705).
 //!
 //! A credential of a client is its id, a colon, and what it proves itself with. What that has to be is looked at when
 //! it comes in, so that a key which nobody can read is not found by the first call.
@@ -8,7 +8,7 @@ use std::fmt;
 
 use aws_lc_rs::digest;
 use lockgate_access::jose::{Algorithm, PrivateForm, Signer, base64url};
-use lockgate_access::spec::ClientAuth;
+use lockgate_access::spec::{AuthPlacement, ClientAuth};
 use lockgate_vocabulary::limit::CREDENTIAL_BYTES;
 use lockgate_vocabulary::{CredentialId, Entropy, Secret, Timestamp, TlsIdentity};
 use serde_json::json;
@@ -22,33 +22,61 @@ use crate::refusal::VaultRefusal;
 /// For how many seconds an assertion holds: as long as it takes to arrive, and clocks may differ.
 const HOLDS: i64 = 60;
 
+/// What a key or a certificate in PEM begins with (RFC 7468 section 2).
+const PEM: &[u8] = b"-----BEGIN";
+
 /// Certificates that stand beside a private key.
 const CERTIFICATES: usize = 8;
 
-/// The client's id and what it proves itself with.
-pub(crate) fn client_of(client: &Secret) -> (&[u8], &[u8]) {
+/// The client's id and what it proves itself with. The id ends at the first colon where a secret follows, which may have
+/// more of them; a key begins with what it is written in, and an id before it may be a URL.
+pub(crate) fn client_of(auth: ClientAuth, client: &Secret) -> (&[u8], &[u8]) {
     let whole = client.expose();
-    let at = whole.iter().position(|byte| *byte == b':').unwrap_or(whole.len());
+    let colon = |byte: &u8| *byte == b':';
+    let at = match auth {
+        ClientAuth::Basic | ClientAuth::Post => whole.iter().position(colon),
+        ClientAuth::PrivateKeyJwt | ClientAuth::Mtls => {
+            let pem = whole.windows(PEM.len()).position(|at| at == PEM);
+            let key = pem.or_else(|| whole.iter().position(|byte| *byte == b'{')).unwrap_or(whole.len());
+            whole.get(..key).and_then(|before| before.iter().rposition(colon))
+        }
+    };
+    let at = at.unwrap_or(whole.len());
     (whole.get(..at).unwrap_or_default(), whole.get(at + 1..).unwrap_or_default())
 }
 
 /// What a client that proves itself by its certificate names itself by.
 pub(crate) fn identity_of(client: &Secret) -> TlsIdentity {
-    TlsIdentity::new(Secret::new(client_of(client).1.to_vec()))
+    TlsIdentity::new(Secret::new(client_of(ClientAuth::Mtls, client).1.to_vec()))
+}
+
+/// The secret that a client sends to prove itself, where it does.
+pub(crate) fn secret_of<'a>(placement: &AuthPlacement, client: &'a Secret) -> Option<&'a [u8]> {
+    match placement {
+        AuthPlacement::OAuth(spec) if matches!(spec.client_auth, ClientAuth::Basic | ClientAuth::Post) => {
+            Some(client_of(spec.client_auth, client).1)
+        }
+        _ => None,
+    }
 }
 
 /// Whether a credential is what this way of proving oneself needs.
 pub(crate) fn fits(auth: ClientAuth, client: &Secret) -> bool {
     let visible = |byte: &u8| (0x21..=0x7e).contains(byte);
-    let (id, proof) = client_of(client);
+    let (id, proof) = client_of(auth, client);
     // RFC 6749 appendix A: visible ASCII and blanks.
     let line = |text: &[u8]| !text.is_empty() && text.iter().all(|byte| visible(byte) || *byte == b' ');
     let length = (1..=CREDENTIAL_BYTES).contains(&client.expose().len());
     let known = length && line(id) && id.first().is_some_and(visible);
     known
         && match auth {
-            ClientAuth::Basic | ClientAuth::Post => line(proof) && proof.last().is_some_and(visible),
-            ClientAuth::PrivateKeyJwt => Key::read(proof).is_some(),
+            // A private key that was given where a secret is wanted would be sent.
+            ClientAuth::Basic | ClientAuth::Post => {
+                line(proof) && proof.last().is_some_and(visible) && Key::read(proof).is_none()
+            }
+            ClientAuth::PrivateKeyJwt => {
+                Key::read(proof).is_some_and(|key| key.certificates.is_empty() || key.is_certified())
+            }
             ClientAuth::Mtls => Key::read(proof).is_some_and(|key| key.is_certified()),
         }
 }
@@ -135,7 +163,7 @@ pub(crate) fn assertion(
     now: Timestamp,
     entropy: &dyn Entropy,
 ) -> Result<Zeroizing<String>, VaultRefusal> {
-    let (id, proof) = client_of(client);
+    let (id, proof) = client_of(ClientAuth::PrivateKeyJwt, client);
     let (key, id) = Key::read(proof).zip(std::str::from_utf8(id).ok()).ok_or(VaultRefusal::ClientKeyUnfit)?;
     // A vendor that was given a certificate knows the key by that.
     let header = match key.certificates.first() {

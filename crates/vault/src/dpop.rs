@@ -2,6 +2,7 @@
 //! whoever else comes by the token can do nothing with it. Each request shows that it is sent by whoever has the key.
 
 use std::fmt;
+use std::sync::{PoisonError, RwLock};
 
 use aws_lc_rs::digest;
 use http::header::{HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE};
@@ -13,13 +14,44 @@ use serde_json::json;
 use crate::client::chance;
 
 /// The field that a proof stands in (RFC 9449 section 4.1).
-pub(crate) const DPOP: HeaderName = HeaderName::from_static("dpop");
+pub const DPOP: HeaderName = HeaderName::from_static("dpop");
 
 /// The field in which a server says what the next proof has to contain (RFC 9449 section 8).
 const NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
 /// Bytes of a nonce; vendors send some dozens.
 const NONCE_BYTES: usize = 512;
+
+/// What a server wants to see in the next proof, as it said last.
+#[derive(Default)]
+pub(crate) struct Nonce(RwLock<Option<HeaderValue>>);
+
+impl Nonce {
+    pub(crate) fn wanted(&self) -> Option<HeaderValue> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn hear(&self, nonce: HeaderValue) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(nonce);
+    }
+}
+
+/// A proof of possession, and the nonce that it shows.
+pub(crate) struct Proven {
+    pub(crate) proof: HeaderValue,
+    pub(crate) nonce: Option<HeaderValue>,
+}
+
+/// What an answer says of the proof that its request had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Possession {
+    /// Nothing.
+    Taken,
+    /// It lacked a nonce, which is known now, so that the request is worth sending again: it did nothing.
+    Lacking,
+    /// It wants a nonce and says none that it was not shown, or none that can be sent.
+    Refused,
+}
 
 /// A key to which tokens are bound: of P-256, which every vendor that knows DPoP takes.
 pub(crate) struct DpopKey {
@@ -83,10 +115,17 @@ impl fmt::Debug for DpopKey {
     }
 }
 
-/// What a proof says that it is for: the target without query and fragment.
+/// What a proof says that it is for: the target without query and fragment, in its usual spelling (RFC 9449 section
+/// 4.3, RFC 3986 section 6.2.3), since some servers compare it as it is.
 pub(crate) fn target_of(uri: &Uri) -> String {
-    let (scheme, authority) = (uri.scheme_str().unwrap_or("https"), uri.authority().map_or("", |at| at.as_str()));
-    format!("{scheme}://{authority}{}", uri.path())
+    let scheme = uri.scheme_str().unwrap_or("https").to_ascii_lowercase();
+    let host = uri.host().unwrap_or_default().to_ascii_lowercase();
+    let usual = if scheme == "http" { 80 } else { 443 };
+    let path = if uri.path().is_empty() { "/" } else { uri.path() };
+    match uri.port_u16().filter(|port| *port != usual) {
+        Some(port) => format!("{scheme}://{host}:{port}{path}"),
+        None => format!("{scheme}://{host}{path}"),
+    }
 }
 
 /// What the next proof for a server has to contain, as its answer says.

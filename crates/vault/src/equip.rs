@@ -23,7 +23,7 @@ use lockgate_vocabulary::{CredentialId, Fault, Secret, Stop};
 use zeroize::Zeroizing;
 
 use crate::client;
-use crate::dpop::DPOP;
+use crate::dpop::{DPOP, Proven};
 use crate::keyring::Lendable;
 use crate::refusal::VaultRefusal;
 use crate::spelling::{Forms, LEAST, Sent, Spellings};
@@ -55,6 +55,8 @@ pub struct Equipped {
     token: Option<u64>,
     /// Whether a proof of possession is in the request as well.
     bound: bool,
+    /// The nonce that the proof shows.
+    nonce: Option<HeaderValue>,
 }
 
 impl Equipped {
@@ -71,6 +73,11 @@ impl Equipped {
     /// Whether its access token is bound to a key, of which the request has a proof (DPoP).
     pub const fn is_bound(&self) -> bool {
         self.bound
+    }
+
+    /// The nonce that the proof shows, where it shows one.
+    pub(crate) const fn nonce(&self) -> Option<&HeaderValue> {
+        self.nonce.as_ref()
     }
 
     /// What finds the credential in the vendor's answer; none where none was lent, or one so short that it
@@ -153,12 +160,12 @@ pub(crate) fn put(placement: &AuthPlacement, loan: Option<&Loan>, parts: &mut Pa
 pub(crate) fn put_token(
     lent: (CredentialId, u32),
     (number, value): (u64, Value),
-    proof: Option<HeaderValue>,
+    proven: Option<Proven>,
     parts: &mut Parts,
 ) -> Equipped {
-    let mut equipped =
-        Equipped { lent: Some(lent), token: Some(number), bound: proof.is_some(), ..Equipped::default() };
-    if let Some(proof) = proof {
+    let mut equipped = Equipped { lent: Some(lent), token: Some(number), ..Equipped::default() };
+    if let Some(Proven { proof, nonce }) = proven {
+        (equipped.bound, equipped.nonce) = (true, nonce);
         // A second proof, of the caller's, would make the request one that servers refuse (RFC 9449 section 4.3).
         remove_authority(&mut parts.headers, Some(&DPOP));
         parts.headers.insert(DPOP, proof);

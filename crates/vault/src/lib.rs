@@ -37,7 +37,7 @@ pub use connect::{
     Begun, Connector, Disconnected, Finish, GrantView, NewSession, OpenedSession, Returned, RevokedToken, SessionView,
     Upstream,
 };
-pub use dpop::dpop_nonce;
+pub use dpop::{DPOP, Possession, dpop_nonce};
 pub use equip::Equipped;
 pub use refusal::VaultRefusal;
 pub use root_key::{Replacement, RootKeyFile, RootKeyNames, RootKeyProblem, generate_root_key_file};

@@ -26,7 +26,7 @@ use lockgate_audit::Audit;
 use lockgate_vocabulary::{Background, Entropy, Errand, ErrandFailure, Fault, Secret, Stop};
 use tokio::sync::OwnedMutexGuard;
 
-use crate::dpop::{self, DpopKey};
+use crate::dpop::{self, DpopKey, Nonce, Possession};
 use crate::equip::{Equipped, Loan};
 use crate::refusal::VaultRefusal;
 use crate::vault::{Inner, Vault};
@@ -140,13 +140,20 @@ impl Tokens {
     }
 
     /// Takes in what the vendor wants to see in the next proof of possession, as the head of its answer says (RFC 9449
-    /// section 8.2). Whether the request lacked nothing but that: then it did nothing, and is worth sending again.
-    pub fn heed(&self, grant: &Grant, equipped: &Equipped, status: StatusCode, headers: &HeaderMap) -> bool {
-        let (inner, connection) = (&self.vault.inner, grant.connection());
-        let Some(nonce) = dpop::dpop_nonce(headers).filter(|_| equipped.is_bound()) else { return false };
-        let Ok(loan) = inner.would_lend(connection) else { return false };
-        let another = inner.tokens.slot(connection.tenant, loan).hear_nonce(nonce);
-        another && status == StatusCode::UNAUTHORIZED && dpop::wants_nonce(headers)
+    /// section 8.2), and what it says of the one that it was shown.
+    pub fn heed(&self, grant: &Grant, equipped: &Equipped, status: StatusCode, headers: &HeaderMap) -> Possession {
+        if !equipped.is_bound() {
+            return Possession::Taken;
+        }
+        let (inner, connection, nonce) = (&self.vault.inner, grant.connection(), dpop::dpop_nonce(headers));
+        if let (Some(nonce), Ok(loan)) = (&nonce, inner.would_lend(connection)) {
+            inner.tokens.slot(connection.tenant, loan).at_api.hear(nonce.clone());
+        }
+        if status != StatusCode::UNAUTHORIZED || !dpop::wants_nonce(headers) {
+            return Possession::Taken;
+        }
+        // Of many calls that lacked it each is told the same nonce: what counts is what this one showed.
+        if nonce.is_some() && nonce.as_ref() != equipped.nonce() { Possession::Lacking } else { Possession::Refused }
     }
 
     /// Has a token, unless that failed just now. It goes on if the call is given up: others wait for it, and the
@@ -197,15 +204,16 @@ impl Tokens {
             if self.take(wanted, loan, &kept)? {
                 return Ok(());
             }
-            if wanted.spec.authorization.is_some() {
-                match kept.state {
-                    KeptState::None => return Err(VaultRefusal::GrantAbsent.into()),
-                    KeptState::Ended => return Err(VaultRefusal::GrantEnded.into()),
-                    KeptState::Held if kept.rests(clock.now()) => {
-                        return Err(VaultRefusal::GrantUnknown.into());
-                    }
-                    KeptState::Held => {}
-                }
+            let theirs = wanted.spec.authorization.is_some();
+            match kept.state {
+                KeptState::None if theirs => return Err(VaultRefusal::GrantAbsent.into()),
+                KeptState::Ended if theirs => return Err(VaultRefusal::GrantEnded.into()),
+                _ => {}
+            }
+            if let Some(left) = kept.rests(clock.now()) {
+                let is_unknown = theirs && kept.asked_at.is_some();
+                let why = if is_unknown { VaultRefusal::GrantUnknown } else { VaultRefusal::TokenUnavailable };
+                return Err(Short::Refused(why, left));
             }
             let lease = if patience.is_over(&kept, clock.now(), clock.elapsed()) {
                 self.vault.lease(tenant, (loan.credential, loan.version), &kept, LEASE).await?
@@ -270,12 +278,11 @@ impl Tokens {
         };
         let proof = refresh.as_ref().map_or(Proof::Client, |token| Proof::Refresh(token.expose()));
         let asked = (inner.clock.now(), inner.clock.elapsed());
-        let key = match inner.possession(&wanted.spec, before) {
-            Ok(key) => key,
-            Err(fault) => return Some(Err(fault.into())),
+        let Ok(key) = inner.possession(&wanted.spec, before) else {
+            return self.nothing(wanted, loan, lease, VaultRefusal::TokenUnavailable).await;
         };
         let client = inner.client(connection, &wanted.spec, &loan.value);
-        match client.ask(self.errand.as_ref(), &proof, key.as_deref()).await {
+        match client.ask(self.errand.as_ref(), &proof, bound(&key, &wanted.slot.at_issuer)).await {
             Ok(answer) => {
                 lease.retry_after = answer.retry_after.unwrap_or_default().min(ASKED_FOR_MOST);
                 match judge(answer, &proof, key) {
@@ -294,6 +301,10 @@ impl Tokens {
                 match failure {
                     ErrandFailure::Unanswered(_) if refresh.is_some() => {
                         self.unknown(wanted, loan, lease, asked.0).await
+                    }
+                    ErrandFailure::Unidentified => self.nothing(wanted, loan, lease, VaultRefusal::TokenRefused).await,
+                    ErrandFailure::Refused(code) if code == VaultRefusal::ClientKeyUnfit.info().code => {
+                        self.nothing(wanted, loan, lease, VaultRefusal::ClientKeyUnfit).await
                     }
                     _ => self.nothing(wanted, loan, lease, VaultRefusal::TokenUnavailable).await,
                 }
@@ -325,8 +336,8 @@ impl From<Fault> for Short {
 /// Has a token by this client for one use, and keeps it nowhere: for a credential that is only tried.
 pub(crate) async fn once(errand: &dyn Errand, client: Client<'_>) -> Result<Got, VaultRefusal> {
     let key = new_key(client.spec, client.entropy).map_err(|_| VaultRefusal::TokenUnavailable)?;
-    let answer = client.ask(errand, &Proof::Client, key.as_deref()).await;
-    judge(answer.map_err(|_| VaultRefusal::TokenUnavailable)?, &Proof::Client, key)
+    let answer = client.ask(errand, &Proof::Client, bound(&key, &Nonce::default())).await;
+    judge(answer.map_err(refused)?, &Proof::Client, key)
 }
 
 /// Whether the vendor knows this client, where what it gives takes a person: a refresh token that nobody has is refused
@@ -334,8 +345,8 @@ pub(crate) async fn once(errand: &dyn Errand, client: Client<'_>) -> Result<Got,
 pub(crate) async fn is_known(errand: &dyn Errand, client: Client<'_>) -> Result<(), VaultRefusal> {
     let proof = Proof::Refresh(b"lockgate-asks-whether-it-is-known");
     let key = new_key(client.spec, client.entropy).map_err(|_| VaultRefusal::TokenUnavailable)?;
-    let answer = client.ask(errand, &proof, key.as_deref()).await;
-    match judge(answer.map_err(|_| VaultRefusal::TokenUnavailable)?, &proof, key) {
+    let answer = client.ask(errand, &proof, bound(&key, &Nonce::default())).await;
+    match judge(answer.map_err(refused)?, &proof, key) {
         Err(VaultRefusal::GrantEnded) => Ok(()),
         Err(why) => Err(why),
         // A vendor that gives tokens for what nobody has says nothing by it.
@@ -343,9 +354,22 @@ pub(crate) async fn is_known(errand: &dyn Errand, client: Client<'_>) -> Result<
     }
 }
 
+/// Why there is no answer of a token endpoint's.
+fn refused(failure: ErrandFailure) -> VaultRefusal {
+    match failure {
+        ErrandFailure::Unidentified => VaultRefusal::TokenRefused,
+        _ => VaultRefusal::TokenUnavailable,
+    }
+}
+
 /// A key to bind tokens to, where they are bound.
 pub(crate) fn new_key(spec: &TokenSpec, entropy: &dyn Entropy) -> Result<Option<Arc<DpopKey>>, Fault> {
     spec.dpop.then(|| DpopKey::generate(entropy).map(Arc::new)).transpose()
+}
+
+/// The key, and what the token endpoint said before that it wants to see; where tokens are bound.
+pub(crate) fn bound<'a>(key: &'a Option<Arc<DpopKey>>, nonce: &'a Nonce) -> Option<(&'a DpopKey, &'a Nonce)> {
+    key.as_deref().map(|key| (key, nonce))
 }
 
 impl Inner {

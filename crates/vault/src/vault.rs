@@ -15,10 +15,10 @@ use lockgate_store::{Change, Epoch, Row, Store, values};
 use lockgate_vocabulary::{Clock, Entropy, Errand, Fault, Secret, Stop, TenantId};
 
 use crate::backend::Surroundings;
-use crate::client::Identity;
+use crate::client::{self, Identity};
 use crate::config::Config;
 use crate::custody::{self, Custody};
-use crate::dpop::{self, DpopKey, Shown};
+use crate::dpop::{self, DpopKey, Proven, Shown};
 use crate::equip::{self, Equipped, Loan};
 use crate::fingerprint::Digests;
 use crate::keyring::{Keyring, LendFailure, Lendable, Moment, Used};
@@ -200,10 +200,18 @@ impl Vault {
 
     /// What the connection names itself by in handshakes with its vendor, where tokens are bound to that: the
     /// certificate and the private key of its credential as it is now.
-    pub fn identity(&self, grant: &Grant) -> Result<Option<Identity>, Stop> {
+    ///
+    /// Where it leads has to be the connection's own base, or it is shown to nobody.
+    pub fn identity(&self, grant: &Grant, (host, port): (&str, u16)) -> Result<Option<Identity>, Stop> {
         let connection = grant.connection();
+        if connection.tenant != grant.caller().tenant() {
+            return Err(Fault::violated("a grant is for a connection of the caller's tenant").into());
+        }
         match &connection.provider.auth {
             AuthPlacement::OAuth(spec) if spec.certificate_bound => {
+                if *connection.base.host != *host || connection.base.port != port || connection.base.plain {
+                    return Err(VaultRefusal::OriginOutside.into());
+                }
                 self.inner.lend(connection).map(|loan| Some(Identity::of(&loan)))
             }
             _ => Ok(None),
@@ -245,7 +253,7 @@ impl Inner {
         let token = slot.usable(self.clock.elapsed()).ok_or(VaultRefusal::TokenUnavailable)?;
         let value = token.sent().ok_or(VaultRefusal::SecretUnfit)?;
         let proof = match &token.key {
-            Some(key) => Some(self.proof(key, token.value.expose(), slot.nonce().as_ref(), parts)?),
+            Some(key) => Some(self.proof(key, token.value.expose(), slot.at_api.wanted(), parts)?),
             None => None,
         };
         Ok(equip::put_token((loan.credential, loan.version), (token.number, value), proof, parts))
@@ -256,11 +264,13 @@ impl Inner {
         &self,
         key: &DpopKey,
         token: &[u8],
-        nonce: Option<&HeaderValue>,
+        nonce: Option<HeaderValue>,
         parts: &Parts,
-    ) -> Result<HeaderValue, Fault> {
+    ) -> Result<Proven, Fault> {
         let (method, target, now) = (&parts.method, dpop::target_of(&parts.uri), self.clock.now());
-        key.proof(&Shown { method, target, token: Some(token), nonce, now }, self.entropy.as_ref())
+        let shown = Shown { method, target, token: Some(token), nonce: nonce.as_ref(), now };
+        let proof = key.proof(&shown, self.entropy.as_ref())?;
+        Ok(Proven { proof, nonce })
     }
 
     pub(crate) fn scrub(&self, connection: &Connection, text: &str) -> String {
@@ -269,11 +279,13 @@ impl Inner {
         }
         match self.lend(connection) {
             Ok(loan) if matches!(connection.provider.auth, AuthPlacement::OAuth(_)) => {
-                // The client's secret is known to the vendor as well, and a call may have had an earlier token with it.
+                // A client's secret is known to the vendor as well, and a call may have had an earlier token with it. A
+                // private key is known to nobody.
                 let slot = self.tokens.slot(connection.tenant, loan.of());
-                let whole = loan.value.expose();
-                let at = whole.iter().position(|byte| *byte == b':').map_or(0, |at| at + 1);
-                let text = scrub::scrub(text, whole.get(at..).unwrap_or_default(), &AuthPlacement::Bearer);
+                let text = match client::secret_of(&connection.provider.auth, &loan.value) {
+                    Some(secret) => scrub::scrub(text, secret, &AuthPlacement::Bearer),
+                    None => scrub::clipped(text).to_owned(),
+                };
                 slot.known()
                     .into_iter()
                     .fold(text, |text, token| scrub::scrub(&text, token.value.expose(), &AuthPlacement::Bearer))

@@ -171,6 +171,8 @@ pub enum ErrandFailure {
     Refused(&'static str),
     /// The far side could not be reached: nothing was sent.
     Unreachable,
+    /// The far side does not take what the gateway named itself by in the handshake: nothing was done.
+    Unidentified,
     /// It was sent, and no answer within the limits came of it: whether the far side did what was asked nobody knows.
     /// The refusal's code.
     Unanswered(&'static str),

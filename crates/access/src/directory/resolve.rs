@@ -240,6 +240,10 @@ fn assertion(token: &TokenSpec, wrong: &mut Violations) {
     let own = token.assertion_audience.as_deref();
     wrong.check(own.is_none_or(is_text), AT, "1 to 1024 bytes without control characters");
     if token.client_auth == ClientAuth::PrivateKeyJwt {
+        // Whoever is at one endpoint could show an assertion at the other.
+        let origin = |url: &str| url.split('/').take(3).map(str::to_ascii_lowercase).collect::<Vec<_>>();
+        let one = token.revocation_url.as_deref().is_none_or(|url| origin(url) == origin(&token.token_url));
+        wrong.check(one, "/auth/revocation_url", "of the token endpoint's origin with private_key_jwt");
         wrong.check(
             token.audience().is_some(),
             AT,
@@ -303,6 +307,12 @@ pub(crate) fn connection(
         danger_private_networks: spec.danger_private_networks,
         danger_plain_http: spec.danger_plain_http,
     };
+    let bound = matches!(&provider.provider.auth, AuthPlacement::OAuth(token) if token.certificate_bound);
+    wrong.check(
+        !(bound && rest.danger_plain_http),
+        "/danger_plain_http",
+        "false where tokens are bound to a certificate",
+    );
     let settings = Arc::new(settings(rest, wrong));
     Some(ResolvedConnection { base: base?, endpoints, settings })
 }

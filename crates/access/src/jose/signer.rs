@@ -1,11 +1,12 @@
 //! One private key that signs, parsed once, and its public half as a JWK.
 //!
 //! Here: how a private key is written (PKCS#8, PKCS#1, SEC 1, JWK) and the call into aws-lc. Not here: what is signed.
-//! Keys of RSA have at least 2,048 bits; of curves there are P-256, P-384, P-521 and Ed25519.
+//! Keys of RSA have 2,048 to 4,096 bits; of curves there are P-256, P-384, P-521 and Ed25519.
 
 mod der;
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
 use aws_lc_rs::signature::{
@@ -22,8 +23,8 @@ use super::base64url;
 use super::key::KeyRejected;
 use crate::keyset::thumbprint;
 
-/// The least bits of an RSA key.
-const RSA_BITS: usize = 2048;
+/// Bits of an RSA key: fewer are weak, and more take long to sign with.
+const RSA_BITS: RangeInclusive<usize> = 2048..=4096;
 
 /// A key that signs.
 pub struct Signer {
@@ -67,6 +68,8 @@ struct Jwk {
     crv: Option<String>,
     kid: Option<String>,
     alg: Option<String>,
+    #[serde(rename = "use")]
+    purpose: Option<String>,
     x: Option<String>,
     y: Option<String>,
     n: Option<String>,
@@ -165,7 +168,8 @@ impl Signer {
             |name: &str, told: Option<&str>| told.is_none_or(|told| signer.public.get(name) == Some(&told.into()));
         let named = jwk.kid.as_deref().is_none_or(is_name);
         let meant = jwk.alg.as_deref().is_none_or(|alg| alg == signer.algorithm.as_str());
-        if !(named && meant && same("x", jwk.x.as_deref()) && same("y", jwk.y.as_deref())) {
+        let signs = jwk.purpose.as_deref().is_none_or(|purpose| purpose == "sig");
+        if !(named && meant && signs && same("x", jwk.x.as_deref()) && same("y", jwk.y.as_deref())) {
             return Err(KeyRejected);
         }
         signer.kid = jwk.kid;
@@ -206,7 +210,7 @@ impl Signer {
             Algorithm::Ps512 => &signature::RSA_PSS_SHA512,
             _ => return Err(KeyRejected),
         };
-        if pair.public_modulus_len() * 8 < RSA_BITS {
+        if !RSA_BITS.contains(&(pair.public_modulus_len() * 8)) {
             return Err(KeyRejected);
         }
         let (n, e) = der::rsa_public(pair.public_key().as_ref()).ok_or(KeyRejected)?;

@@ -13,7 +13,7 @@ pub(crate) enum WireFailure {
     Pin,
     /// The handshake failed otherwise.
     Tls,
-    /// What the gateway is to name itself by in the handshake cannot be read.
+    /// What the gateway is to name itself by in the handshake cannot be read, or the far side does not take it.
     Identity,
     /// The authorities of the connection cannot be read.
     Authorities,

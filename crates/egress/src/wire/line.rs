@@ -148,9 +148,13 @@ impl Line {
         // has ended with the failure, so nothing is written any more.
         let untouched = matches!(self.wired.sender, Sender::One(_)) && self.wired.gauge.read() == before;
         let error = failed.into_error();
-        let (refusal, word) = reason(&error, self.wired.gauge.is_spent());
+        let unidentified = !self.reused && causes(&error).any(tls::is_identity_refused);
+        let (refusal, word) = match unidentified {
+            true => (EgressRefusal::VendorTls, "no-identity"),
+            false => reason(&error, self.wired.gauge.is_spent()),
+        };
         let fault = fault_in(&error);
-        Lost { sent: !(unsent || untouched), refusal, word, reused: self.reused, fault }
+        Lost { sent: !(unsent || untouched || unidentified), refusal, word, reused: self.reused, fault }
     }
 
     /// So many bytes of an answer's body were taken from it.
@@ -194,7 +198,7 @@ fn fault_in(error: &hyper::Error) -> Option<Fault> {
     Some(Fault::unavailable("reading a spool while it was sent", inner.to_string()))
 }
 
-fn causes(error: &hyper::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+pub(super) fn causes(error: &hyper::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
     std::iter::successors(std::error::Error::source(error), |cause| cause.source())
 }
 

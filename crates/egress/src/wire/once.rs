@@ -14,8 +14,9 @@ use zeroize::Zeroizing;
 
 use super::dial::dial;
 use super::failure::WireFailure;
-use super::line::{Sender, wire};
+use super::line::{Sender, causes, wire};
 use super::outgoing::Outgoing;
+use super::tls;
 use crate::alarm::{Alarm, Rang};
 use crate::destination::PinnedTarget;
 use crate::refusal::EgressRefusal;
@@ -59,7 +60,7 @@ impl Once<'_> {
         let reading = async {
             let wired = wire(dialled, self.tls.clone(), name, born).await.map_err(OnceFailure::Wire)?;
             let Sender::One(mut one) = wired.sender else { return Err(OnceFailure::Wire(WireFailure::Tls)) };
-            let answer = one.send_request(request).await.map_err(|error| OnceFailure::Answer(reason(&error)))?;
+            let answer = one.send_request(request).await.map_err(|error| reason(&error))?;
             let (head, body) = answer.into_parts();
             let body = read(body, self.most_bytes).await.map_err(OnceFailure::Answer)?;
             Ok(Whole { head, body })
@@ -71,8 +72,11 @@ impl Once<'_> {
     }
 }
 
-fn reason(error: &hyper::Error) -> EgressRefusal {
-    if error.is_parse() { EgressRefusal::AnswerHead } else { EgressRefusal::VendorReset }
+fn reason(error: &hyper::Error) -> OnceFailure {
+    if causes(error).any(tls::is_identity_refused) {
+        return OnceFailure::Wire(WireFailure::Identity);
+    }
+    OnceFailure::Answer(if error.is_parse() { EgressRefusal::AnswerHead } else { EgressRefusal::VendorReset })
 }
 
 /// Reads the body into one buffer that wipes itself: it may be an answer with a secret in it. One that is outgrown is

@@ -17,7 +17,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::time_provider::TimeProvider;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use x509_parser::prelude::FromDer as _;
 
 use super::failure::WireFailure;
@@ -197,6 +197,27 @@ pub(super) fn failure_of(error: &std::io::Error) -> WireFailure {
         Some(rustls::Error::InvalidCertificate(_)) => WireFailure::Certificate,
         _ => WireFailure::Tls,
     }
+}
+
+/// Whether the far side did not take what we named ourselves by (RFC 8446 section 6.2). In TLS 1.3 it says so once the
+/// handshake is over for us, and then it has looked at nothing that was sent behind it.
+pub(super) fn is_identity_refused(cause: &(dyn std::error::Error + 'static)) -> bool {
+    let inner = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    let alert = match inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::AlertReceived(alert)) => *alert,
+        _ => return false,
+    };
+    matches!(
+        alert,
+        AlertDescription::AccessDenied
+            | AlertDescription::BadCertificate
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateRequired
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::UnsupportedCertificate
+    )
 }
 
 #[cfg(test)]

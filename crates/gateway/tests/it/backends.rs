@@ -6,6 +6,7 @@ mod contract;
 mod held;
 mod kv2;
 mod root_keys;
+mod rustyvault;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -96,6 +96,8 @@ impl Far {
             // Whoever calls does not learn what is in the way; whoever operates the gateway has to.
             tracing::warn!(?failure, backend = self.base, "a back end was not reached");
             match failure {
+                // It lets nobody in without a certificate.
+                ErrandFailure::Unidentified => BackendFailure::Denied,
                 ErrandFailure::Unreachable => BackendFailure::Unreachable,
                 // It was slow, or broke off; whatever else came was no answer of its protocol.
                 ErrandFailure::Unanswered(

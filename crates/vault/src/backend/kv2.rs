@@ -86,13 +86,22 @@ impl Server {
         Ok(answer)
     }
 
-    /// Whether it is open. A standby is, since it passes on what it is asked. It is a path of the root namespace.
+    /// Whether it is open. A standby is, since it passes on what it is asked. It is a path of the root namespace, and
+    /// one that every kin of Vault has, unlike that of its health.
     async fn health(&self) -> Result<(), BackendFailure> {
-        let answer = self.far.ask(Ask::new(Method::GET, "/v1/sys/health?standbyok=true&perfstandbyok=true")).await?;
-        match answer.status {
-            200 => Ok(()),
-            501 | 503 => Err(BackendFailure::Sealed),
-            _ => Err(far::failure_of(&answer).unwrap_or(BackendFailure::Malformed("its health has an unknown status"))),
+        #[derive(Deserialize)]
+        struct Status {
+            sealed: bool,
+        }
+        let answer = self.far.ask(Ask::new(Method::GET, "/v1/sys/seal-status")).await?;
+        if answer.status != 200 {
+            let unknown = BackendFailure::Malformed("it does not tell whether it is sealed");
+            return Err(far::failure_of(&answer).unwrap_or(unknown));
+        }
+        match serde_json::from_slice::<Status>(&answer.body) {
+            Ok(Status { sealed: false }) => Ok(()),
+            Ok(Status { sealed: true }) => Err(BackendFailure::Sealed),
+            Err(_) => Err(BackendFailure::Malformed("it does not tell whether it is sealed")),
         }
     }
 }

@@ -41,6 +41,8 @@ fn a_credential_is_what_its_way_of_proving_needs() {
     ] {
         assert!(!key_jwt(&text), "{why}");
     }
+    assert!(!key_jwt(&format!("id:{}{pem}", certified(&other))), "another key's certificate");
+    assert!(!key_jwt(&format!("id:{}{pem}", certificate.replacen('M', "N", 1))), "a broken certificate");
     let mtls = |text: &str| fit(ClientAuth::Mtls, text);
     assert!(mtls(&format!("id:{certificate}{pem}")) && mtls(&format!("id:{pem}{certificate}")));
     assert!(mtls(&format!("id:{certificate}{}{pem}", certified(&other))), "with one that vouches for it");
@@ -51,10 +53,32 @@ fn a_credential_is_what_its_way_of_proving_needs() {
     for auth in [ClientAuth::Basic, ClientAuth::Post] {
         assert!(fit(auth, "id:secret") && fit(auth, "id:a b") && fit(auth, "i d:s"));
         assert!(!fit(auth, &format!("id:{pem}")), "a key is no secret that is sent");
+        let jwk = r#"{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}"#;
+        assert!(fit(ClientAuth::PrivateKeyJwt, &format!("id:{jwk}")) && !fit(auth, &format!("id:{jwk}")));
+        assert!(fit(auth, "id:a{secret}:with more"));
         for text in ["", "id", "id:", ":secret", " id:s", "id:s ", "id:s\n", "id:ä"] {
             assert!(!fit(auth, text), "{text:?}");
         }
     }
+}
+
+#[test]
+fn an_id_before_a_key_may_be_a_url() {
+    let key = KeyPair::generate().expect("a key");
+    let (url, pem) = ("https://app.example:8443/client.json", key.serialize_pem());
+    for (auth, text, id) in [
+        (ClientAuth::PrivateKeyJwt, format!("{url}:{pem}"), url),
+        (ClientAuth::PrivateKeyJwt, format!("{url}:\n{{\"kty\":\"EC\"}}"), url),
+        (ClientAuth::Mtls, format!("{url}:{}{pem}", certified(&key)), url),
+        (ClientAuth::Basic, "id:a:b".to_owned(), "id"),
+        (ClientAuth::Post, "id:{a:b}".to_owned(), "id"),
+    ] {
+        let client = secret(&text);
+        let (found, proof) = client_of(auth, &client);
+        assert_eq!(std::str::from_utf8(found), Ok(id), "{text}");
+        assert_eq!(proof.len(), text.len() - id.len() - 1);
+    }
+    assert!(fits(ClientAuth::PrivateKeyJwt, &secret(&format!("{url}:{pem}"))));
 }
 
 /// Header and claims, once the signature was verified.
@@ -108,7 +132,7 @@ fn an_assertion_is_for_one_audience_and_for_a_minute() {
 fn the_key_of_a_certificate_signs_with_pss_where_it_is_of_rsa() {
     let p256 = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).expect("a key");
     let text = format!("id:{}{}", certified(&p256), p256.serialize_pem());
-    assert_eq!(Key::read(client_of(&secret(&text)).1).expect("a key").signer.algorithm().as_str(), "ES256");
+    assert_eq!(Key::read(client_of(ClientAuth::PrivateKeyJwt, &secret(&text)).1).expect("a key").signer.algorithm().as_str(), "ES256");
     let rsa = KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).expect("a key");
     let algorithm = |text: &str| Key::read(text.as_bytes()).expect("a key").signer.algorithm().as_str();
     assert_eq!(algorithm(&rsa.serialize_pem()), "RS256");

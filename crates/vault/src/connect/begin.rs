@@ -76,7 +76,7 @@ impl Connector {
         let hashed = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, verifier.expose());
         let challenge = URL_SAFE_NO_PAD.encode(hashed.as_ref());
         let unfit = |_| Fault::violated("a client that was taken in is ASCII");
-        let client = std::str::from_utf8(client_of(&loan.value).0).map_err(unfit)?;
+        let client = std::str::from_utf8(client_of(spec.client_auth, &loan.value).0).map_err(unfit)?;
         let (redirect_uri, state) = (self.redirect_uri(at), Link::State.text(self.vault(), session.id));
         let mut all = vec![
             ("response_type", "code"),

@@ -13,11 +13,12 @@ use subtle::ConstantTimeEq as _;
 use super::session::{CODE, Session, SessionView, State, VERIFIER};
 use super::upstream::telling;
 use super::{Connector, granting};
+use crate::dpop::Nonce;
 use crate::equip::Loan;
 use crate::refusal::VaultRefusal;
 use crate::rows;
 use crate::secret::Act;
-use crate::token::{Got, Kept, KeptState, LONG_LEASE, Lease, Pair, Proof, Tokened, judge, new_key};
+use crate::token::{Got, Kept, KeptState, LONG_LEASE, Lease, Pair, Proof, Tokened, bound, judge, new_key};
 
 /// How a connect session is ended.
 #[derive(Debug)]
@@ -138,7 +139,7 @@ impl Connector {
         let proof = Proof::Code { code: code.expose(), verifier: verifier.expose(), redirect_uri: &redirect_uri };
         let key = new_key(spec, vault.inner.entropy.as_ref())?;
         let client = vault.inner.client(at, spec, &ending.loan.value);
-        let got = match client.ask(self.tokens.errand.as_ref(), &proof, key.as_deref()).await {
+        let got = match client.ask(self.tokens.errand.as_ref(), &proof, bound(&key, &Nonce::default())).await {
             Ok(answer) => judge(answer, &proof, key).map_err(|why| match why {
                 VaultRefusal::TokenUnavailable => VaultRefusal::ConnectUnredeemed,
                 why => why,

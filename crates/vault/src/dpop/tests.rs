@@ -59,7 +59,9 @@ fn a_target_is_told_without_its_query() {
     for (uri, target) in [
         ("https://api.example/base/v1?a=b", "https://api.example/base/v1"),
         ("https://api.example:8443/", "https://api.example:8443/"),
-        ("http://[2001:db8::1]:80/x", "http://[2001:db8::1]:80/x"),
+        ("https://API.Example:443", "https://api.example/"),
+        ("http://[2001:db8::1]:80/x", "http://[2001:db8::1]/x"),
+        ("http://[2001:db8::1]:443/x", "http://[2001:db8::1]:443/x"),
     ] {
         assert_eq!(target_of(&uri.parse().expect("a URI")), target);
     }

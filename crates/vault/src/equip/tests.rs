@@ -224,3 +224,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_bound_token_goes_with_one_proof_and_both_come_off() {
+    let mut parts = request(URL, &[("dpop", "the provider's"), ("dpop_", "kept"), ("authorization", "Bearer own")]);
+    let proven = Proven { proof: HeaderValue::from_static("ours"), nonce: Some(HeaderValue::from_static("n-1")) };
+    let value = Value::of_token(b"at-1", true).expect("a token");
+    let equipped = put_token((CREDENTIAL_ID, 7), (3, value), Some(proven), &mut parts);
+    assert_eq!((shown(&parts, "dpop"), shown(&parts, "authorization")), (vec!["ours"], vec!["DPoP at-1"]));
+    assert!(equipped.is_bound() && equipped.token() == Some(3));
+    assert_eq!(equipped.nonce().map(HeaderValue::as_bytes), Some(&b"n-1"[..]));
+    equipped.strip(&mut parts).expect("strips");
+    assert!(shown(&parts, "dpop").is_empty() && shown(&parts, "authorization").is_empty());
+    assert_eq!(shown(&parts, "dpop_"), ["kept"], "what is named otherwise is no proof");
+    let mut parts = request(URL, &[]);
+    let value = Value::of_token(b"at-1", false).expect("a token");
+    let equipped = put_token((CREDENTIAL_ID, 7), (3, value), None, &mut parts);
+    assert_eq!(shown(&parts, "authorization"), ["Bearer at-1"]);
+    assert!(!equipped.is_bound() && equipped.nonce().is_none() && shown(&parts, "dpop").is_empty());
+}

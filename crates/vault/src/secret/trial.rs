@@ -110,11 +110,12 @@ pub(super) async fn ask(errand: &dyn Errand, inner: &Inner, connection: &Connect
         && let Some(nonce) = told.dpop_nonce.clone().filter(|_| told.status == 401)
     {
         // It wants another proof of possession, and says what has to be in it.
-        answer = errand.run(order(inner, connection, spec, &exhibit, Some(&nonce))?).await;
+        answer = errand.run(order(inner, connection, spec, &exhibit, Some(nonce))?).await;
     }
     Ok(match answer {
         Ok(answer) => judge(spec, answer),
         Err(ErrandFailure::Unreachable | ErrandFailure::Unanswered(_)) => Said::Nothing(None),
+        Err(ErrandFailure::Unidentified) => Said::Refused(None),
         Err(ErrandFailure::Refused(code)) => Said::Unasked(code),
     })
 }
@@ -124,7 +125,7 @@ fn order(
     connection: &Connection,
     spec: &VerifySpec,
     exhibit: &Exhibit,
-    nonce: Option<&HeaderValue>,
+    nonce: Option<HeaderValue>,
 ) -> Result<ErrandOrder, Stop> {
     let url = url(connection, spec);
     let mut parts = parts(connection, &url)?;

@@ -187,9 +187,9 @@ impl Kept {
         self.asked_at.is_some() && !self.is_leased(now)
     }
 
-    /// Whether nobody asks again yet, on any node.
-    pub(super) fn rests(&self, now: Timestamp) -> bool {
-        self.asked_at.is_some() && self.rest_until.is_some_and(|until| now < until)
+    /// For how long nobody asks again yet, on any node.
+    pub(super) fn rests(&self, now: Timestamp) -> Option<Duration> {
+        self.rest_until.filter(|until| now < *until).map(|until| until.since(now))
     }
 
     /// Whether its tokens were had at this moment.
@@ -266,8 +266,10 @@ impl Vault {
         code: Option<&str>,
     ) -> Result<Change, Fault> {
         let tries = if asked_at.is_some() { lease.tries.saturating_add(1) } else { 0 };
-        let rest = REST.saturating_mul(1 << tries.saturating_sub(1).min(6)).min(REST_MOST).max(lease.retry_after);
-        let rest_until = asked_at.map(|_| self.inner.clock.now().after(rest));
+        let unknown = if asked_at.is_some() { REST } else { Duration::ZERO };
+        let rest = unknown.saturating_mul(1 << tries.saturating_sub(1).min(6)).min(REST_MOST).max(lease.retry_after);
+        let rests = asked_at.is_some() || !lease.retry_after.is_zero();
+        let rest_until = rests.then(|| self.inner.clock.now().after(rest));
         let values = values![credential, lease.fence, lease.series, lease.number, asked_at, tries, rest_until, code];
         Ok(Change::of(tenant).step(&rows::TOKENS_RELEASE, values))
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::{HeaderValue, Method};
+use http::{HeaderValue, Method, Uri};
 use lockgate_access::directory::Connection;
 use lockgate_access::spec::{ClientAuth, TokenSpec};
 use lockgate_vocabulary::{
@@ -17,7 +17,7 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::client::{assertion, client_of, identity_of};
-use crate::dpop::{DpopKey, Shown};
+use crate::dpop::{DpopKey, Nonce, Shown, target_of};
 use crate::equip::{encode, is_token};
 use crate::refusal::VaultRefusal;
 
@@ -82,7 +82,7 @@ impl Form {
     /// Puts what proves the client where it is wanted.
     fn authenticate(&mut self, client: &Client<'_>) -> Result<Proven, VaultRefusal> {
         const ASSERTION: &[u8] = b"urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-        let (id, secret) = client_of(client.secret);
+        let (id, secret) = client_of(client.spec.client_auth, client.secret);
         let mut proven = Proven::default();
         match client.spec.client_auth {
             ClientAuth::Basic => proven.authorization = basic(id, secret),
@@ -131,28 +131,29 @@ impl Client<'_> {
         &self,
         errand: &dyn Errand,
         proof: &Proof<'_>,
-        key: Option<&DpopKey>,
+        bound: Option<(&DpopKey, &Nonce)>,
     ) -> Result<ErrandAnswer, ErrandFailure> {
+        let Some((key, nonce)) = bound else { return errand.run(self.order(proof, None)?).await };
         let until = self.clock.elapsed() + WITHIN;
-        let answer = errand.run(self.order(proof, self.possession(key, None)?)?).await?;
-        let Some(nonce) = answer.dpop_nonce.as_ref().filter(|_| key.is_some() && wants_proof(&answer)) else {
+        let shown = nonce.wanted();
+        let answer = errand.run(self.order(proof, Some(self.possession(key, shown.as_ref())?))?).await?;
+        let Some(told) = answer.dpop_nonce.clone() else { return Ok(answer) };
+        nonce.hear(told.clone());
+        if shown.as_ref() == Some(&told) || !wants_proof(&answer) {
             return Ok(answer);
-        };
-        let mut order = self.order(proof, self.possession(key, Some(nonce))?)?;
+        }
+        let mut order = self.order(proof, Some(self.possession(key, Some(&told))?))?;
         order.within = until.saturating_sub(self.clock.elapsed());
         errand.run(order).await
     }
 
     /// The proof that we have the key, for the token endpoint.
-    fn possession(
-        &self,
-        key: Option<&DpopKey>,
-        nonce: Option<&HeaderValue>,
-    ) -> Result<Option<HeaderValue>, ErrandFailure> {
-        let Some(key) = key else { return Ok(None) };
-        let target = self.spec.token_url.clone();
+    fn possession(&self, key: &DpopKey, nonce: Option<&HeaderValue>) -> Result<HeaderValue, ErrandFailure> {
+        let unfit = || unsent(VaultRefusal::ClientKeyUnfit);
+        let target = Uri::try_from(self.spec.token_url.as_str()).map_err(|_| unfit())?;
+        let target = target_of(&target);
         let shown = Shown { method: &Method::POST, target, token: None, nonce, now: self.clock.now() };
-        key.proof(&shown, self.entropy).map(Some).map_err(|_| VaultRefusal::ClientKeyUnfit).map_err(unsent)
+        key.proof(&shown, self.entropy).map_err(|_| unfit())
     }
 
     /// The order for a token. What the client proves itself with goes to the token endpoint that it is bound to, and is

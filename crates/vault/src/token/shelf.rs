@@ -4,10 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
-use http::HeaderValue;
 use lockgate_vocabulary::{CredentialId, Secret, TenantId};
 
-use crate::dpop::DpopKey;
+use crate::dpop::{DpopKey, Nonce};
 use crate::equip::Value;
 use crate::keyring::Lendable;
 use crate::refusal::VaultRefusal;
@@ -36,8 +35,9 @@ pub(crate) struct Slot {
     pub(super) version: u32,
     pub(super) series: u32,
     held: RwLock<Tokens>,
-    /// What the vendor wants to see in the next proof of possession, where it said so.
-    nonce: RwLock<Option<HeaderValue>>,
+    /// What the vendor's API and its token endpoint want to see in the next proof of possession.
+    pub(crate) at_api: Nonce,
+    pub(super) at_issuer: Nonce,
     /// Whoever has it asks; the last failure, if it was one.
     pub(super) turn: Arc<tokio::sync::Mutex<Option<Failed>>>,
 }
@@ -187,20 +187,6 @@ impl Slot {
         let held = self.read();
         let present = held.current.as_ref().filter(|present| present.number == number)?;
         Some(now >= present.doubtful_at)
-    }
-
-    /// What the vendor wants to see in the next proof of possession.
-    pub(crate) fn nonce(&self) -> Option<HeaderValue> {
-        self.nonce.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Takes in what the vendor wants to see in the next proof; whether that is something else than before.
-    pub(crate) fn hear_nonce(&self, nonce: HeaderValue) -> bool {
-        if self.nonce().as_ref() == Some(&nonce) {
-            return false;
-        }
-        *self.nonce.write().unwrap_or_else(PoisonError::into_inner) = Some(nonce);
-        true
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Tokens> {

@@ -1,6 +1,6 @@
 //! Keys that sign: as they are written in the field, and what is no key.
 
-use aws_lc_rs::encoding::{AsBigEndian as _, AsDer as _, EcPrivateKeyBin, Pkcs8V1Der};
+use aws_lc_rs::encoding::{AsBigEndian as _, AsDer as _, EcPrivateKeyBin, EcPrivateKeyRfc5915Der, Pkcs8V1Der};
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair,
@@ -122,6 +122,23 @@ fn keys_are_read_as_openssl_writes_them() {
 }
 
 #[test]
+fn older_forms_are_read_as_well() {
+    let rsa = aws_lc_rs::rsa::KeyPair::generate(KeySize::Rsa2048).expect("a key");
+    let whole: Pkcs8V1Der<'_> = rsa.as_der().expect("DER");
+    let at = whole.as_ref().windows(4).rposition(|at| at[..2] == [0x30, 0x82] && at[2] >= 4).expect("a sequence");
+    let signer = Signer::of_der(PrivateForm::Pkcs1, &whole.as_ref()[at..], Algorithm::Rs256).expect("PKCS#1");
+    assert_eq!(signer.algorithm().as_str(), "RS256");
+    is_verified(&signer);
+    let p256 = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key");
+    let sec1: EcPrivateKeyRfc5915Der<'_> = p256.private_key().as_der().expect("DER");
+    let signer = Signer::of_der(PrivateForm::Sec1, sec1.as_ref(), Algorithm::Rs256).expect("SEC 1");
+    assert_eq!(signer.algorithm().as_str(), "ES256");
+    is_verified(&signer);
+    assert!(Signer::of_der(PrivateForm::Pkcs1, sec1.as_ref(), Algorithm::Rs256).is_err());
+    assert!(Signer::of_der(PrivateForm::Sec1, &whole.as_ref()[at..], Algorithm::Rs256).is_err());
+}
+
+#[test]
 fn what_is_no_sound_key_is_refused() {
     let all = examples();
     let refused = |key: &Value| Signer::of_jwk(key.to_string().as_bytes()).is_err();
@@ -138,6 +155,7 @@ fn what_is_no_sound_key_is_refused() {
     assert!(refused(&with("ed25519", "d", "AA".into())), "too short");
     assert!(refused(&with("ed25519", "x", "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k".into())), "another's half");
     assert!(refused(&with("ed25519", "alg", "ES256".into())), "for another algorithm");
+    assert!(refused(&with("ed25519", "use", "enc".into())), "for another use");
     assert!(refused(&with("ed25519", "kid", "a\nb".into())));
     assert!(refused(&with("ed25519", "kid", "".into())));
     assert!(refused(&with("p521", "alg", "ES256".into())));
