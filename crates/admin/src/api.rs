@@ -25,6 +25,7 @@ mod principals;
 mod providers;
 mod runs;
 mod subscriptions;
+mod signing_keys;
 mod tenants;
 
 fn table() -> OpenApiRouter<Arc<Parts>> {
@@ -70,6 +71,8 @@ fn table() -> OpenApiRouter<Arc<Parts>> {
         .routes(routes!(runs::show::show))
         .routes(routes!(subscriptions::list::list, subscriptions::create::create))
         .routes(routes!(subscriptions::show::show, subscriptions::change::change))
+        .routes(routes!(signing_keys::list::list))
+        .routes(routes!(signing_keys::withdraw::withdraw))
         .routes(routes!(subscriptions::rotate::rotate))
         .routes(routes!(subscriptions::withdraw::withdraw))
         .routes(routes!(subscriptions::verify::verify))

@@ -1,4 +1,4 @@
-//! The resource verbs: `lockgate tenant|principal|api-key|provider|connection|credential|run|escalation|
+//! The resource verbs: `lockgate tenant|principal|api-key|provider|connection|credential|signing-key|run|escalation|
 //! subscription|delivery|approval …`.
 //!
 //! Each verb becomes one request to the admin API of a running gateway; nothing is decided here. A file
@@ -30,6 +30,7 @@ mod print;
 mod provider;
 mod run;
 mod secret;
+mod signing_key;
 mod subscription;
 mod tenant;
 
@@ -78,6 +79,9 @@ pub enum Resource {
     /// What vendors accept from us.
     #[command(subcommand)]
     Credential(credential::Verb),
+    /// The keys that sign our own access tokens.
+    #[command(subcommand, name = "signing-key")]
+    SigningKey(signing_key::Verb),
     /// Calls that were made.
     #[command(subcommand)]
     Run(run::Verb),
@@ -148,6 +152,7 @@ fn order(resource: &Resource, input: &mut dyn Read) -> Result<Order, Usage> {
         Resource::Provider(verb) => verb.order(),
         Resource::Connection(verb) => verb.order(),
         Resource::Credential(verb) => verb.order(input),
+        Resource::SigningKey(verb) => Ok(verb.order()),
         Resource::Run(verb) => Ok(verb.order()),
         Resource::Escalation(verb) => Ok(verb.order()),
         Resource::Subscription(verb) => verb.order(input),

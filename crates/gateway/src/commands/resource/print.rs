@@ -20,6 +20,7 @@ const COLUMNS: &[&str] = &[
     "connection",
     "issuer",
     "subscription",
+    "kid",
     "name",
     "direction",
     "scheme",
