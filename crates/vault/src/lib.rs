@@ -34,14 +34,15 @@ pub use connect::{
     Begun, Connector, Disconnected, Finish, GrantView, NewSession, OpenedSession, Returned, RevokedToken, SessionView,
     Upstream,
 };
+pub use custody::BackendView;
 pub use equip::Equipped;
 pub use refusal::VaultRefusal;
 pub use root_key::{Replacement, RootKeyFile, RootKeyNames, RootKeyProblem, generate_root_key_file};
 pub use rows::STATEMENTS;
 pub use seal::{StreamOpener, StreamSealer, Unopened};
 pub use secret::{
-    Act, Compromise, CompromiseView, Compromised, CredentialView, Custodian, CustodianParts, Listed, NewCredential,
-    Recovered, Revoked, Rotation, RotationState, RotationView, Sensitivity, Uses, VersionView,
+    Act, BackendOf, Compromise, CompromiseView, Compromised, CredentialView, Custodian, CustodianParts, Listed,
+    NewCredential, Recovered, Revoked, Rotation, RotationState, RotationView, Sensitivity, Uses, VersionView,
 };
 pub use spelling::{Search, Spellings};
 pub use token::Tokens;

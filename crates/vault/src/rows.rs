@@ -33,6 +33,7 @@ pub const STATEMENTS: &[&Statement] = &[
     &CREDENTIAL_PLAN,
     &CREDENTIAL_PROMOTE,
     &CREDENTIAL_PURGE,
+    &CREDENTIAL_PURGE_BEGIN,
     &CREDENTIAL_READ,
     &CREDENTIAL_RECOVER,
     &CREDENTIAL_REVOKE,
@@ -450,7 +451,15 @@ pub(crate) static CREDENTIAL_PURGE: Statement = Statement::tenant(
     "vault.credential_purge",
     "UPDATE credentials SET status = 'purged', recover_until = NULL, \
      changed = (SELECT value FROM house WHERE name = 'epoch') \
-     WHERE tenant = $1 AND credential = $2 AND status = 'revoked'",
+     WHERE tenant = $1 AND credential = $2 AND status IN ('revoked', 'purging')",
+);
+
+/// A revoked credential's values are being destroyed; `recover_until` is from then on when that is gone on with.
+pub(crate) static CREDENTIAL_PURGE_BEGIN: Statement = Statement::tenant(
+    "vault.credential_purge_begin",
+    "UPDATE credentials SET status = 'purging', recover_until = $3, \
+     changed = (SELECT value FROM house WHERE name = 'epoch') \
+     WHERE tenant = $1 AND credential = $2 AND status IN ('revoked', 'purging')",
 );
 
 /// Destroys every version of a credential.
@@ -461,10 +470,11 @@ pub(crate) static VERSIONS_DESTROY: Statement = Statement::tenant(
      WHERE tenant = $1 AND credential = $2 AND status <> 'destroyed'",
 );
 
-/// Revoked credentials of all tenants that may not be recovered any more.
+/// Revoked credentials of all tenants that may not be recovered any more, or whose values are being destroyed.
 pub(crate) static RECOVERIES_OVER: Statement = Statement::house(
     "vault.recoveries_over",
-    "SELECT tenant, credential FROM credentials WHERE recover_until <= $1 AND status = 'revoked' LIMIT $2",
+    "SELECT tenant, credential FROM credentials WHERE recover_until <= $1 AND status IN ('revoked', 'purging') \
+     ORDER BY recover_until LIMIT $2",
 );
 
 /// A credential is known to others, since a moment.

@@ -5,7 +5,9 @@ mod azure;
 mod contract;
 mod held;
 mod kv2;
+mod purged;
 mod root_keys;
+mod standing;
 
 use std::collections::BTreeMap;
 use std::path::Path;

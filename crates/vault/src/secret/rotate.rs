@@ -163,6 +163,7 @@ impl Custodian {
         let version = highest.checked_add(1).ok_or(Fault::violated("a credential has fewer than 2^32 versions"))?;
         // A credential stays where its first version was put.
         let before = self.vault.inner.keyring.reference_of(tenant, id).map_err(LendFailure::stop)?;
+        let before = before.map(|(reference, _)| reference);
         let sealed = match &before {
             None => self.sealed(connection, id, version, &secret).await?,
             Some(before) => {

@@ -38,6 +38,7 @@ const COLUMNS: &[&str] = &[
     "outcome",
     "cause",
     "code",
+    "failing_since",
     "received_at",
     "path",
 ];

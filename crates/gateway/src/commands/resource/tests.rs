@@ -68,7 +68,9 @@ fn a_secret_comes_from_standard_input_and_loses_one_line_end() {
 }
 
 #[test]
-fn a_signing_key_is_withdrawn_by_its_name() {
+fn back_ends_are_listed_and_a_signing_key_is_withdrawn_by_its_name() {
+    let order = sent("backend list", "");
+    assert_eq!((&order.method, order.path.as_str(), body(&order)), (&Method::GET, "/v1/backends", None));
     let order = sent("signing-key list", "");
     assert_eq!((&order.method, order.path.as_str()), (&Method::GET, "/v1/signing-keys"));
     let order = sent("signing-key withdraw a/b", "");
