@@ -294,7 +294,7 @@ impl Inner {
         }
         let asked = self.clock.elapsed();
         let got = self.asked(attached, (tenant, &reference), (path, theirs)).await;
-        if got.as_ref().is_err_and(|refusal| is_gone(refusal)) {
+        if got.as_ref().is_err_and(is_gone) {
             self.custody.slot(key).withdraw();
         }
         // INVARIANT: what was fetched is lent to nobody before the record of the fetch is kept.
