@@ -39,6 +39,7 @@ pub const STATEMENTS: &[&Statement] = &[
     &CREDENTIAL_REVOKE,
     &CREDENTIAL_SERIES,
     &CREDENTIAL_TOLD,
+    &KEYS_AGED,
     &KEYS_ALL,
     &KEYS_COUNTED,
     &KEYS_MISSING,
@@ -114,6 +115,13 @@ pub(crate) static KEYS_OTHERWISE: Statement = Statement::house(
     "vault.keys_otherwise",
     "SELECT tenant, version, root_key, wrapped FROM tenant_keys WHERE root_key <> $1 AND (tenant, version) > ($2, $3) \
      ORDER BY tenant, version LIMIT $4",
+);
+
+/// Tenants behind one whose newest key was made before a moment, with that key's version.
+pub(crate) static KEYS_AGED: Statement = Statement::house(
+    "vault.keys_aged",
+    "SELECT tenant, MAX(version) FROM tenant_keys WHERE tenant > $1 GROUP BY tenant HAVING MAX(created_at) < $2 \
+     ORDER BY tenant LIMIT $3",
 );
 
 /// Tenants that changed after an epoch and have no key, behind one tenant.

@@ -1,5 +1,6 @@
 //! The room as one value: seals and opens, digests, lends a credential to one request.
 
+mod rekey;
 mod rewrap;
 
 use std::sync::atomic::{AtomicU64, Ordering};
