@@ -39,19 +39,22 @@ impl Inner {
         if let Some(why) = attached.resting(self.clock.elapsed()) {
             return Err(told(why).into());
         }
-        // Some purge only what was deleted, and whether the revocation could delete it nobody knows here.
-        for step in [attached.client.delete(path.clone()), attached.client.purge(path)] {
-            match step.await {
-                Ok(()) | Err(BackendFailure::Absent) => {}
-                Err(why) => {
-                    // Whom it does not let purge it may let read all the same: calls go on.
-                    if why.is_of_the_whole() && why != BackendFailure::Denied {
-                        attached.note(&*self.clock, Some(why));
-                    }
-                    return Err(told(why).into());
+        // Some purge only what was deleted, and whether the revocation could delete it nobody knows here. One that is at
+        // it still says so, and purging waits for it.
+        let deleted = attached.client.delete(path.clone()).await;
+        let done = match deleted {
+            Ok(()) | Err(BackendFailure::Absent | BackendFailure::Conflict) => attached.client.purge(path).await,
+            failed => failed,
+        };
+        match done {
+            Ok(()) | Err(BackendFailure::Absent) => Ok(()),
+            Err(why) => {
+                // Whom it does not let purge it may let read all the same: calls go on.
+                if why.is_of_the_whole() && why != BackendFailure::Denied {
+                    attached.note(&*self.clock, Some(why));
                 }
+                Err(told(why).into())
             }
         }
-        Ok(())
     }
 }

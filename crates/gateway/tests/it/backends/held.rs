@@ -40,19 +40,7 @@ impl Held {
         let settings = kv2::settings(&server, &folder, &kv2::kubernetes(&folder));
         let section =
             format!("{keys}[egress]\ndanger_errand_networks = [\"127.0.0.0/8\"]\n[vault.backends.corp]\n{settings}\n");
-        let world = World::with(&section).await;
-        let acme = world.tenant("acme").await;
-        let mut provider = json!({
-            "name": "vendor-crm", "title": "Vendor", "auth": { "placement": "bearer" },
-            "base_url": format!("https://{VENDOR_HOST}:{}", world.vendor.address.port()),
-            "endpoints": [{ "method": "GET", "path": "/v1/things/{id}" }, { "method": "GET", "path": "/v1/me" }],
-        });
-        provider.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
-        world.make(&acme.operator, "/v1/providers", provider).await;
-        let spec = json!({ "trust_pem": world.vendor.authority_pem, "danger_private_networks": ["127.0.0.0/8"] });
-        let body = json!({ "name": "crm", "provider": "vendor-crm", "spec": spec });
-        world.make(&acme.operator, "/v1/connections", body).await;
-        world.vendor.answers(LINE, Canned::json(200, "{}"));
+        let (world, acme) = connected(&section, more).await;
         Self { world, server, acme, section, _folder: folder }
     }
 
@@ -97,6 +85,24 @@ impl Held {
             tokio::task::yield_now().await;
         }
     }
+}
+
+/// A world with this configuration and a connection that has no credential yet.
+pub async fn connected(section: &str, more: Value) -> (World, Tenant) {
+    let world = World::with(section).await;
+    let acme = world.tenant("acme").await;
+    let mut provider = json!({
+        "name": "vendor-crm", "title": "Vendor", "auth": { "placement": "bearer" },
+        "base_url": format!("https://{VENDOR_HOST}:{}", world.vendor.address.port()),
+        "endpoints": [{ "method": "GET", "path": "/v1/things/{id}" }, { "method": "GET", "path": "/v1/me" }],
+    });
+    provider.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+    world.make(&acme.operator, "/v1/providers", provider).await;
+    let spec = json!({ "trust_pem": world.vendor.authority_pem, "danger_private_networks": ["127.0.0.0/8"] });
+    let body = json!({ "name": "crm", "provider": "vendor-crm", "spec": spec });
+    world.make(&acme.operator, "/v1/connections", body).await;
+    world.vendor.answers(LINE, Canned::json(200, "{}"));
+    (world, acme)
 }
 
 pub fn credential(backend: &str) -> Value {

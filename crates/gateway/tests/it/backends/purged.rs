@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use lockgate_testkit::Trouble;
+use lockgate_testkit::{AzureServer, Trouble};
 use serde_json::{Value, json};
 
-use super::held::{Held, SECRET, credential};
+use super::azure;
+use super::held::{Held, SECRET, connected, credential};
+use crate::client::Client;
 use crate::custody::operator;
 use crate::rotation::{detail, told};
 
@@ -154,4 +156,40 @@ async fn the_end_of_the_window_destroys_it_there_as_well_and_goes_on_until_it_is
     }
     assert!(!held.server.has(SECRET) && !held.server.has(SECOND));
     held.world.end().await;
+}
+
+/// One that deletes and purges in its own time, and may be told to purge nothing.
+#[tokio::test]
+async fn a_vault_that_takes_its_time_is_waited_for_and_one_that_is_protected_refuses() {
+    let (server, folder) = (AzureServer::start(azure::HOST).await, tempfile::tempdir().expect("a folder"));
+    let settings = azure::settings(&server, &folder);
+    let section = format!("[egress]\ndanger_errand_networks = [\"127.0.0.0/8\"]\n[vault.backends.azure]\n{settings}\n");
+    let (world, acme) = connected(&section, json!({})).await;
+    let made = world.make(&acme.operator, "/v1/credentials", credential("azure")).await;
+    let admin = operator(&world, &acme, "admin", json!(["tenants.admin"])).await;
+    let body = Some(json!({ "reason": "over" }));
+    assert_eq!(world.ask(&acme.operator, "POST", "/v1/credentials/crm-key/revoke", body).await.status, 200);
+    assert_eq!(server.secrets(), (1, 1), "deleted there, recoverably");
+
+    let path = format!("/v1/credentials/{}/purge", made["id"].as_str().expect("an id"));
+    let purge = async || {
+        let request = format!("POST {path} HTTP/1.1\r\nHost: gate\r\nX-Api-Key: {admin}\r\nContent-Length: 0\r\n\r\n");
+        let address = world.admin;
+        let asking = tokio::spawn(async move {
+            let mut client = Client::connect(address).await;
+            client.send(request).await;
+            client.answer().await.expect("an answer")
+        });
+        let answer = world.outlast_within(asking, Duration::from_secs(30)).await;
+        (answer.status, if answer.status < 300 { String::new() } else { answer.code() })
+    };
+    server.protect(true);
+    assert_eq!(purge().await, refused(503, "vault.backend.denied"));
+    assert_eq!(server.secrets(), (1, 1));
+    server.protect(false);
+    assert_eq!(purge().await, (200, String::new()));
+    assert_eq!(server.secrets(), (0, 0), "nothing is left there");
+    let shown = world.ask(&acme.operator, "GET", "/v1/credentials/crm-key", None).await.json();
+    assert_eq!(shown["status"], "purged", "{shown}");
+    world.end().await;
 }
