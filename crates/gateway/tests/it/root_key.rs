@@ -441,6 +441,6 @@ async fn tenants_have_new_keys_made_and_everything_stays_open() {
     assert_eq!(of_keys.count(), 1, "each is in its tenant's trail");
     stopped(serving);
     said.learn(&gate);
-    assert!(said.keys.iter().all(|key| !said.all.contains(&key[..12])), "a key was printed");
+    assert!(said.keys.iter().filter_map(|key| key.get(..12)).all(|part| !said.all.contains(part)), "a key was printed");
     assert!(gate.verify().status.success());
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use lockgate_vocabulary::{Clock, TenantId, Timestamp};
+use lockgate_vocabulary::{TenantId, Timestamp};
 use serde_json::json;
 
 use super::super::{Console, Failure};
