@@ -38,6 +38,7 @@ pub const STATEMENTS: &[&Statement] = &[
     &CREDENTIAL_RECOVER,
     &CREDENTIAL_REVOKE,
     &CREDENTIAL_SERIES,
+    &CREDENTIAL_STANDS,
     &CREDENTIAL_TOLD,
     &KEYS_AGED,
     &KEYS_ALL,
@@ -178,6 +179,12 @@ pub(crate) static CREDENTIAL_INSERT: Statement = Statement::tenant(
     "INSERT INTO credentials (tenant, credential, name, owner, sensitivity, cadence_days, expires_at, status, \
      current_version, created_at, purge_protected, changed) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, 'active', $8, $9, $10, (SELECT value FROM house WHERE name = 'epoch'))",
+);
+
+/// Touches a credential that is active, and no other.
+pub(crate) static CREDENTIAL_STANDS: Statement = Statement::tenant(
+    "vault.credential_stands",
+    "UPDATE credentials SET status = status WHERE tenant = $1 AND credential = $2 AND status = 'active'",
 );
 
 /// A new version of a credential.
