@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use http::Method;
 use ipnet::IpNet;
@@ -23,6 +24,9 @@ use crate::directory::keeper::Keeper;
 use crate::registry::Registry;
 use crate::scope::Scope;
 use crate::tokens::{Denied, Grounds, Posted, SealKeys, Tokens};
+
+/// How long it is until the signing keys are read again that could not be read.
+const RETRY: Duration = Duration::from_millis(100);
 
 /// What the room stands on.
 pub struct Foundation {
@@ -77,7 +81,7 @@ impl Access {
         let keeper = Arc::new(keeper);
         let (following, gone) = watch::channel(());
         tokio::spawn(Arc::clone(&keeper).follow(gone));
-        tokio::spawn(follow_keys(Arc::downgrade(&identity), keeper.watch()));
+        tokio::spawn(follow_keys(Arc::downgrade(&identity), keeper.watch(), Arc::clone(&clock)));
         Ok(Self {
             keeper,
             identity,
@@ -163,7 +167,7 @@ impl Access {
 
     /// Whether the snapshot may be relied upon; for `/readyz`.
     pub fn is_fresh(&self) -> bool {
-        self.keeper.is_fresh()
+        self.keeper.is_fresh() && self.tokens().is_fresh()
     }
 
     /// Loads what changed now instead of when the epoch is noticed.
@@ -185,7 +189,7 @@ impl Access {
     }
 
     fn demand_fresh(&self) -> Result<(), Fault> {
-        if self.keeper.is_fresh() {
+        if self.is_fresh() {
             return Ok(());
         }
         Err(Fault::unavailable("relying on the directory", "the epoch is not confirmed, or not loaded yet"))
@@ -227,12 +231,19 @@ impl fmt::Debug for Access {
     }
 }
 
-/// Reads the signing keys anew with each snapshot, for as long as anybody identifies callers by them.
-async fn follow_keys(identity: Weak<Identity>, mut snapshots: watch::Receiver<u64>) {
+/// Reads the signing keys anew with each snapshot, for as long as anybody identifies callers by them. What cannot be
+/// read is tried again, and nobody is identified meanwhile: a key may have been withdrawn.
+async fn follow_keys(identity: Weak<Identity>, mut snapshots: watch::Receiver<u64>, clock: Arc<dyn Clock>) {
     while snapshots.changed().await.is_ok() {
-        let Some(identity) = identity.upgrade() else { return };
-        if let Err(fault) = identity.tokens.reload().await {
+        let Some(followed) = identity.upgrade() else { return };
+        followed.tokens.note_change();
+        drop(followed);
+        loop {
+            let Some(identity) = identity.upgrade() else { return };
+            let Err(fault) = identity.tokens.reload().await else { break };
             tracing::error!(%fault, "the signing keys were not read anew");
+            drop(identity);
+            clock.sleep(RETRY).await;
         }
     }
 }

@@ -29,6 +29,7 @@ mod page;
 mod patch;
 mod principals;
 mod providers;
+mod signing_keys;
 mod tenants;
 mod told;
 
@@ -158,12 +159,12 @@ impl<'a> Registry<'a> {
 }
 
 /// Writes a moment as RFC 3339, as all answers do.
-fn rfc3339<S: Serializer>(moment: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn rfc3339<S: Serializer>(moment: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(moment)
 }
 
 /// The same for a moment that may be absent.
-fn rfc3339_opt<S: Serializer>(moment: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn rfc3339_opt<S: Serializer>(moment: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
     match moment {
         Some(moment) => serializer.collect_str(moment),
         None => serializer.serialize_none(),

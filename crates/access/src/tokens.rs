@@ -23,6 +23,7 @@ mod seal;
 mod signing_key;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -38,6 +39,7 @@ pub use denied::Denied;
 pub use form::FORM_BYTES;
 pub use issue::Issued;
 pub use oauth_error::OauthError;
+pub use ring::SigningKeyRecord;
 pub use seal::SealKeys;
 pub use signing_key::SigningAlgorithm;
 
@@ -65,6 +67,9 @@ pub struct Tokens {
     metadata: Arc<str>,
     ring: ArcSwap<Ring>,
     reloading: tokio::sync::Mutex<()>,
+    /// Since when the store is known to have changed and the keys were not read anew: microseconds of the clock's
+    /// elapsed time and one, or 0.
+    behind_since: AtomicU64,
     attempts: Attempts,
     pace: Pace,
     /// Looking into a token costs no record, so it has a pace of its own.
@@ -100,6 +105,7 @@ impl Tokens {
             metadata: metadata::metadata(issuer).into(),
             ring: ArcSwap::default(),
             reloading: tokio::sync::Mutex::new(()),
+            behind_since: AtomicU64::new(0),
             attempts: Attempts::new(),
             pace: Pace::new(config.per_client_per_minute),
             introspections: Pace::new(config.introspections_per_client_per_minute),

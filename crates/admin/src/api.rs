@@ -14,6 +14,7 @@ use crate::answer::{nowhere, wrong_method};
 pub(crate) mod api_keys;
 mod approvals;
 mod audit;
+mod backends;
 pub(crate) mod connections;
 pub(crate) mod credentials;
 mod dead_letters;
@@ -24,6 +25,7 @@ mod issuers;
 mod principals;
 mod providers;
 mod runs;
+mod signing_keys;
 mod subscriptions;
 mod tenants;
 
@@ -35,6 +37,7 @@ fn table() -> OpenApiRouter<Arc<Parts>> {
         .routes(routes!(approvals::show::show))
         .routes(routes!(approvals::decide::decide))
         .routes(routes!(audit::list::list))
+        .routes(routes!(backends::list::list))
         .routes(routes!(connections::list::list, connections::create::create))
         .routes(routes!(connections::show::show, connections::change::change))
         .routes(routes!(connections::connect::show, connections::connect::open))
@@ -68,6 +71,8 @@ fn table() -> OpenApiRouter<Arc<Parts>> {
         .routes(routes!(providers::show::show, providers::change::change, providers::retire::retire))
         .routes(routes!(runs::list::list))
         .routes(routes!(runs::show::show))
+        .routes(routes!(signing_keys::list::list))
+        .routes(routes!(signing_keys::withdraw::withdraw))
         .routes(routes!(subscriptions::list::list, subscriptions::create::create))
         .routes(routes!(subscriptions::show::show, subscriptions::change::change))
         .routes(routes!(subscriptions::rotate::rotate))

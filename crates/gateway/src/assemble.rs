@@ -230,7 +230,8 @@ async fn lay_on(store: Store, config: &Config, seams: &Seams) -> Result<Ground, 
     let opened = Audit::open_with(&config.audit, signer, elsewhere, clock.clone(), entropy.clone()).await;
     let (audit, recovered) = opened.map_err(|fault| trail_problem(config, fault))?;
     let (destination, errands) = ways_out(config, resolver.clone(), clock)?;
-    let vault = Vault::open_with(&config.vault, store.clone(), errands.clone(), clock.clone(), entropy.clone()).await?;
+    let ground = (store.clone(), audit.clone());
+    let vault = Vault::open_with(&config.vault, ground, errands.clone(), clock.clone(), entropy.clone()).await?;
     Ok(Ground { store, audit, recovered, vault, destination, errands })
 }
 

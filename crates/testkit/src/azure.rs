@@ -70,9 +70,15 @@ impl AzureServer {
         state.valid_from = state.given + 1;
     }
 
-    /// Has it purge nothing from now on.
-    pub fn protect(&self) {
-        lock(&self.state).protected = true;
+    /// Whether it purges nothing from now on.
+    pub fn protect(&self, protected: bool) {
+        lock(&self.state).protected = protected;
+    }
+
+    /// How many secrets there are, and how many of them are deleted and can be recovered.
+    pub fn secrets(&self) -> (usize, usize) {
+        let state = lock(&self.state);
+        (state.live.len() + state.deleted.len(), state.deleted.len())
     }
 }
 

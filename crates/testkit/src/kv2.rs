@@ -63,6 +63,8 @@ pub enum Trouble {
     Silent,
     /// It is an engine of version 1, which keeps no versions.
     Unversioned,
+    /// Its policy lets nobody destroy anything.
+    Undestroyable,
 }
 
 /// The running server.
@@ -123,6 +125,18 @@ impl Kv2Server {
         for kept in lock(&self.state).paths.values_mut() {
             kept.versions.values_mut().for_each(|version| version.data = json!({ "value": value }));
         }
+    }
+
+    /// Removes every path with all of its versions, as an administrator of the server can.
+    pub fn remove_paths(&self) {
+        lock(&self.state).paths.clear();
+    }
+
+    /// Whether any version of any path still has this value, deleted or not.
+    pub fn has(&self, value: &str) -> bool {
+        let state = lock(&self.state);
+        let mut versions = state.paths.values().flat_map(|kept| kept.versions.values());
+        versions.any(|version| version.data["value"] == value)
     }
 
     /// The paths that there are, with the number of the newest version of each.
@@ -192,6 +206,9 @@ fn within(state: &mut State, seen: &Seen, path: &str, query: &str) -> Canned {
     };
     if state.trouble == Trouble::Unversioned {
         return if seen.method == "GET" { errors(404, &[]) } else { Canned::bytes(204, "") };
+    }
+    if state.trouble == Trouble::Undestroyable && what == "destroy" {
+        return errors(403, &["permission denied"]);
     }
     let versions = || body["versions"].as_array().map(|all| all.iter().filter_map(Value::as_u64).collect::<Vec<_>>());
     match (seen.method.as_str(), what) {

@@ -41,6 +41,17 @@ pub enum BackendConfig {
     Kv2(Kv2Config),
 }
 
+impl BackendConfig {
+    /// What its section says that it is.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
+            Self::AwsSecretsManager(_) => "aws-secrets-manager",
+            Self::AzureKeyVault(_) => "azure-key-vault",
+            Self::Kv2(_) => "kv2",
+        }
+    }
+}
+
 /// How values that another vault holds are held here: in memory alone, and sealed there.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]

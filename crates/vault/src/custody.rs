@@ -7,7 +7,12 @@
 //!
 //! Where the back end is away, what is held is lent until it is too old; then calls are refused. Where the back end
 //! says that a version is gone it is gone here as well.
+//!
+//! Each fetch is recorded, whatever came of it. In `end` what a back end keeps is deleted, recovered and purged; in
+//! `health` back ends are asked how they are.
 
+mod end;
+mod health;
 mod reference;
 mod rounds;
 mod slot;
@@ -17,7 +22,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use lockgate_access::directory::Connection;
-use lockgate_vocabulary::{CredentialId, Entropy, Fault, Name, Refusal, Secret, Stop, TenantId};
+use lockgate_audit::{Audit, Deed};
+use lockgate_vocabulary::{Clock, CredentialId, Entropy, Fault, Name, Refusal, Secret, Stop, TenantId, Timestamp};
 
 use crate::backend::{BackendFailure, BackendProblem, Prefix, SecretBackend, SecretPath, Surroundings, Version};
 use crate::config::Config;
@@ -27,9 +33,13 @@ use crate::refusal::VaultRefusal;
 use crate::seal::{self, Place, TenantKey};
 use crate::vault::Inner;
 
+pub use health::BackendView;
 pub(crate) use reference::{REFERENCE, Reference};
 pub(crate) use rounds::keep;
 use slot::{Failed, Slot};
+
+/// What our own vault is called where others have the names of their sections.
+pub(crate) const EMBEDDED: &str = "embedded";
 
 /// What the seal of a held value says it is for.
 const HELD: &str = "held credential";
@@ -52,13 +62,29 @@ pub(crate) struct Custody {
     slots: RwLock<HashMap<Key, Arc<Slot>>>,
     refresh: Duration,
     most_age: Duration,
+    /// Where each fetch is recorded; there is one wherever there are back ends.
+    trail: Option<Audit>,
 }
 
 /// One back end.
 struct Attached {
     client: Arc<dyn SecretBackend>,
+    kind: &'static str,
     prefix: Prefix,
     rest: Mutex<Option<Rest>>,
+    /// Since when it has only failed.
+    failing_since: Mutex<Option<Timestamp>>,
+    /// What it answered last when it was asked how it is. Whoever has it asks.
+    probed: tokio::sync::Mutex<Option<health::Probed>>,
+}
+
+/// Where a credential's value is kept, and when it was put there or fetched last by this node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Whereabouts {
+    pub(crate) name: String,
+    /// None where the configuration does not say any more.
+    pub(crate) kind: Option<&'static str>,
+    pub(crate) fetched_at: Option<Timestamp>,
 }
 
 /// That a back end is left alone for now.
@@ -71,13 +97,18 @@ struct Rest {
 
 impl Custody {
     /// The back ends of this configuration. None of them is asked for anything yet.
-    pub(crate) fn open(config: &Config, surroundings: &Surroundings) -> Result<Self, Fault> {
+    pub(crate) fn open(config: &Config, surroundings: &Surroundings, trail: Audit) -> Result<Self, Fault> {
         let attach = |(name, config): (&Name, &crate::config::BackendConfig)| {
+            if name.as_str() == EMBEDDED {
+                let taken = Fault::broken("naming a back end", "`embedded` is what the gateway's own vault is called");
+                return Err(BackendProblem::of(name, &taken));
+            }
             let client = config.open(surroundings).map_err(|fault| BackendProblem::of(name, &fault))?;
-            Ok((name.clone(), Attached { client, prefix: config.prefix().clone(), rest: Mutex::default() }))
+            Ok((name.clone(), Attached::new(client, config.kind(), config.prefix().clone())))
         };
         let backends = config.backends.iter().map(attach).collect::<Result<_, Fault>>()?;
-        Self::of(backends, config.held.times(), surroundings.entropy.as_ref())
+        let custody = Self::of(backends, config.held.times(), surroundings.entropy.as_ref())?;
+        Ok(Self { trail: Some(trail), ..custody })
     }
 
     /// One without back ends.
@@ -93,7 +124,7 @@ impl Custody {
         let mut material = vec![0; 32];
         entropy.fill(&mut material);
         let key = TenantKey::new(1, &Secret::new(material)).ok_or(Fault::violated("a key has 32 bytes"))?;
-        Ok(Self { backends, key, slots: RwLock::default(), refresh, most_age })
+        Ok(Self { backends, key, slots: RwLock::default(), refresh, most_age, trail: None })
     }
 
     /// Whether there is nothing to be held, which is so in most houses.
@@ -103,8 +134,7 @@ impl Custody {
 
     /// The value, where it is held and not too old.
     pub(crate) fn lend(&self, key: Key, context: &[u8], now: Duration) -> Result<Secret, Refusal> {
-        let slot = self.slots.read().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-        let Some(slot) = slot else { return Err(self.untold().refuse()) };
+        let Some(slot) = self.known_slot(key) else { return Err(self.untold().refuse()) };
         match slot.sealed(now, self.most_age) {
             Some(sealed) => {
                 let reference = key.1.as_u128().to_be_bytes();
@@ -142,9 +172,13 @@ impl Custody {
         slots.retain(|key, _| (key.0, key.1) != (tenant, credential));
     }
 
+    fn known_slot(&self, key: Key) -> Option<Arc<Slot>> {
+        self.slots.read().unwrap_or_else(PoisonError::into_inner).get(&key).cloned()
+    }
+
     fn slot(&self, key: Key) -> Arc<Slot> {
-        if let Some(slot) = self.slots.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return Arc::clone(slot);
+        if let Some(slot) = self.known_slot(key) {
+            return slot;
         }
         Arc::clone(self.slots.write().unwrap_or_else(PoisonError::into_inner).entry(key).or_default())
     }
@@ -155,24 +189,36 @@ impl Custody {
 }
 
 impl Attached {
-    /// Asks for one version, unless the back end is left alone just now.
-    async fn get(&self, inner: &Inner, path: SecretPath, version: Version) -> Result<Secret, BackendFailure> {
-        let now = inner.clock.elapsed();
+    fn new(client: Arc<dyn SecretBackend>, kind: &'static str, prefix: Prefix) -> Self {
+        let (rest, failing_since, probed) = Default::default();
+        Self { client, kind, prefix, rest, failing_since, probed }
+    }
+
+    /// Why the back end is left alone just now.
+    fn resting(&self, now: Duration) -> Option<BackendFailure> {
         let rest = *self.rest.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(rest) = rest.filter(|rest| now < rest.until) {
-            return Err(rest.why);
-        }
-        let got = self.client.get(path, version).await;
+        rest.filter(|rest| now < rest.until).map(|rest| rest.why)
+    }
+
+    /// Leaves it alone after this failure, or not any longer.
+    fn note(&self, clock: &dyn Clock, failed: Option<BackendFailure>) {
         let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
-        match &got {
-            Err(why) if why.is_of_the_whole() => {
-                let holds = rest.map_or(REST, |rest| (rest.holds * 2).min(REST_MOST));
-                let told = if let BackendFailure::Throttled(wait) = why { *wait } else { Duration::ZERO };
-                *rest = Some(Rest { until: inner.clock.elapsed() + holds.max(told), holds, why: *why });
-            }
-            _ => *rest = None,
-        }
-        got
+        let Some(why) = failed else {
+            *rest = None;
+            self.note_standing(clock, true);
+            return;
+        };
+        let holds = rest.map_or(REST, |rest| (rest.holds * 2).min(REST_MOST));
+        let told = if let BackendFailure::Throttled(wait) = why { wait } else { Duration::ZERO };
+        *rest = Some(Rest { until: clock.elapsed() + holds.max(told), holds, why });
+        self.note_standing(clock, false);
+    }
+
+    /// Notes that it answered, or that it did not; since when it has only failed.
+    fn note_standing(&self, clock: &dyn Clock, answered: bool) -> Option<Timestamp> {
+        let mut since = self.failing_since.lock().unwrap_or_else(PoisonError::into_inner);
+        *since = (!answered).then(|| since.unwrap_or_else(|| clock.now()));
+        *since
     }
 }
 
@@ -191,7 +237,7 @@ impl Inner {
             return Ok(());
         }
         let most_age = self.custody.most_age;
-        Ok(self.fetch(connection.tenant, credential, &held, most_age).await?)
+        self.fetch(connection.tenant, credential, &held, most_age).await
     }
 
     /// Opens a version that is not the one in use, as it is stored, wherever its value is.
@@ -216,7 +262,7 @@ impl Inner {
         credential: CredentialId,
         held: &Held,
         younger: Duration,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Stop> {
         let key = (tenant, credential, held.version());
         let slot = self.custody.slot(key);
         let _turn = slot.turn.lock().await;
@@ -225,40 +271,76 @@ impl Inner {
             return Ok(());
         }
         if let Some(failed) = slot.failed_lately(now) {
-            return Err(failed);
+            return Err(failed.into());
         }
-        let Err(refusal) = self.fetched(key, held).await else { return Ok(()) };
-        tracing::warn!(code = refusal.code(), %credential, "a value was not fetched from its back end");
-        slot.fail(Failed { until: now + ABSENCE, why: refusal.clone() });
-        Err(refusal)
+        let fetched = self.fetched(key, held).await;
+        if let Err(Stop::Refused(refusal)) = &fetched {
+            tracing::warn!(code = refusal.code(), %credential, "a value was not fetched from its back end");
+            slot.fail(Failed { until: now + ABSENCE, why: refusal.clone() });
+        }
+        fetched
     }
 
-    async fn fetched(&self, key: Key, held: &Held) -> Result<(), Refusal> {
-        let (tenant, credential, version) = key;
+    async fn fetched(&self, key: Key, held: &Held) -> Result<(), Stop> {
+        let (tenant, credential, _) = key;
         let (binding, reference) = self.keyring.referenced(tenant, credential, held).map_err(|reason| {
             tracing::error!(%credential, %reason, "a reference to a back end cannot be opened");
             VaultRefusal::BindingMoved.refuse()
         })?;
         let attached = self.custody.attached(&reference.backend)?;
         let (path, theirs) = reference.place().ok_or_else(|| VaultRefusal::BackendUnknown.refuse())?;
-        let asked = self.clock.elapsed();
-        let value = match attached.get(self, path, theirs).await {
-            Ok(value) => value,
-            Err(why) => {
-                if why == BackendFailure::Absent {
-                    self.custody.slot(key).withdraw();
-                }
-                return Err(told(why));
-            }
-        };
-        let fingerprint = self.digests.fingerprint(tenant, &value).ok();
-        if fingerprint.as_deref() != Some(&*reference.fingerprint) {
-            self.custody.slot(key).withdraw();
-            return Err(VaultRefusal::BackendChanged.refuse());
+        if let Some(why) = attached.resting(self.clock.elapsed()) {
+            return Err(told(why).into());
         }
-        let holding =
-            self.custody.hold((tenant, credential, version), binding.context(), &value, &*self.entropy, asked);
-        holding.map_err(|_| VaultRefusal::BackendUnreachable.refuse())
+        let asked = self.clock.elapsed();
+        let got = self.asked(attached, (tenant, &reference), (path, theirs)).await;
+        if got.as_ref().is_err_and(is_gone) {
+            self.custody.slot(key).withdraw();
+        }
+        // INVARIANT: what was fetched is lent to nobody before the record of the fetch is kept.
+        self.record_fetch(key, &reference.backend, got.as_ref().err()).await?;
+        Ok(self.custody.hold(key, binding.context(), &got?, &*self.entropy, asked)?)
+    }
+
+    /// Asks for one version, and demands that it is the value that was put there.
+    async fn asked(
+        &self,
+        attached: &Attached,
+        (tenant, reference): (TenantId, &Reference),
+        (path, theirs): (SecretPath, Version),
+    ) -> Result<Secret, Refusal> {
+        let got = attached.client.get(path, theirs).await;
+        attached.note(&*self.clock, got.as_ref().err().copied().filter(|why| why.is_of_the_whole()));
+        let value = got.map_err(told)?;
+        let fingerprint = self.digests.fingerprint(tenant, &value).ok();
+        if fingerprint.as_deref() == Some(&*reference.fingerprint) {
+            Ok(value)
+        } else {
+            Err(VaultRefusal::BackendChanged.refuse())
+        }
+    }
+
+    /// Records that a value was asked for, by the house itself, and what came of it.
+    async fn record_fetch(&self, key: Key, backend: &str, failed: Option<&Refusal>) -> Result<(), Stop> {
+        let Some(trail) = &self.custody.trail else { return Ok(()) };
+        let (tenant, credential, version) = key;
+        let deed = Deed::by_house(Some(tenant), "credential.fetch", credential)
+            .with("version", i64::from(version))
+            .with("backend", backend)
+            .with("outcome", if failed.is_none() { "fetched" } else { "failed" })
+            .with("code", failed.map_or("", Refusal::code));
+        trail.record(deed).await.map(drop)
+    }
+
+    /// Where the credential's value is; nothing where that cannot be said just now.
+    pub(crate) fn whereabouts(&self, tenant: TenantId, credential: CredentialId) -> Option<Whereabouts> {
+        let Some((reference, version)) = self.keyring.reference_of(tenant, credential).ok()? else {
+            return Some(Whereabouts { name: EMBEDDED.to_owned(), kind: Some(EMBEDDED), fetched_at: None });
+        };
+        let kind = self.custody.attached(&reference.backend).ok().map(|attached| attached.kind);
+        let slot = self.custody.known_slot((tenant, credential, version));
+        let age = slot.and_then(|slot| slot.age(self.clock.elapsed()));
+        Some(Whereabouts { name: reference.backend, kind, fetched_at: age.map(|age| self.clock.now().before(age)) })
     }
 
     /// Puts a value into a back end as the next version of this credential's, and holds it. `before` is the reference
@@ -291,20 +373,12 @@ impl Inner {
         self.custody.hold((tenant, credential, version), context, value, &*self.entropy, asked)?;
         Ok(Reference::new(backend, &path, &theirs, fingerprint))
     }
+}
 
-    /// Deletes what a back end has of a credential, so that it can be recovered there.
-    pub(crate) async fn delete_elsewhere(&self, reference: &Reference) -> Result<(), Refusal> {
-        let attached = self.custody.attached(&reference.backend)?;
-        let (path, _) = reference.place().ok_or_else(|| VaultRefusal::BackendUnknown.refuse())?;
-        attached.client.delete(path).await.map_err(told)
-    }
-
-    /// Recovers it there.
-    pub(crate) async fn recover_elsewhere(&self, reference: &Reference) -> Result<(), Refusal> {
-        let attached = self.custody.attached(&reference.backend)?;
-        let (path, _) = reference.place().ok_or_else(|| VaultRefusal::BackendUnknown.refuse())?;
-        attached.client.recover(path).await.map_err(told)
-    }
+/// Whether a back end has said that there is no such value any more.
+fn is_gone(refusal: &Refusal) -> bool {
+    let gone = [VaultRefusal::BackendChanged, VaultRefusal::BackendVersionAbsent];
+    gone.iter().any(|gone| gone.info().code == refusal.code())
 }
 
 /// What a caller is told of a back end's failure; what was wrong with an answer is for the log.

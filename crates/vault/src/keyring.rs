@@ -347,18 +347,18 @@ impl Keyring {
         Ok((binding, reference))
     }
 
-    /// Where the credential's value is, where another vault keeps it.
+    /// Where the credential's value is, where another vault keeps it, and which version of ours it is.
     pub(crate) fn reference_of(
         &self,
         tenant: TenantId,
         credential: CredentialId,
-    ) -> Result<Option<Reference>, LendFailure> {
+    ) -> Result<Option<(Reference, u32)>, LendFailure> {
         let held = self.known(tenant, credential).ok_or(LendFailure::NotLoaded)?;
         if held.reference().is_none() {
             return Ok(None);
         }
         let opened = self.referenced(tenant, credential, &held).map_err(LendFailure::Unopened)?;
-        Ok(Some(opened.1))
+        Ok(Some((opened.1, held.version)))
     }
 }
 

@@ -37,6 +37,7 @@ pub use connect::{
     Begun, Connector, Disconnected, Finish, GrantView, NewSession, OpenedSession, Returned, RevokedToken, SessionView,
     Upstream,
 };
+pub use custody::BackendView;
 pub use dpop::{DPOP, Possession, dpop_nonce};
 pub use equip::Equipped;
 pub use refusal::VaultRefusal;
@@ -44,8 +45,8 @@ pub use root_key::{Replacement, RootKeyFile, RootKeyNames, RootKeyProblem, gener
 pub use rows::STATEMENTS;
 pub use seal::{StreamOpener, StreamSealer, Unopened};
 pub use secret::{
-    Act, Compromise, CompromiseView, Compromised, CredentialView, Custodian, CustodianParts, Listed, NewCredential,
-    Recovered, Revoked, Rotation, RotationState, RotationView, Sensitivity, Uses, VersionView,
+    Act, BackendOf, Compromise, CompromiseView, Compromised, CredentialView, Custodian, CustodianParts, Listed,
+    NewCredential, Recovered, Revoked, Rotation, RotationState, RotationView, Sensitivity, Uses, VersionView,
 };
 pub use spelling::{Search, Spellings};
 pub use token::Tokens;

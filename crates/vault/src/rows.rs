@@ -33,11 +33,14 @@ pub const STATEMENTS: &[&Statement] = &[
     &CREDENTIAL_PLAN,
     &CREDENTIAL_PROMOTE,
     &CREDENTIAL_PURGE,
+    &CREDENTIAL_PURGE_BEGIN,
     &CREDENTIAL_READ,
     &CREDENTIAL_RECOVER,
     &CREDENTIAL_REVOKE,
     &CREDENTIAL_SERIES,
+    &CREDENTIAL_STANDS,
     &CREDENTIAL_TOLD,
+    &KEYS_AGED,
     &KEYS_ALL,
     &KEYS_COUNTED,
     &KEYS_MISSING,
@@ -115,6 +118,13 @@ pub(crate) static KEYS_OTHERWISE: Statement = Statement::house(
      ORDER BY tenant, version LIMIT $4",
 );
 
+/// Tenants behind one whose newest key was made before a moment, with that key's version.
+pub(crate) static KEYS_AGED: Statement = Statement::house(
+    "vault.keys_aged",
+    "SELECT tenant, MAX(version) FROM tenant_keys WHERE tenant > $1 GROUP BY tenant HAVING MAX(created_at) < $2 \
+     ORDER BY tenant LIMIT $3",
+);
+
 /// Tenants that changed after an epoch and have no key, behind one tenant.
 pub(crate) static KEYS_MISSING: Statement = Statement::house(
     "vault.keys_missing",
@@ -169,6 +179,12 @@ pub(crate) static CREDENTIAL_INSERT: Statement = Statement::tenant(
     "INSERT INTO credentials (tenant, credential, name, owner, sensitivity, cadence_days, expires_at, status, \
      current_version, created_at, purge_protected, changed) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, 'active', $8, $9, $10, (SELECT value FROM house WHERE name = 'epoch'))",
+);
+
+/// Touches a credential that is active, and no other.
+pub(crate) static CREDENTIAL_STANDS: Statement = Statement::tenant(
+    "vault.credential_stands",
+    "UPDATE credentials SET status = status WHERE tenant = $1 AND credential = $2 AND status = 'active'",
 );
 
 /// A new version of a credential.
@@ -450,7 +466,15 @@ pub(crate) static CREDENTIAL_PURGE: Statement = Statement::tenant(
     "vault.credential_purge",
     "UPDATE credentials SET status = 'purged', recover_until = NULL, \
      changed = (SELECT value FROM house WHERE name = 'epoch') \
-     WHERE tenant = $1 AND credential = $2 AND status = 'revoked'",
+     WHERE tenant = $1 AND credential = $2 AND status IN ('revoked', 'purging')",
+);
+
+/// A revoked credential's values are being destroyed; `recover_until` is from then on when that is gone on with.
+pub(crate) static CREDENTIAL_PURGE_BEGIN: Statement = Statement::tenant(
+    "vault.credential_purge_begin",
+    "UPDATE credentials SET status = 'purging', recover_until = $3, \
+     changed = (SELECT value FROM house WHERE name = 'epoch') \
+     WHERE tenant = $1 AND credential = $2 AND status IN ('revoked', 'purging')",
 );
 
 /// Destroys every version of a credential.
@@ -461,10 +485,11 @@ pub(crate) static VERSIONS_DESTROY: Statement = Statement::tenant(
      WHERE tenant = $1 AND credential = $2 AND status <> 'destroyed'",
 );
 
-/// Revoked credentials of all tenants that may not be recovered any more.
+/// Revoked credentials of all tenants that may not be recovered any more, or whose values are being destroyed.
 pub(crate) static RECOVERIES_OVER: Statement = Statement::house(
     "vault.recoveries_over",
-    "SELECT tenant, credential FROM credentials WHERE recover_until <= $1 AND status = 'revoked' LIMIT $2",
+    "SELECT tenant, credential FROM credentials WHERE recover_until <= $1 AND status IN ('revoked', 'purging') \
+     ORDER BY recover_until LIMIT $2",
 );
 
 /// A credential is known to others, since a moment.

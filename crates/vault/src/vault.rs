@@ -1,5 +1,6 @@
 //! The room as one value: seals and opens, digests, lends a credential to one request.
 
+mod rekey;
 mod rewrap;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,8 +12,10 @@ use http::request::Parts;
 use lockgate_access::Grant;
 use lockgate_access::directory::Connection;
 use lockgate_access::spec::AuthPlacement;
+use lockgate_audit::Audit;
 use lockgate_store::{Change, Epoch, Row, Store, values};
 use lockgate_vocabulary::{Clock, Entropy, Errand, Fault, Secret, Stop, TenantId};
+use tokio::task::JoinSet;
 
 use crate::backend::Surroundings;
 use crate::client::{self, Identity};
@@ -36,6 +39,9 @@ pub const HOUSE: TenantId = TenantId::from_u128(0);
 
 /// Uses that are told in one change.
 const USES: usize = 1_000;
+
+/// Keys that are unwrapped at once: whoever holds the root key elsewhere is asked for each by itself.
+const UNWRAPPED_AT_ONCE: usize = 16;
 
 /// How long the keyring waits before it asks the store again after a failure.
 const RETRY: Duration = Duration::from_millis(100);
@@ -80,16 +86,16 @@ impl Vault {
     }
 
     /// The same with the other vaults that the configuration names, and a root key that is held elsewhere, which are
-    /// asked through `errand`.
+    /// asked through `errand`. What is fetched of the other vaults is recorded in `audit`.
     pub async fn open_with(
         config: &Config,
-        store: Store,
+        (store, audit): (Store, Audit),
         errand: Arc<dyn Errand>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, Fault> {
         let surroundings = Surroundings { errand, clock: clock.clone(), entropy: entropy.clone() };
-        let custody = Custody::open(config, &surroundings)?;
+        let custody = Custody::open(config, &surroundings, audit)?;
         let root_key = root_key::open(config, &surroundings)?;
         Self::opened(root_key, custody, store, clock, entropy).await
     }
@@ -407,11 +413,18 @@ impl Inner {
         Ok(())
     }
 
-    /// Takes keys in. A root key that is not here at all is a mistake of the operator's, which a start
-    /// refuses; wrapped bytes that were changed harm their own tenant alone.
+    /// Takes keys in, some of them unwrapped at once. A root key that is not here at all is a mistake of the operator's,
+    /// which a start refuses; wrapped bytes that were changed harm their own tenant alone.
     async fn add_keys(&self, rows: &[Row]) -> Result<(), Fault> {
-        for row in rows {
-            match unwrapped(self.root_key.as_ref(), row).await {
+        let (mut rest, mut under_way) = (rows.iter().cloned(), JoinSet::new());
+        loop {
+            for row in rest.by_ref().take(UNWRAPPED_AT_ONCE - under_way.len()) {
+                let root_key = Arc::clone(&self.root_key);
+                under_way.spawn(async move { (unwrapped(root_key.as_ref(), &row).await, row) });
+            }
+            let Some(done) = under_way.join_next().await else { return Ok(()) };
+            let (unwrapped, row) = done.map_err(|error| Fault::broken("unwrapping tenants' keys", error))?;
+            match unwrapped {
                 Ok((tenant, key)) => self.keyring.add_key(tenant, key),
                 Err(Unusable::Key(problem)) => {
                     tracing::error!(tenant = row.text(0)?, %problem, "a tenant's key cannot be unwrapped");
@@ -420,7 +433,6 @@ impl Inner {
                 Err(Unusable::Fault(fault)) => return Err(fault),
             }
         }
-        Ok(())
     }
 }
 

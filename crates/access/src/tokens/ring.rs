@@ -10,11 +10,13 @@ use std::time::Duration;
 
 use lockgate_store::Row;
 use lockgate_vocabulary::{Fault, Timestamp};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::seal::SealKeys;
 use super::signing_key::{SigningAlgorithm, SigningKey};
 use crate::keyset::KeySet;
+use crate::registry::{rfc3339, rfc3339_opt};
 
 /// How a signing key stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +38,25 @@ impl KeyStatus {
     fn parse(word: &str) -> Option<Self> {
         [Self::Next, Self::Current, Self::Retiring].into_iter().find(|status| status.as_str() == word)
     }
+}
+
+/// What is told of a signing key. Its public half is in `/.well-known/jwks.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct SigningKeyRecord {
+    /// Its name: the thumbprint that tokens name it by (`kid`).
+    pub kid: String,
+    /// `EdDSA` or `ES256`.
+    pub algorithm: String,
+    /// `current` signs, `next` will, `retiring` verifies only.
+    pub status: String,
+    /// When it was made.
+    #[serde(serialize_with = "rfc3339")]
+    #[schema(value_type = String)]
+    pub created_at: Timestamp,
+    /// Until when it signs, or verifies where it is retiring.
+    #[serde(serialize_with = "rfc3339_opt")]
+    #[schema(value_type = Option<String>)]
+    pub until: Option<Timestamp>,
 }
 
 /// The keys as they stand.
@@ -96,6 +117,24 @@ impl Ring {
     /// The key that signs next.
     pub(crate) fn next(&self) -> Option<&SigningKey> {
         self.of(KeyStatus::Next).map(|entry| &*entry.key)
+    }
+
+    /// What is told of each.
+    pub(crate) fn records(&self, rotation: Duration) -> Vec<SigningKeyRecord> {
+        let signs_until = self.signs_until(rotation);
+        let told = |entry: &Entry| SigningKeyRecord {
+            kid: entry.key.kid().to_owned(),
+            algorithm: entry.key.algorithm().as_str().to_owned(),
+            status: entry.status.as_str().to_owned(),
+            created_at: entry.created_at,
+            until: if entry.status == KeyStatus::Current { signs_until } else { entry.ends_at },
+        };
+        self.keys.iter().map(told).collect()
+    }
+
+    /// Whether a key of this name is published.
+    pub(crate) fn has(&self, kid: &str) -> bool {
+        self.keys.iter().any(|entry| entry.key.kid() == kid)
     }
 
     fn of(&self, status: KeyStatus) -> Option<&Entry> {

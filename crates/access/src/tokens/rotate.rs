@@ -3,22 +3,49 @@
 //! One change moves all keys at once, and expects them where they were: where two nodes rotate at the
 //! same time, one change holds and the other finds its work done.
 
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
 use lockgate_audit::Deed;
 use lockgate_store::{ApplyFailure, Change, Value, values};
-use lockgate_vocabulary::{Fault, Stop};
+use lockgate_vocabulary::{Fault, Stop, TenantId};
 
-use super::ring::{KeyStatus, Ring};
+use super::ring::{KeyStatus, Ring, SigningKeyRecord};
 use super::signing_key::SigningKey;
 use super::{Tokens, rows};
+
+/// How long the keys may stand behind a change that is known. Together with how the change is heard of it keeps a
+/// withdrawal within a second.
+const LAG_MOST: Duration = Duration::from_millis(500);
 
 impl Tokens {
     /// Reads the keys from the store; what the epoch's rising calls for.
     pub async fn reload(&self) -> Result<(), Fault> {
         let _one_at_a_time = self.reloading.lock().await;
+        let behind = self.behind_since.load(Ordering::Acquire);
         let rows = self.store.survey(&rows::SIGNING_KEYS, Vec::new()).await?;
         let ring = Ring::read(&rows, &self.ring.load(), &self.seal, self.clock.now())?;
         self.ring.store(ring.into());
+        // INVARIANT: what was noted while this read is not taken for read.
+        let _ = self.behind_since.compare_exchange(behind, 0, Ordering::AcqRel, Ordering::Acquire);
         Ok(())
+    }
+
+    /// Notes that the store has changed since the keys were read.
+    pub(crate) fn note_change(&self) {
+        let now = u64::try_from(self.clock.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.behind_since.store(now.saturating_add(1), Ordering::Release);
+    }
+
+    /// Whether the keys may be relied upon: they show what changed, or have been behind for a moment only.
+    pub(crate) fn is_fresh(&self) -> bool {
+        let behind = self.behind_since.load(Ordering::Acquire);
+        behind == 0 || self.clock.elapsed().saturating_sub(Duration::from_micros(behind - 1)) <= LAG_MOST
+    }
+
+    /// What is told of each key that verifies.
+    pub fn signing_keys(&self) -> Vec<SigningKeyRecord> {
+        self.ring.load().records(self.rotation)
     }
 
     /// Makes the first keys where there are none, and reads them.
@@ -56,25 +83,34 @@ impl Tokens {
         let retires_at = self.clock.now().after(self.lifetime).after(self.policy.skew);
         let retiring = values![current.kid(), KeyStatus::Retiring.as_str(), retires_at, KeyStatus::Current.as_str()];
         let change = Change::house().raising_epoch().step(&rows::SIGNING_KEY_MOVE, retiring).expecting(1);
-        self.succeed(&ring, change, "signing_key.rotate", current).await
+        self.settle(self.succeeding(&ring, change)?, "signing_key.rotate", current.kid()).await
     }
 
-    /// Takes a key that is no longer trusted away at once; every token that it signed is refused.
-    pub async fn withdraw(&self, kid: &str) -> Result<(), Stop> {
+    /// Takes a key that is no longer trusted away at once; every token that it signed is refused. `with` adds to the
+    /// change what is to hold with it, in this tenant's hands. It says whether anything changed: a key of which nobody
+    /// knows is none, and neither is one that moved on in between.
+    pub async fn withdraw(&self, by: TenantId, kid: &str, with: impl FnOnce(Change) -> Change) -> Result<bool, Stop> {
         let ring = self.ring.load_full();
-        let nothing: Vec<u8> = Vec::new();
-        let change = Change::house().raising_epoch();
-        let change = change.step(&rows::SIGNING_KEY_RETIRE, values![kid, nothing]).expecting(1);
-        match (ring.signer(), ring.next()) {
-            (Some(current), _) if current.kid() == kid => {
-                self.succeed(&ring, change, "signing_key.withdraw", current).await
-            }
-            (_, Some(next)) if next.kid() == kid => {
-                let change = change.step(&rows::SIGNING_KEY_ADD, self.new_key(KeyStatus::Next)?.1);
-                self.settle(change, "signing_key.withdraw", kid).await
-            }
-            _ => self.settle(change, "signing_key.withdraw", kid).await,
+        if !ring.has(kid) {
+            return Ok(false);
         }
+        let nothing: Vec<u8> = Vec::new();
+        let change = Change::of(by).raising_epoch();
+        let change = change.step(&rows::SIGNING_KEY_RETIRE, values![kid, nothing]).expecting(1);
+        let change = match (ring.signer(), ring.next()) {
+            (Some(current), _) if current.kid() == kid => self.succeeding(&ring, change)?,
+            (_, Some(next)) if next.kid() == kid => {
+                change.step(&rows::SIGNING_KEY_ADD, self.new_key(KeyStatus::Next)?.1)
+            }
+            _ => change,
+        };
+        let applied = match self.store.apply(with(change)).await {
+            Ok(_) => true,
+            Err(ApplyFailure::Unmet { .. }) => false,
+            Err(failure) => return Err(failure.into_fault("withdrawing a signing key").into()),
+        };
+        self.reload().await?;
+        Ok(applied)
     }
 
     /// What falls due by itself: rotation, the end of retired keys, forgetting revocations of tokens
@@ -97,14 +133,13 @@ impl Tokens {
     }
 
     /// Moves the next key up and makes another next one.
-    async fn succeed(&self, ring: &Ring, change: Change, action: &'static str, was: &SigningKey) -> Result<(), Stop> {
-        let Some(next) = ring.next() else { return Err(Fault::violated("there is a next signing key").into()) };
+    fn succeeding(&self, ring: &Ring, change: Change) -> Result<Change, Fault> {
+        let next = ring.next().ok_or(Fault::violated("there is a next signing key"))?;
         let (now_current, was_next) = (KeyStatus::Current.as_str(), KeyStatus::Next.as_str());
         let until = self.clock.now().after(self.rotation);
         let moved = values![next.kid(), now_current, until, was_next];
         let change = change.step(&rows::SIGNING_KEY_MOVE, moved).expecting(1);
-        let change = change.step(&rows::SIGNING_KEY_ADD, self.new_key(KeyStatus::Next)?.1);
-        self.settle(change, action, was.kid()).await
+        Ok(change.step(&rows::SIGNING_KEY_ADD, self.new_key(KeyStatus::Next)?.1))
     }
 
     async fn settle(&self, change: Change, action: &'static str, kid: &str) -> Result<(), Stop> {

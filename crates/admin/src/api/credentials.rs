@@ -61,8 +61,12 @@ pub(crate) struct CredentialRecord {
     /// Other credentials of the tenant with the same value, in use or staged.
     #[schema(value_type = Vec<String>)]
     shared_with: Vec<CredentialId>,
-    /// `active`, `revoked` or `purged`.
+    /// `active`, `revoked`, `purging` while another vault has not destroyed its values yet, or `purged`.
     status: String,
+    /// Which vault keeps its values; none once they are destroyed.
+    backend: Option<BackendOfRecord>,
+    /// When the value in use was put into another vault or fetched from there last, by the node that answers (RFC 3339).
+    fetched_at: Option<String>,
     /// Whether its values stay until the end of the recovery window, whoever wants them gone.
     purge_protected: bool,
     /// When it was revoked (RFC 3339).
@@ -79,6 +83,16 @@ pub(crate) struct CredentialRecord {
     created_at: String,
     /// What somebody should know of it.
     warnings: Vec<&'static str>,
+}
+
+/// The vault that keeps a credential's values.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct BackendOfRecord {
+    /// `embedded` for the gateway's own, else the name of the other one.
+    name: String,
+    /// `embedded`, `kv2`, `aws-secrets-manager` or `azure-key-vault`; none where this node's configuration does not
+    /// name it.
+    kind: Option<&'static str>,
 }
 
 /// A rotation: who asked for it, and how it stands.
@@ -171,6 +185,8 @@ impl From<CredentialView> for CredentialRecord {
             recover_until: view.recover_until.map(|moment| moment.to_string()),
             compromise: view.compromise.map(Into::into),
             status: view.status,
+            backend: view.backend.map(|of| BackendOfRecord { name: of.name, kind: of.kind }),
+            fetched_at: view.fetched_at.map(|moment| moment.to_string()),
             current_version: view.current_version,
             fingerprint: view.fingerprint,
             created_at: view.created_at.to_string(),

@@ -1,5 +1,5 @@
-//! The resource verbs: `lockgate tenant|principal|api-key|provider|connection|credential|run|escalation|
-//! subscription|delivery|approval …`.
+//! The resource verbs: `lockgate tenant|principal|api-key|provider|connection|credential|backend|signing-key|run|
+//! escalation|subscription|delivery|approval …`.
 //!
 //! Each verb becomes one request to the admin API of a running gateway; nothing is decided here. A file
 //! of `resource/` has one resource's verbs and what each sends. Not here: commands that work offline.
@@ -21,6 +21,7 @@ use super::{Console, Failure};
 
 mod api_key;
 mod approval;
+mod backend;
 mod connection;
 mod credential;
 mod delivery;
@@ -30,6 +31,7 @@ mod print;
 mod provider;
 mod run;
 mod secret;
+mod signing_key;
 mod subscription;
 mod tenant;
 
@@ -78,6 +80,12 @@ pub enum Resource {
     /// What vendors accept from us.
     #[command(subcommand)]
     Credential(credential::Verb),
+    /// Other vaults that may keep values of credentials.
+    #[command(subcommand)]
+    Backend(backend::Verb),
+    /// The keys that sign our own access tokens.
+    #[command(subcommand, name = "signing-key")]
+    SigningKey(signing_key::Verb),
     /// Calls that were made.
     #[command(subcommand)]
     Run(run::Verb),
@@ -148,6 +156,8 @@ fn order(resource: &Resource, input: &mut dyn Read) -> Result<Order, Usage> {
         Resource::Provider(verb) => verb.order(),
         Resource::Connection(verb) => verb.order(),
         Resource::Credential(verb) => verb.order(input),
+        Resource::Backend(verb) => Ok(verb.order()),
+        Resource::SigningKey(verb) => Ok(verb.order()),
         Resource::Run(verb) => Ok(verb.order()),
         Resource::Escalation(verb) => Ok(verb.order()),
         Resource::Subscription(verb) => verb.order(input),

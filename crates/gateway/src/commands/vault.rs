@@ -1,7 +1,7 @@
 //! `lockgate vault`: the root key, looked at and changed, without any credential being entered again.
 //!
 //! In order: `new-root-key` puts a new key above the one so far, `rewrap` wraps the tenants' keys anew,
-//! `drop-previous` takes the earlier one away; `status` says how far it is. What changes something opens
+//! `drop-previous` takes the earlier one away; `status` says how far it is. `rekey` makes new keys for tenants. What changes something opens
 //! everything as a start does, so what a start refuses is refused here, a gateway that serves is noticed, and
 //! runs that had no end are seen to.
 
@@ -17,6 +17,7 @@ use crate::assemble::{self, Rooms, Seams, StartFailure};
 use crate::config::Config;
 
 mod change;
+mod rekey;
 mod rewrap;
 mod status;
 
@@ -32,6 +33,8 @@ pub enum Vault {
     NewRootKey(Where),
     /// Wrap every tenant's key that an earlier root key wrapped under the current one.
     Rewrap(Where),
+    /// Make new keys for tenants, where those so far may be known to others.
+    Rekey(rekey::Whose),
     /// Take the previous root key out of the file, once it wraps nothing any more.
     DropPrevious(Where),
 }
@@ -53,6 +56,7 @@ pub async fn run(vault: Vault, json: bool, console: &mut Console) -> Result<(), 
         Vault::Status(args) => status::run(&args, json, console).await,
         Vault::NewRootKey(args) => change::new_root_key(&args, json, console).await,
         Vault::Rewrap(args) => rewrap::run(&args, json, console).await,
+        Vault::Rekey(args) => rekey::run(&args, json, console).await,
         Vault::DropPrevious(args) => change::drop_previous(&args, json, console).await,
     }
 }

@@ -5,8 +5,10 @@ mod azure;
 mod contract;
 mod held;
 mod kv2;
+mod purged;
 mod root_keys;
 mod rustyvault;
+mod standing;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -21,7 +21,7 @@ async fn usual(more: &str) -> (World, Tenant) {
 }
 
 /// An operator of the tenant's with these scopes; the API key.
-async fn operator(world: &World, acme: &Tenant, name: &str, scopes: Value) -> String {
+pub async fn operator(world: &World, acme: &Tenant, name: &str, scopes: Value) -> String {
     let body = json!({ "name": name, "kind": "operator", "scopes": scopes });
     world.make(&acme.operator, "/v1/principals", body).await;
     let body = json!({ "principal": name, "kind": "api-key" });

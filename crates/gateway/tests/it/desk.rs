@@ -368,3 +368,26 @@ async fn a_way_out_waits_for_its_endpoint_and_events_wait_for_it() {
     assert_eq!(waits["items"].as_array().map(Vec::len), Some(1), "told once: {waits}");
     desk.end();
 }
+
+#[tokio::test]
+async fn signing_keys_are_withdrawn_by_the_houses_operator_alone_and_back_ends_are_listed() {
+    let desk = Desk::set().await;
+    let house = desk.gate.operator.clone();
+    assert_eq!(desk.done("backend list"), json!({ "items": [] }), "the house keeps everything itself");
+    assert_eq!(desk.refused(&desk.operator, "signing-key list"), "access.house.only");
+    let keys = |line: &str| -> Vec<Value> {
+        let ended = desk.typed(&house, line);
+        assert!(ended.status.success(), "{line}: {}", String::from_utf8_lossy(&ended.stderr));
+        let told: Value = serde_json::from_slice(&ended.stdout).expect("JSON");
+        told["items"].as_array().expect("items").clone()
+    };
+    let before = keys("signing-key list");
+    let current = before.iter().find(|key| key["status"] == "current").expect("one signs");
+    let kid = current["kid"].as_str().expect("a kid");
+    assert_eq!(desk.refused(&desk.operator, &format!("signing-key withdraw {kid}")), "access.house.only");
+    let after = keys(&format!("signing-key withdraw {kid}"));
+    assert!(after.len() == 2 && after.iter().all(|key| key["kid"] != kid), "{after:?}");
+    assert_eq!(desk.refused(&house, &format!("signing-key withdraw {kid}")), "access.object.unknown");
+    desk.serving.signal(Signal::TERM);
+    assert_eq!(desk.serving.wait(), Some(0));
+}

@@ -91,7 +91,10 @@ async fn furnished(world: &World, acme: &Tenant) -> Vec<(&'static str, String, S
     let issuer = json!({ "issuer": "https://issuer.example", "spec": {} });
     world.make(&acme.operator, "/v1/issuers", issuer).await;
     let url = |host: &str| format!("https%3A%2F%2F{host}.example");
+    let keys = world.ask(&world.house, "GET", "/v1/signing-keys", None).await.json();
+    let kid = keys["items"][0]["kid"].as_str().expect("a kid").to_owned();
     let mut objects = vec![
+        ("signing-keys", kid, "nobodys".to_owned()),
         ("runs", run, nobodys("run")),
         ("escalations", doubtful, nobodys("run")),
         ("tenants", acme.id.clone(), nobodys("ten")),
@@ -130,7 +133,8 @@ async fn anothers_objects_and_those_that_do_not_exist_are_equal_for_operators() 
         let ask = async |id: &str| world.ask(&globex.operator, &method, &at(id), body.clone()).await;
         let (foreign, missing) = (ask(&foreign).await, ask(&missing).await);
         // What is the house's alone is refused before anything is looked for.
-        let houses = (method.as_str(), path.as_str()) == ("PATCH", "/v1/tenants/{id}");
+        let houses = [("PATCH", "/v1/tenants/{id}"), ("POST", "/v1/signing-keys/{id}/withdraw")];
+        let houses = houses.contains(&(method.as_str(), path.as_str()));
         let code = if houses { "access.house.only" } else { "access.object.unknown" };
         assert_eq!((missing.status, missing.code().as_str()), (403, code), "{method} {path}: {}", missing.text());
         assert_eq!(foreign.blanked(), missing.blanked(), "{method} {path}");

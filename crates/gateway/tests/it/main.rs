@@ -64,6 +64,7 @@ mod sdk;
 mod sender;
 mod settling;
 mod shapes;
+mod signing_keys;
 mod smuggle;
 mod ssrf;
 mod standing;

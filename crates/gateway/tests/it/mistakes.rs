@@ -70,6 +70,10 @@ fn a_mistaken_back_end_is_named_with_its_cure() {
         let more = format!("[vault.backends.corp]\n{section}\n[access]\n");
         says(&said(&gate, "[access]\n", &more), &parts);
     }
+    // Answers call the gateway's own vault so.
+    let login = login.replace("\"token\" }", "\"token\" }\n[access]\n");
+    let more = format!("[vault.backends.embedded]\nkind = \"kv2\"\nurl = \"https://vault.example\"\n{login}");
+    says(&said(&gate, "[access]\n", &more), &["vault.backends.embedded", "own vault"]);
 }
 
 #[test]

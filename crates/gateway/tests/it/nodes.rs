@@ -206,7 +206,7 @@ async fn a_rotation_is_gone_on_with_by_one_node_and_holds_on_both() {
 const LOOK: Duration = Duration::from_millis(250);
 
 /// Lets up to two seconds go by until it is so.
-async fn settle(world: &World, is_so: impl AsyncFn() -> bool) {
+pub async fn settle(world: &World, is_so: impl AsyncFn() -> bool) {
     for _ in 0..8 {
         if is_so().await {
             return;

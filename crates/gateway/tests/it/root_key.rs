@@ -401,3 +401,46 @@ async fn whatever_is_killed_leaves_the_old_state_or_the_new_one_and_is_finished_
     assert_eq!(recorded, TENANTS + 2, "each tenant's, the operators' own and the house's, once");
     said.no_key_was_told();
 }
+
+#[tokio::test]
+async fn tenants_have_new_keys_made_and_everything_stays_open() {
+    let gate = Gate::init();
+    let vendor = Vendor::start(VENDOR_HOST).await;
+    vendor.on("POST /v1/things", Behaviour::Answer(Canned::json(201, "{}")));
+    let mut said = Said::default();
+    let serving = gate.serve();
+    let (operator, service) = furnish(serving.admin, &gate.operator, &vendor).await;
+    let bearer = format!("Bearer {VENDOR_SECRET}");
+    assert_eq!(called(&serving, &service, &vendor).await, bearer);
+    said.ended(&gate, "vault rekey", 2, &["audit.dir", "another process", "stop it first"]);
+    stopped(serving);
+    let root = said.state(&gate)["current"].as_str().expect("a name").to_owned();
+    let wraps = |said: &mut Said| said.state(&gate)["wraps"][&root].clone();
+    assert_eq!(wraps(&mut said), json!(3));
+    said.ended(&gate, "vault rekey --tenant nobody", 2, &["--tenant"]);
+    said.ended(&gate, "vault rekey --before yesterday", 2, &["--before"]);
+    said.ended(&gate, "vault rekey --before 2001-01-01T00:00:00Z", 0, &["nothing was done"]);
+    assert_eq!(wraps(&mut said), json!(3), "what is refused makes none");
+
+    let made: Value = serde_json::from_str(&said.ended(&gate, "vault rekey --json", 0, &[])).expect("JSON");
+    assert_eq!(made["keys"], 3, "{made}");
+    let before = made["before"].as_str().expect("a moment");
+    said.ended(&gate, &format!("vault rekey --before {before}"), 0, &["nothing was done"]);
+    assert_eq!(wraps(&mut said), json!(6), "one more for each, once");
+
+    let serving = gate.serve();
+    assert_eq!(called(&serving, &service, &vendor).await, bearer, "what the keys so far sealed is open");
+    let body = json!({ "secret": "another-secret-of-the-vendors", "danger_unverified": true });
+    let rotated = ask(serving.admin, &operator, "POST", "/v1/credentials/pay-key/versions", Some(body)).await;
+    assert_eq!(rotated.status, 201, "{}", rotated.text());
+    stopped(serving);
+    let serving = gate.serve();
+    assert_eq!(called(&serving, &service, &vendor).await, "Bearer another-secret-of-the-vendors");
+    let trail = ask(serving.admin, &operator, "GET", "/v1/audit?limit=1000", None).await.json();
+    let of_keys = trail["items"].as_array().expect("items").iter().filter(|entry| entry["action"] == "vault.key.made");
+    assert_eq!(of_keys.count(), 1, "each is in its tenant's trail");
+    stopped(serving);
+    said.learn(&gate);
+    assert!(said.keys.iter().filter_map(|key| key.get(..12)).all(|part| !said.all.contains(part)), "a key was printed");
+    assert!(gate.verify().status.success());
+}

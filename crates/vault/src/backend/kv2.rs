@@ -58,6 +58,7 @@ pub(super) struct Kv2 {
 struct Inner {
     server: Server,
     mount: String,
+    prefix: Prefix,
     passes: Passes,
     clock: Arc<dyn Clock>,
 }
@@ -116,7 +117,8 @@ impl Kv2 {
         let far = Far::new(Arc::clone(&surroundings.errand), &config.url, trust_pem)?;
         let passes = Passes::new(&config.login, Arc::clone(&surroundings.clock))?;
         let clock = Arc::clone(&surroundings.clock);
-        let inner = Inner { server: Server { far, namespace }, mount: config.mount.clone(), passes, clock };
+        let (server, mount, prefix) = (Server { far, namespace }, config.mount.clone(), config.prefix.clone());
+        let inner = Inner { server, mount, prefix, passes, clock };
         Ok(Self { inner: Arc::new(inner) })
     }
 }
@@ -146,6 +148,13 @@ impl Inner {
             404 => Ok(Vec::new()),
             _ => Err(UNKNOWN),
         }
+    }
+
+    /// A server that is open may still not let the gateway in, so it is asked for a path that is never there.
+    async fn health(&self) -> Result<(), BackendFailure> {
+        self.server.health().await?;
+        let target = format!("/v1/{}/metadata/{}/health", self.mount, self.prefix.as_str());
+        self.ask(|| Ask::new(Method::GET, target.clone())).await.map(drop)
     }
 
     async fn put(&self, path: SecretPath, after: Option<Version>, value: Secret) -> Result<Version, BackendFailure> {
@@ -249,6 +258,6 @@ impl SecretBackend for Kv2 {
 
     fn health(&self) -> BoxFuture<Result<(), BackendFailure>> {
         let inner = Arc::clone(&self.inner);
-        Box::pin(async move { inner.server.health().await })
+        Box::pin(async move { inner.health().await })
     }
 }

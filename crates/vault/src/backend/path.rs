@@ -51,6 +51,12 @@ impl SecretPath {
         Self(format!("{}/{tenant}/{credential}", prefix.0).into())
     }
 
+    /// Whether it is the path of this credential, below whatever prefix.
+    pub(crate) fn is_of(&self, tenant: TenantId, credential: CredentialId) -> bool {
+        let below = self.0.strip_suffix(&format!("/{tenant}/{credential}"));
+        below.is_some_and(|prefix| !prefix.is_empty())
+    }
+
     /// The path as text.
     pub fn as_str(&self) -> &str {
         &self.0

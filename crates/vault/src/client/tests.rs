@@ -132,7 +132,10 @@ fn an_assertion_is_for_one_audience_and_for_a_minute() {
 fn the_key_of_a_certificate_signs_with_pss_where_it_is_of_rsa() {
     let p256 = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).expect("a key");
     let text = format!("id:{}{}", certified(&p256), p256.serialize_pem());
-    assert_eq!(Key::read(client_of(ClientAuth::PrivateKeyJwt, &secret(&text)).1).expect("a key").signer.algorithm().as_str(), "ES256");
+    assert_eq!(
+        Key::read(client_of(ClientAuth::PrivateKeyJwt, &secret(&text)).1).expect("a key").signer.algorithm().as_str(),
+        "ES256"
+    );
     let rsa = KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).expect("a key");
     let algorithm = |text: &str| Key::read(text.as_bytes()).expect("a key").signer.algorithm().as_str();
     assert_eq!(algorithm(&rsa.serialize_pem()), "RS256");

@@ -1,5 +1,6 @@
 //! What the store keeps, sealed, in the place of a value that another vault holds.
 
+use lockgate_vocabulary::{CredentialId, TenantId};
 use serde::{Deserialize, Serialize};
 
 use crate::backend::{SecretPath, Version};
@@ -31,6 +32,12 @@ impl Reference {
         Some((self.path.parse().ok()?, self.version.parse().ok()?))
     }
 
+    /// The path, where it is one that the gateway made for this credential: nothing else is the gateway's to destroy.
+    pub(super) fn own_path(&self, tenant: TenantId, credential: CredentialId) -> Option<SecretPath> {
+        let path: SecretPath = self.path.parse().ok()?;
+        path.is_of(tenant, credential).then_some(path)
+    }
+
     /// As it is sealed.
     pub(crate) fn to_bytes(&self) -> Option<Vec<u8>> {
         serde_json::to_vec(self).ok()
@@ -41,3 +48,6 @@ impl Reference {
         serde_json::from_slice(bytes).ok()
     }
 }
+
+#[cfg(test)]
+mod tests;

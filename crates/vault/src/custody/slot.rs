@@ -35,6 +35,12 @@ impl Slot {
         Some(Arc::clone(&kept.sealed))
     }
 
+    /// For how long what is held was not asked for again.
+    pub(super) fn age(&self, now: Duration) -> Option<Duration> {
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        held.as_ref().map(|kept| now.saturating_sub(kept.confirmed_at))
+    }
+
     pub(super) fn put(&self, sealed: Vec<u8>, confirmed_at: Duration) {
         let kept = Kept { sealed: sealed.into(), confirmed_at };
         *self.held.write().unwrap_or_else(PoisonError::into_inner) = Some(kept);

@@ -11,8 +11,9 @@ use lockgate_vocabulary::{CredentialId, Fault, Name, Stop, TenantId};
 use serde::Serialize;
 
 use super::attempt::RotationView;
-use super::record::version_of;
+use super::record::{BackendOf, version_of};
 use super::{Act, CredentialView, Custodian, VersionView};
+use crate::custody::BackendView;
 use crate::rows;
 
 /// A page of credentials.
@@ -66,7 +67,7 @@ impl Custodian {
     }
 
     /// Adds to credentials, which are in the order of their ids, what stands elsewhere than in their rows: their last
-    /// rotation, their last use, and with whom they share their value.
+    /// rotation, their last use, with whom they share their value, and which vault keeps it.
     pub(super) async fn complete(&self, tenant: TenantId, items: &mut [CredentialView]) -> Result<(), Fault> {
         let (Some(first), Some(last)) = (items.first(), items.last()) else { return Ok(()) };
         // What is asked for lies behind the first text and not behind the last.
@@ -97,10 +98,29 @@ impl Custodian {
             }
         }
         for view in by_id.into_values() {
+            self.locate(tenant, view);
             view.rotation_due &= view.is_active();
             view.rotation_due |= view.is_active() && view.rotation_due_at.is_some_and(|due| due <= now);
         }
         Ok(())
+    }
+
+    /// Says which vault keeps the credential's values, while it has any.
+    fn locate(&self, tenant: TenantId, view: &mut CredentialView) {
+        if view.status == "purged" {
+            return;
+        }
+        let Some(found) = self.vault.inner.whereabouts(tenant, view.id) else { return };
+        view.backend = Some(BackendOf { name: found.name, kind: found.kind });
+        view.fetched_at = found.fetched_at;
+    }
+
+    /// Every other vault that the house names, and whether it would answer now. Whoever may read how connections are
+    /// set up may: a credential is given to one of them by its name.
+    pub async fn backends(&self, act: Act<'_>) -> Result<Vec<BackendView>, Stop> {
+        let tenant = self.demand(act, Scope::ConnectionsRead)?;
+        self.audit.record(Deed::new(act.caller.actor(), act.trace, "backend.list", tenant)).await?;
+        Ok(self.vault.inner.backends().await)
     }
 
     /// A credential's versions, newest first.

@@ -80,8 +80,13 @@ pub struct CredentialView {
     pub compromise: Option<CompromiseView>,
     #[serde(skip)]
     pub(super) revoked_by: Option<String>,
-    /// `active`, `revoked` or `purged`.
+    /// `active`, `revoked`, `purging` while another vault has not destroyed its values yet, or `purged`.
     pub status: String,
+    /// Which vault keeps its values; none once they are destroyed.
+    pub backend: Option<BackendOf>,
+    /// When the value in use was put into another vault or fetched from there last, by the node that answers.
+    #[serde(serialize_with = "rfc3339_opt")]
+    pub fetched_at: Option<Timestamp>,
     /// The version that is in use.
     pub current_version: u32,
     /// The fingerprint of that version.
@@ -92,6 +97,15 @@ pub struct CredentialView {
     /// When the version in use was taken in.
     #[serde(serialize_with = "rfc3339")]
     pub version_created_at: Timestamp,
+}
+
+/// The vault that keeps a credential's values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BackendOf {
+    /// `embedded` for the gateway's own, else the name of its section in the configuration.
+    pub name: String,
+    /// `embedded`, or what its section says that it is; none where this node's configuration does not name it.
+    pub kind: Option<&'static str>,
 }
 
 /// What may be known of one version.
@@ -152,7 +166,7 @@ impl CredentialView {
             revoke_by: reported_at.after(HOUR),
             within_the_hour: revoked_at.is_some_and(|at| at <= reported_at.after(HOUR)),
         });
-        let sensitivity = Sensitivity::parse(row.text(3)?);
+        let (sensitivity, status) = (Sensitivity::parse(row.text(3)?), row.text(6)?);
         Ok(Self {
             id: row.parsed(0)?,
             name: row.parsed(1)?,
@@ -168,10 +182,12 @@ impl CredentialView {
             shared_with: Vec::new(),
             purge_protected: row.int(11)? != 0,
             revoked_at,
-            recover_until: row.opt_moment(14)?,
+            recover_until: row.opt_moment(14)?.filter(|_| status == "revoked"),
             compromise,
             revoked_by: row.opt_text(13)?.map(str::to_owned),
-            status: row.text(6)?.to_owned(),
+            status: status.to_owned(),
+            backend: None,
+            fetched_at: None,
             current_version: version_of(row.int(7)?)?,
             created_at: row.moment(8)?,
             fingerprint: row.text(9)?.to_owned(),

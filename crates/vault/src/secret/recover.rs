@@ -1,14 +1,14 @@
-//! Coming back to a credential that was revoked, while it may be; and the end of its values.
+//! Coming back to a credential that was revoked, while it may be.
 
 use lockgate_access::registry::{Event, EventKind};
 use lockgate_access::scope::Scope;
 use lockgate_audit::Deed;
 use lockgate_store::{Change, values};
-use lockgate_vocabulary::{ConnectionId, CredentialId, Fault, Stop, TenantId};
+use lockgate_vocabulary::{ConnectionId, CredentialId, Fault, Stop};
 use serde::Serialize;
 
 use super::revoke::REASON;
-use super::{Act, By, CommitFailure, CredentialView, Custodian};
+use super::{Act, By, CommitFailure, Custodian};
 use crate::keyring::LendFailure;
 use crate::refusal::VaultRefusal;
 use crate::rows;
@@ -38,7 +38,7 @@ impl Custodian {
         }
         // What another vault keeps was deleted there with the revocation, and comes back first.
         let inner = &self.vault.inner;
-        if let Some(reference) = inner.keyring.reference_of(tenant, id).map_err(LendFailure::stop)? {
+        if let Some((reference, _)) = inner.keyring.reference_of(tenant, id).map_err(LendFailure::stop)? {
             inner.recover_elsewhere(&reference).await?;
         }
         let rows = inner.store.read(tenant, &rows::CONNECTIONS_WAITING, values![id, REASON]).await?;
@@ -61,37 +61,5 @@ impl Custodian {
             .with("revived", i64::try_from(revived.len()).unwrap_or(i64::MAX));
         self.commit(change, &deed).await.map_err(CommitFailure::stop)?;
         Ok(Recovered { credential: id, revived })
-    }
-
-    /// Destroys every value of a revoked credential before its recovery window is over. It takes another scope than
-    /// revoking does, and another principal than who revoked it.
-    pub async fn purge(&self, act: Act<'_>, id: CredentialId) -> Result<CredentialView, Stop> {
-        let tenant = self.demand(act, Scope::TenantsAdmin)?;
-        let credential = self.credential(tenant, id).await?;
-        match credential.status.as_str() {
-            "active" => return Err(VaultRefusal::CredentialActive.into()),
-            "revoked" => {}
-            _ => return Err(VaultRefusal::CredentialUnrecoverable.into()),
-        }
-        if credential.purge_protected {
-            return Err(VaultRefusal::PurgeProtected.into());
-        }
-        let principal = act.caller.actor().principal.to_string();
-        if credential.revoked_by.as_deref() == Some(principal.as_str()) {
-            return Err(VaultRefusal::PurgeOwn.into());
-        }
-        self.purged(By::Somebody(act), tenant, id).await?;
-        self.credential(tenant, id).await
-    }
-
-    /// The same in anybody's hands.
-    pub(super) async fn purged(&self, by: By<'_>, tenant: TenantId, id: CredentialId) -> Result<(), Stop> {
-        let change = Change::of(tenant)
-            .raising_epoch()
-            .step(&rows::CREDENTIAL_PURGE, values![id])
-            .expecting(1)
-            .step(&rows::VERSIONS_DESTROY, values![id, self.now()]);
-        let deed = by.deed(tenant, "credential.purge", id);
-        self.commit(change, &deed).await.map_err(CommitFailure::stop)
     }
 }

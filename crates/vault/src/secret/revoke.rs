@@ -69,7 +69,7 @@ impl Custodian {
     /// Deletes what another vault keeps of the credential. It is revoked whatever comes of this, which is recorded.
     async fn delete_elsewhere(&self, act: Act<'_>, tenant: TenantId, id: CredentialId) {
         let inner = &self.vault.inner;
-        let Ok(Some(reference)) = inner.keyring.reference_of(tenant, id) else { return };
+        let Ok(Some((reference, _))) = inner.keyring.reference_of(tenant, id) else { return };
         let code = inner.delete_elsewhere(&reference).await.err().map_or("", |refusal| refusal.code());
         let deed = Deed::new(act.caller.actor(), act.trace, "credential.backend_delete", id)
             .with("backend", reference.backend)

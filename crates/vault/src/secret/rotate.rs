@@ -76,7 +76,7 @@ impl Custodian {
     }
 
     /// Keeps a staged version; its number.
-    async fn staged(
+    pub(super) async fn staged(
         &self,
         act: Act<'_>,
         connection: &Connection,
@@ -94,7 +94,9 @@ impl Custodian {
         }
         let Added { version, change, fingerprint } = self.added(connection, id, secret, "staged").await?;
         let begun = self.begun(act, id, version, RotationState::Staged, how);
+        // INVARIANT: a credential that was revoked meanwhile, or purged, has no new value after that.
         let change = change.step(&rows::ROTATION_INSERT, begun);
+        let change = change.step(&rows::CREDENTIAL_STANDS, values![id]).expecting(1);
         let deed = told(By::Somebody(act), tenant, id, version, RotationState::Staged).with("fingerprint", fingerprint);
         self.commit(change, &deed).await.map_err(CommitFailure::stop)?;
         Ok(version)
@@ -163,6 +165,7 @@ impl Custodian {
         let version = highest.checked_add(1).ok_or(Fault::violated("a credential has fewer than 2^32 versions"))?;
         // A credential stays where its first version was put.
         let before = self.vault.inner.keyring.reference_of(tenant, id).map_err(LendFailure::stop)?;
+        let before = before.map(|(reference, _)| reference);
         let sealed = match &before {
             None => self.sealed(connection, id, version, &secret).await?,
             Some(before) => {

@@ -430,3 +430,17 @@ async fn a_credential_keeps_a_bounded_number_of_versions() {
     world.custodian.destroy(act(&operator), taken.id, 2, long_ago).await.expect("destroyed");
     world.custodian.stage(act(&operator), taken.id, secret("sk_65"), Rotation::default()).await.expect("staged");
 }
+
+#[tokio::test]
+async fn a_version_that_comes_after_the_revocation_is_not_kept() {
+    let world = World::new().await;
+    let (_, taken) = world.bearer("sk_one").await;
+    let operator = world.operator().await;
+    // Whoever looked at the credential before it was revoked goes on after.
+    let connection = world.custodian.connection_of(world.tenant, taken.id).await.expect("there");
+    world.custodian.revoke(act(&operator), taken.id, "over").await.expect("revoked");
+    let late = world.custodian.staged(act(&operator), &connection, taken.id, secret("sk_late"), blind()).await;
+    assert_eq!(code(late), "vault.credential.changed");
+    let (_, versions) = world.custodian.show(act(&operator), taken.id).await.expect("shown");
+    assert_eq!(versions.iter().map(|view| view.version).collect::<Vec<_>>(), [1]);
+}

@@ -1,9 +1,12 @@
 //! Both halves of the room together: a client that the registry made gets a token, calls with it, and
 //! loses it again.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use lockgate_vocabulary::{Arrival, Clock, Listener, TraceContext};
+use lockgate_store::{Change, values};
+use lockgate_vocabulary::{Arrival, Clock, Listener, Stop, TenantId, TraceContext};
 use serde_json::{Value, json};
 
 use super::world::{World, code, shown, text};
@@ -13,6 +16,7 @@ use crate::caller::Caller;
 use crate::registry::{KeyRecord, MadeKey};
 use crate::scope::Scope;
 use crate::tokens::Posted;
+use crate::tokens::rows::SIGNING_KEY_MOVE;
 
 fn arrival(world: &World) -> Arrival {
     Arrival {
@@ -100,11 +104,48 @@ async fn a_signing_key_that_is_withdrawn_withdraws_the_calls_under_way() {
     world.access.still_holds(&grant).unwrap();
     let head = token["access_token"].as_str().unwrap().split('.').next().unwrap();
     let head: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(head).unwrap()).unwrap();
-    world.access.tokens().withdraw(head["kid"].as_str().unwrap()).await.unwrap();
+    world
+        .access
+        .tokens()
+        .withdraw(TenantId::from_u128(0), head["kid"].as_str().unwrap(), |change| change)
+        .await
+        .unwrap();
     world.access.refresh().await.unwrap();
     let view = world.access.directory().unwrap().tenants.get(&caller.tenant()).cloned().unwrap();
     assert!(std::sync::Arc::ptr_eq(&view, caller.view()), "no tenant has changed");
     assert_eq!(code(world.access.still_holds(&grant)), "access.call.withdrawn");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_identified_while_the_signing_keys_cannot_be_read_anew() {
+    let world = World::new().await;
+    let operator = world.operator().await;
+    connect(&world, &operator, "crm").await;
+    let client = client(&world, &["integration.connections.call"]).await;
+    let token = token(&world, &client, "").await;
+    let set = async |to: &str, was: &str| {
+        let kid = world.access.tokens().signing_keys().into_iter().find(|key| key.status == "next").unwrap().kid;
+        let moved = values![kid, to, None::<i64>, was];
+        let change = Change::house().raising_epoch().step(&SIGNING_KEY_MOVE, moved).expecting(1);
+        world.store.apply(change).await.unwrap();
+        world.access.refresh().await.unwrap();
+    };
+    // Whether a key was withdrawn by that change nobody can say here.
+    set("strange", "next").await;
+    while world.access.tokens().is_fresh() {
+        world.clock.advance(Duration::from_millis(100));
+        world.access.refresh().await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    assert!(world.access.directory().is_err());
+    assert!(matches!(bearer(&world, &token).await, Err(Stop::Fault(_))) && !world.access.is_fresh());
+    set("next", "strange").await;
+    while world.access.directory().is_err() {
+        world.clock.advance(Duration::from_millis(100));
+        world.access.refresh().await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    bearer(&world, &token).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

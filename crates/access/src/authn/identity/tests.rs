@@ -5,7 +5,7 @@ mod external;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lockgate_vocabulary::{Clock, KeyId, Stop, Timestamp};
+use lockgate_vocabulary::{Clock, KeyId, Stop, TenantId, Timestamp};
 
 use crate::AccessRefusal;
 use crate::authn::Presented;
@@ -202,7 +202,12 @@ async fn a_withdrawn_key_stops_whoever_was_identified_by_it() {
     let caller = house.bearer(&token).await.expect("a caller");
     house.identity.tokens.rotate().await.expect("rotates");
     assert_eq!(house.identity.still_stands(&house.directory, &caller), Ok(()), "rotation stops nobody");
-    house.identity.tokens.withdraw(&caller.token().expect("a token").claims.signed_by).await.expect("withdraws");
+    house
+        .identity
+        .tokens
+        .withdraw(TenantId::from_u128(0), &caller.token().expect("a token").claims.signed_by, |change| change)
+        .await
+        .expect("withdraws");
     assert_eq!(house.identity.still_stands(&house.directory, &caller), Err(AccessRefusal::TokenKeyUnknown));
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lockgate_vocabulary::TenantId;
 use serde_json::Value;
 
 use super::fixture::{CLIENT, House, code};
@@ -85,7 +86,8 @@ async fn a_withdrawn_key_takes_its_tokens_with_it() {
     let node = house.node(2).await;
     let token = house.token(CLIENT).await;
     assert!(house.bearer(&token).await.is_ok());
-    house.identity.tokens.withdraw(&signer(&token)).await.expect("withdraws");
+    let withdraw = async |kid: &str| house.identity.tokens.withdraw(TenantId::from_u128(0), kid, |change| change).await;
+    assert!(withdraw(&signer(&token)).await.expect("withdraws"));
     assert_eq!(code(house.bearer(&token).await), "access.token.invalid", "although it was seen before");
     assert!(house.bearer(&house.token(CLIENT).await).await.is_ok());
     node.tokens.reload().await.expect("reloads");
@@ -93,7 +95,8 @@ async fn a_withdrawn_key_takes_its_tokens_with_it() {
     assert!(!kids(&node).contains(&signer(&token)));
     // The private half is gone from the store.
     let next = kids(&house.identity).into_iter().find(|kid| *kid != signer(&token)).expect("a key");
-    house.identity.tokens.withdraw(&next).await.expect("withdraws");
-    house.identity.tokens.withdraw("nothing").await.expect("nothing to do");
+    assert!(withdraw(&next).await.expect("withdraws"));
+    assert!(!withdraw(&next).await.expect("it is gone"));
+    assert!(!withdraw("nothing").await.expect("nothing to do"));
     assert_eq!(kids(&house.identity).len(), 2);
 }

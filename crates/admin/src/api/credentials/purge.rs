@@ -1,4 +1,5 @@
-//! `POST /v1/credentials/{id}/purge`: destroys all values of a revoked credential before its recovery window is over.
+//! `POST /v1/credentials/{id}/purge`: destroys all values of a revoked credential before its recovery window is over,
+//! also what another vault keeps of it.
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use crate::operator::Operator;
         (status = 200, description = "The credential without its values.", body = CredentialRecord),
         (status = 403, description = "Whoever revoked it does not purge it."),
         (status = 409, description = "It is in use, or protected."),
+        (status = 503, description = "The vault that keeps its values did not destroy them. It stays `purging`; ask again."),
     ),
 )]
 pub(crate) async fn purge(

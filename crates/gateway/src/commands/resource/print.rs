@@ -20,6 +20,7 @@ const COLUMNS: &[&str] = &[
     "connection",
     "issuer",
     "subscription",
+    "kid",
     "name",
     "direction",
     "scheme",
@@ -37,6 +38,7 @@ const COLUMNS: &[&str] = &[
     "outcome",
     "cause",
     "code",
+    "failing_since",
     "received_at",
     "path",
 ];

@@ -68,6 +68,17 @@ fn a_secret_comes_from_standard_input_and_loses_one_line_end() {
 }
 
 #[test]
+fn back_ends_are_listed_and_a_signing_key_is_withdrawn_by_its_name() {
+    let order = sent("backend list", "");
+    assert_eq!((&order.method, order.path.as_str(), body(&order)), (&Method::GET, "/v1/backends", None));
+    let order = sent("signing-key list", "");
+    assert_eq!((&order.method, order.path.as_str()), (&Method::GET, "/v1/signing-keys"));
+    let order = sent("signing-key withdraw a/b", "");
+    assert_eq!((&order.method, order.path.as_str()), (&Method::POST, "/v1/signing-keys/a%2Fb/withdraw"));
+    assert_eq!(body(&order), None);
+}
+
+#[test]
 fn a_secret_of_any_text_is_written_as_json() {
     for secret in ["\"\\/\u{1}\u{7f}é\u{1f600}", "{\"type\": \"service_account\",\n \"key\": \"a\\nb\"}", "\u{1}\u{2}"]
     {

@@ -11,25 +11,29 @@ use tempfile::TempDir;
 use super::contract::{self, Strength, fresh_path, value};
 use super::{outlast, real_clock, surroundings};
 
-const HOST: &str = "corp.vault.azure.test";
+pub const HOST: &str = "corp.vault.azure.test";
 
-async fn started() -> (AzureServer, Arc<dyn SecretBackend>, ManualClock, TempDir) {
-    let (server, folder) = (AzureServer::start(HOST).await, tempfile::tempdir().expect("a folder"));
+/// The settings of a back end on this server, by a workload's identity.
+pub fn settings(server: &AzureServer, folder: &TempDir) -> String {
     let (ca_file, token_file) = (folder.path().join("authority.pem"), folder.path().join("azure-identity-token"));
     std::fs::write(&ca_file, server.authority_pem()).expect("written");
     std::fs::write(&token_file, AZURE_ASSERTION).expect("written");
     let url = format!("https://{HOST}:{}", server.address().port());
-    let settings = format!(
+    format!(
         "kind = \"azure-key-vault\"\nurl = \"{url}\"\nca_file = \"{}\"\n\
          login = {{ kind = \"workload-identity\", tenant_id = \"{AZURE_TENANT}\", client_id = \"{AZURE_CLIENT}\", \
          token_file = \"{}\", authority_url = \"{url}\" }}\n",
         ca_file.display(),
         token_file.display()
-    );
+    )
+}
+
+async fn started() -> (AzureServer, Arc<dyn SecretBackend>, ManualClock, TempDir) {
+    let (server, folder) = (AzureServer::start(HOST).await, tempfile::tempdir().expect("a folder"));
     let clock = ManualClock::at(SystemClock::new().now());
     // The way out has the machine's clock: only the pauses of who waits for the vault are the test's.
     let around = Surroundings { clock: Arc::new(clock.clone()), ..surroundings(real_clock()) };
-    let settings: BackendConfig = toml::from_str(&settings).expect("sound settings");
+    let settings: BackendConfig = toml::from_str(&settings(&server, &folder)).expect("sound settings");
     let backend = settings.open(&around).expect("a back end");
     (server, backend, clock, folder)
 }
@@ -61,7 +65,7 @@ async fn what_is_protected_is_not_purged_and_can_be_recovered() {
     let (server, backend, clock, _folder) = started().await;
     let path = fresh_path();
     let version = backend.put(path.clone(), None, Secret::from("one".to_owned())).await.expect("written");
-    server.protect();
+    server.protect(true);
     let run = async move {
         backend.delete(path.clone()).await.expect("deleted");
         assert_eq!(backend.purge(path.clone()).await, Err(BackendFailure::Denied));

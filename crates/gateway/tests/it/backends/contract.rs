@@ -111,6 +111,10 @@ async fn what_was_deleted_is_recovered_and_what_was_purged_is_not(
 
     backend.delete(path.clone()).await.expect("deleted again");
     backend.purge(path.clone()).await.expect("purged");
+    // Whoever does not know whether it was done asks again: it is done, or there is nothing.
+    for again in [backend.delete(path.clone()).await, backend.purge(path.clone()).await] {
+        assert!(matches!(again, Ok(()) | Err(BackendFailure::Absent)), "{again:?}");
+    }
     // Some say that there is nothing to recover, some that it is done; there is nothing either way.
     let _ = backend.recover(path.clone()).await;
     for version in known {

@@ -11,15 +11,15 @@ use super::kv2::{self, HOST};
 use crate::world::{Tenant, VENDOR_HOST, World, call_at};
 
 const LINE: &str = "GET /v1/things/1";
-const PATH: &str = "/call/crm/v1/things/1";
-const SECRET: &str = "canary-5b1f-kept-elsewhere";
-const READ: &str = "GET /v1/secret/data/";
+pub const PATH: &str = "/call/crm/v1/things/1";
+pub const SECRET: &str = "canary-5b1f-kept-elsewhere";
+pub const READ: &str = "GET /v1/secret/data/";
 
 /// A world whose configuration names one back end, `corp`.
-struct Held {
-    world: World,
-    server: Kv2Server,
-    acme: Tenant,
+pub struct Held {
+    pub world: World,
+    pub server: Kv2Server,
+    pub acme: Tenant,
     section: String,
     _folder: TempDir,
 }
@@ -31,39 +31,32 @@ impl Held {
 
     /// The same with a provider that has these members as well.
     async fn start_with(more: Value) -> Self {
+        Self::configured("", more).await
+    }
+
+    /// The same with these keys in the configuration.
+    pub async fn configured(keys: &str, more: Value) -> Self {
         let (server, folder) = (Kv2Server::start(HOST).await, tempfile::tempdir().expect("a folder"));
         let settings = kv2::settings(&server, &folder, &kv2::kubernetes(&folder));
         let section =
-            format!("[egress]\ndanger_errand_networks = [\"127.0.0.0/8\"]\n[vault.backends.corp]\n{settings}\n");
-        let world = World::with(&section).await;
-        let acme = world.tenant("acme").await;
-        let mut provider = json!({
-            "name": "vendor-crm", "title": "Vendor", "auth": { "placement": "bearer" },
-            "base_url": format!("https://{VENDOR_HOST}:{}", world.vendor.address.port()),
-            "endpoints": [{ "method": "GET", "path": "/v1/things/{id}" }, { "method": "GET", "path": "/v1/me" }],
-        });
-        provider.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
-        world.make(&acme.operator, "/v1/providers", provider).await;
-        let spec = json!({ "trust_pem": world.vendor.authority_pem, "danger_private_networks": ["127.0.0.0/8"] });
-        let body = json!({ "name": "crm", "provider": "vendor-crm", "spec": spec });
-        world.make(&acme.operator, "/v1/connections", body).await;
-        world.vendor.answers(LINE, Canned::json(200, "{}"));
+            format!("{keys}[egress]\ndanger_errand_networks = [\"127.0.0.0/8\"]\n[vault.backends.corp]\n{settings}\n");
+        let (world, acme) = connected(&section, more).await;
         Self { world, server, acme, section, _folder: folder }
     }
 
-    async fn with_credential() -> Self {
+    pub async fn with_credential() -> Self {
         let held = Self::start().await;
         held.world.make(&held.acme.operator, "/v1/credentials", credential("corp")).await;
         held
     }
 
-    async fn called(&self) -> (u16, String) {
+    pub async fn called(&self) -> (u16, String) {
         let answer = self.world.read(&self.acme.service, PATH).await;
         (answer.status, if answer.status < 400 { String::new() } else { answer.code() })
     }
 
     /// Calls until one is refused. Calls go on with what is held while it is fetched again.
-    async fn until_refused(&self) -> (u16, String) {
+    pub async fn until_refused(&self) -> (u16, String) {
         loop {
             let called = self.called().await;
             if called.0 != 200 {
@@ -73,7 +66,7 @@ impl Held {
         }
     }
 
-    async fn post(&self, path: &str, body: Value) -> (u16, String) {
+    pub async fn post(&self, path: &str, body: Value) -> (u16, String) {
         let answer = self.world.ask(&self.acme.operator, "POST", path, Some(body)).await;
         (answer.status, if answer.status < 400 { String::new() } else { answer.code() })
     }
@@ -84,7 +77,7 @@ impl Held {
     }
 
     /// Lets so much time go by, and waits until the gateway has asked the back end for the value again.
-    async fn pass_until_asked(&self, by: Duration) {
+    pub async fn pass_until_asked(&self, by: Duration) {
         let before = self.server.count(READ);
         self.world.pass(by).await;
         while self.server.count(READ) == before {
@@ -94,7 +87,25 @@ impl Held {
     }
 }
 
-fn credential(backend: &str) -> Value {
+/// A world with this configuration and a connection that has no credential yet.
+pub async fn connected(section: &str, more: Value) -> (World, Tenant) {
+    let world = World::with(section).await;
+    let acme = world.tenant("acme").await;
+    let mut provider = json!({
+        "name": "vendor-crm", "title": "Vendor", "auth": { "placement": "bearer" },
+        "base_url": format!("https://{VENDOR_HOST}:{}", world.vendor.address.port()),
+        "endpoints": [{ "method": "GET", "path": "/v1/things/{id}" }, { "method": "GET", "path": "/v1/me" }],
+    });
+    provider.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+    world.make(&acme.operator, "/v1/providers", provider).await;
+    let spec = json!({ "trust_pem": world.vendor.authority_pem, "danger_private_networks": ["127.0.0.0/8"] });
+    let body = json!({ "name": "crm", "provider": "vendor-crm", "spec": spec });
+    world.make(&acme.operator, "/v1/connections", body).await;
+    world.vendor.answers(LINE, Canned::json(200, "{}"));
+    (world, acme)
+}
+
+pub fn credential(backend: &str) -> Value {
     json!({ "name": "crm-key", "connection": "crm", "owner": "sales", "secret": SECRET, "backend": backend })
 }
 

@@ -1,11 +1,18 @@
 //! Root keys that are held elsewhere: what each must do, and a gateway whose root key is one.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use lockgate_testkit::Canned;
 use lockgate_vault::root_key::{self, RootKey, UnwrapFailure, Wrapped};
 use lockgate_vault::{Config, RootKeyNames};
 use lockgate_vocabulary::Secret;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 
 use super::aws;
 use crate::client::Client;
@@ -116,6 +123,103 @@ async fn the_root_key_is_moved_from_its_file_into_kms_and_no_credential_is_enter
     let rotated = world.ask(&acme.operator, "POST", "/v1/credentials/crm-key/versions", Some(body)).await;
     assert_eq!(rotated.status, 201, "{}", rotated.text());
     assert_eq!(called(&world).await, 200);
+    world.end().await;
+}
+
+/// More than are ever asked for.
+const MANY: usize = 100_000;
+
+/// What stands before the emulator: it passes requests on, and holds those that decrypt until it is told to let some
+/// through. The way out closes each connection after its answer, so a connection is a request.
+struct Counter {
+    address: SocketAddr,
+    held: Arc<Held>,
+}
+
+/// Requests that decrypt: how many there are now, and how many may pass.
+struct Held {
+    waiting: AtomicUsize,
+    passes: Semaphore,
+}
+
+impl Counter {
+    async fn before(url: &str) -> Self {
+        let far: SocketAddr = url.trim_start_matches("http://").parse().expect("an address");
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("loopback has a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let passes = Semaphore::new(0);
+        let held = Arc::new(Held { waiting: AtomicUsize::new(0), passes });
+        let holding = Arc::clone(&held);
+        tokio::spawn(async move {
+            while let Ok((near, _)) = listener.accept().await {
+                tokio::spawn(pass_on(near, far, Arc::clone(&holding)));
+            }
+        });
+        Self { address, held }
+    }
+
+    async fn until_waiting(&self, many: usize) {
+        while self.held.waiting.load(Ordering::Acquire) != many {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the test is a client of the emulator")]
+async fn pass_on(mut near: TcpStream, far: SocketAddr, held: Arc<Held>) {
+    let mut asked = Vec::new();
+    while !asked.windows(4).any(|window| window == b"\r\n\r\n") {
+        if near.read_buf(&mut asked).await.unwrap_or(0) == 0 {
+            return;
+        }
+    }
+    let decrypts = String::from_utf8_lossy(&asked).contains("TrentService.Decrypt");
+    if decrypts {
+        held.waiting.fetch_add(1, Ordering::AcqRel);
+        held.passes.acquire().await.expect("it is never closed").forget();
+    }
+    let mut far = TcpStream::connect(far).await.expect("the emulator listens");
+    far.write_all(&asked).await.expect("it takes a request");
+    // Whoever gives up first ends it in an error, which is no matter here.
+    drop(tokio::io::copy_bidirectional(&mut near, &mut far).await);
+    if decrypts {
+        held.waiting.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+#[tokio::test]
+async fn a_start_has_tenants_keys_decrypted_some_at_once_and_no_more_than_that() {
+    let Some(url) = aws::told() else { return };
+    let (folder, key) = (tempfile::tempdir().expect("a folder"), made_in_kms(&url).await);
+    let open = "[egress]\ndanger_allow_http_errands = true\ndanger_errand_networks = [\"127.0.0.0/8\"]\n";
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    for number in 0..38 {
+        world.tenant(&format!("tenant-{number}")).await;
+    }
+    world.connection(&acme, "crm").await;
+    world.vendor.answers("GET /v1/things/1", Canned::json(200, "{}"));
+    let more = format!("previous_file = \"{}\"", world.folder().join("root.key").display());
+    let world = world.restarted(&(open.to_owned() + &in_kms(&url, &folder, &key, &more))).await;
+    let rooms = &world.running.rooms;
+    let done = rooms.vault.rewrap(&rooms.audit).await.expect("wrapped anew");
+    assert!(done.keys() >= 40 && done.unopened.is_empty(), "{done:?}");
+
+    // The house's own key comes first, alone; the others wait together, as many as are asked for at once.
+    let counter = Counter::before(&url).await;
+    let section = open.to_owned() + &in_kms(&format!("http://{}", counter.address), &folder, &key, "");
+    let let_through = async {
+        counter.until_waiting(1).await;
+        counter.held.passes.add_permits(1);
+        counter.until_waiting(16).await;
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(counter.held.waiting.load(Ordering::Acquire), 16, "no more than that at once");
+        counter.held.passes.add_permits(MANY);
+    };
+    let (world, ()) = tokio::join!(world.restarted(&section), let_through);
+    assert_eq!(world.read(&acme.service, "/call/crm/v1/things/1").await.status, 200);
     world.end().await;
 }
 

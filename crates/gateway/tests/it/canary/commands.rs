@@ -44,6 +44,7 @@ fn verbs(watched: &Watched, tenant: &Tenant) {
     for line in [
         "credential list",
         "credential show bearer-key",
+        "backend list",
         "subscription list",
         "subscription show typed",
         "connection list",
@@ -62,6 +63,7 @@ fn verbs(watched: &Watched, tenant: &Tenant) {
         does(line, "");
     }
     let refused = |line: &str, input: &str, code: i32| typed(watched, line, &at, input, code);
+    refused("signing-key list", "", 1);
     refused("credential rotate nobodys --secret-stdin", &nest.token("a credential for what is not there"), 1);
     let open = watched.apart("open.secret", &nest.token("a provider's secret in an open file"));
     std::fs::set_permissions(&open, std::os::unix::fs::PermissionsExt::from_mode(0o644)).expect("set");

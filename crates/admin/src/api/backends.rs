@@ -1,0 +1,3 @@
+//! Back ends: other vaults that may keep values of credentials.
+
+pub(crate) mod list;
