@@ -126,6 +126,8 @@ impl Connector {
         let (vault, now) = (self.vault(), self.vault().inner.clock.now());
         let connection = self.connection(tenant, connection)?;
         granting(&connection)?;
+        // Two providers that are written at the same moment do not see each other, and some were there before.
+        self.access.demand_unmixed(tenant, &connection.provider)?;
         checked(&new)?;
         let loan = vault.inner.lend(&connection)?;
         let kept = vault.kept(tenant, loan.credential, loan.series).await?;
