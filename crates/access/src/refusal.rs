@@ -44,6 +44,9 @@ refusals! {
         ConnectionRetired = 409, "access.connection.retired",
             "The connection was retired.",
             "Use another connection, or establish a new one.";
+        ConnectionUnconnected = 409, "access.connection.unconnected",
+            "Nobody has connected the connection's account, or the vendor has ended what was granted.",
+            "Open a connect session for the connection, and have a person end it at the vendor: it becomes active by that.";
         ConnectionUnknown = 403, "access.connection.unknown",
             "There is no such connection that you may use.",
             "Check the connection's name or id; a connection of another tenant is never found.";

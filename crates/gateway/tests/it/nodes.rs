@@ -202,6 +202,39 @@ async fn a_rotation_is_gone_on_with_by_one_node_and_holds_on_both() {
     world.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn each_node_names_the_other_whose_trail_has_the_rest_of_what_used_a_credential() {
+    let Some((world, second)) = two().await else { return };
+    let acme = world.tenant("acme").await;
+    world.connection(&acme, "pay").await;
+    world.vendor.answers("GET /v1/things/1", Canned::json(200, "{}"));
+    let since = world.clock.now().to_string();
+    let door = second.door.expect("a door");
+    let read = async || call_at(door, &acme.service, ("GET", "/call/pay/v1/things/1"), "", "").await.status == 200;
+    settle(&world, async || read().await).await;
+    // The store hears of a checkpoint each second.
+    for node in [&world.running, &second] {
+        node.rooms.audit.checkpoint().await.expect("signed");
+        node.rooms.relay.remember().await.expect("told");
+    }
+    let uses = async |admin| {
+        let path = format!("/v1/credentials/pay-key/uses?since={since}");
+        let told = crate::process::ask(admin, &acme.operator, "GET", &path, None).await;
+        assert_eq!(told.status, 200, "{}", told.text());
+        told.json()
+    };
+    for (admin, items, node, other) in [
+        (world.admin, 0, "node-1", "node-2"),
+        (second.admin.expect("an operators' side"), 1, "node-2", "node-1"),
+    ] {
+        let told = uses(admin).await;
+        assert_eq!((&told["node"], told["items"].as_array().map(Vec::len)), (&json!(node), Some(items)), "{told}");
+        assert_eq!(told["not_covered"][0]["node"], other, "{told}");
+    }
+    second.stop().await.expect("it ends in order");
+    world.end().await;
+}
+
 /// After so long each node owes the store a look, and its directory another.
 const LOOK: Duration = Duration::from_millis(250);
 

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use lockgate_store::{Change, Statement};
 use lockgate_testkit::{Behaviour, Canned, Vendor};
-use lockgate_vocabulary::Clock as _;
+use lockgate_vocabulary::{Clock as _, SystemClock};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::process::{Gate, ask, furnish};
+use crate::process::{Gate, Serving, ask, furnish};
 use crate::rotation::{ME, act, bearer, connected, detail, events, provider, sent, shown, told, verified};
 use crate::world::{Tenant, VENDOR_HOST, World};
 
@@ -88,14 +89,8 @@ async fn a_vendor_that_does_not_answer_is_asked_again_and_one_that_refuses_is_no
     world.end().await;
 }
 
-#[tokio::test]
-async fn a_verification_whose_node_is_gone_is_taken_over_once_its_lease_is_over() {
-    let world = World::start().await;
-    let acme = usual(&world).await;
-    world.vendor.on(ME, Behaviour::Gated(Canned::json(200, "{}")));
-    world.vendor.answers(ME, Canned::json(200, "{}"));
-    let body = json!({ "secret": "sk-two", "stage": true });
-    assert_eq!(act(&world, &acme, "versions", body).await.status, 201);
+/// A verification on a line of its own, whose answer nobody has read yet.
+async fn verifying(world: &World, acme: &Tenant) -> Client {
     let mut client = Client::connect(world.admin).await;
     let body = json!({ "version": 2 }).to_string();
     client
@@ -106,20 +101,64 @@ async fn a_verification_whose_node_is_gone_is_taken_over_once_its_lease_is_over(
             body.len()
         ))
         .await;
+    client
+}
+
+#[tokio::test]
+async fn a_verification_ends_with_whoever_asked_for_it() {
+    let world = World::start().await;
+    let acme = usual(&world).await;
+    world.vendor.on(ME, Behaviour::Gated(Canned::json(200, "{}")));
+    world.vendor.answers(ME, Canned::json(200, "{}"));
+    let body = json!({ "secret": "sk-two", "stage": true });
+    assert_eq!(act(&world, &acme, "versions", body).await.status, 201);
+    let client = verifying(&world, &acme).await;
     world.vendor.wait_for(ME, 1).await;
-    // Whoever asked goes away in the middle of it, and what was begun ends with them.
-    drop(client);
     let busy = act(&world, &acme, "versions/verify", json!({ "version": 2 })).await;
     assert_eq!((busy.status, busy.code().as_str()), (409, "vault.version.verifying"));
     let again = act(&world, &acme, "versions", json!({ "secret": "sk-two", "stage": true })).await;
     assert_eq!((again.status, again.code().as_str()), (409, "vault.version.verifying"));
+    // Whoever asked goes away in the middle of it, and nobody has to wait for the end of the lease.
+    drop(client);
+    let last = loop {
+        let last = shown(&world, &acme).await["last_rotation"].clone();
+        if last["state"] != "verifying" {
+            break last;
+        }
+    };
+    assert_eq!((&last["state"], &last["code"]), (&json!("failed"), &json!("vault.version.unanswered")), "{last}");
+    assert_eq!(sent(&world, &acme).await, "Bearer sk-one", "the version in use was not touched");
+    let verified = act(&world, &acme, "versions/verify", json!({ "version": 2 })).await;
+    assert_eq!((verified.status, verified.json()["tries"].clone()), (200, json!(2)), "{}", verified.text());
+    let trail = told(&world, &acme, "credential.rotation").await;
+    let given_up = trail.iter().find(|entry| detail(entry, "code") == "vault.version.unanswered").expect("recorded");
+    assert!(detail(given_up, "asked_by").as_str().is_some_and(|by| by.starts_with("prn_")), "{given_up}");
+    world.end().await;
+}
+
+/// What a node that was killed while the vendor was asked leaves behind.
+static LEASED: Statement = Statement::tenant(
+    "test.verification_leased",
+    "UPDATE rotations SET state = 'verifying', tries = tries + 1, lease_until = $2, due_at = $2 WHERE tenant = $1",
+);
+
+#[tokio::test]
+async fn a_verification_whose_node_is_gone_is_taken_over_once_its_lease_is_over() {
+    let world = World::start().await;
+    let acme = usual(&world).await;
+    world.vendor.answers(ME, Canned::json(200, "{}"));
+    let body = json!({ "secret": "sk-two", "stage": true });
+    assert_eq!(act(&world, &acme, "versions", body).await.status, 201);
+    let until = world.clock.now().after(Duration::from_secs(30));
+    let left = Change::of(acme.id.parse().expect("an id")).step(&LEASED, vec![until.into()]).expecting(1);
+    world.running.rooms.store.apply(left).await.expect("written");
     assert_eq!(shown(&world, &acme).await["last_rotation"]["state"], "verifying");
     world.running.rooms.custodian.tend().await.expect("tended");
-    assert_eq!(world.vendor.count(ME), 1, "it has its time");
-    world.pass(Duration::from_secs(61)).await;
+    assert_eq!(world.vendor.count(ME), 0, "it has its time");
+    world.pass(Duration::from_secs(31)).await;
     let last = gone_on(&world, &acme).await;
     assert_eq!((&last["state"], &last["tries"]), (&json!("verified"), &json!(2)), "{last}");
-    assert_eq!(world.vendor.count(ME), 2);
+    assert_eq!(world.vendor.count(ME), 1);
     assert_eq!(sent(&world, &acme).await, "Bearer sk-one", "whoever asked for it finishes it");
     let finished = act(&world, &acme, "versions/finish", json!({ "version": 2 })).await;
     assert_eq!(finished.status, 200, "{}", finished.text());
@@ -143,13 +182,12 @@ async fn a_verification_counts_for_a_day() {
     world.end().await;
 }
 
-/// Between every two steps: after staging, while the vendor is asked, after it said yes, after it is in use.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_process_that_is_killed_between_two_steps_finishes_the_rotation_when_it_serves_again() {
+/// A gateway whose connection's provider declares how a version is tried; its vendor, operator and service.
+async fn verifiable() -> (Gate, Serving, Vendor, String, String) {
     let gate = Gate::init();
     let vendor = Vendor::start(VENDOR_HOST).await;
     vendor.answers("POST /v1/things", Canned::json(201, "{}"));
-    let mut serving = gate.serve();
+    let serving = gate.serve();
     let (operator, service) = furnish(serving.admin, &gate.operator, &vendor).await;
     let mut spec = provider(&vendor, bearer(), verified());
     spec["name"] = json!("vendor");
@@ -157,6 +195,62 @@ async fn a_process_that_is_killed_between_two_steps_finishes_the_rotation_when_i
     endpoints.push(json!({ "method": "POST", "path": "/v1/things" }));
     let changed = ask(serving.admin, &operator, "PUT", "/v1/providers/vendor", Some(spec)).await;
     assert_eq!(changed.status, 200, "{}", changed.text());
+    (gate, serving, vendor, operator, service)
+}
+
+/// How the credential stands once this version is in use.
+async fn in_use(serving: &Serving, operator: &str, version: usize) -> Value {
+    loop {
+        let shown = ask(serving.admin, operator, "GET", "/v1/credentials/pay-key", None).await.json();
+        if shown["last_rotation"]["state"] == "finished" && shown["current_version"] == version {
+            return shown;
+        }
+        assert_ne!(shown["last_rotation"]["state"], "failed", "{shown}");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_is_killed_while_the_vendor_is_asked_asks_again_and_finishes_once() {
+    let (gate, serving, vendor, operator, service) = verifiable().await;
+    let clock = SystemClock::new();
+    vendor.on(ME, Behaviour::Gated(Canned::json(200, "{}")));
+    let body = json!({ "secret": "sk-2", "stage": true, "finish_in": 1 });
+    let staged = ask(serving.admin, &operator, "POST", "/v1/credentials/pay-key/versions", Some(body)).await;
+    assert_eq!(staged.status, 201, "{}", staged.text());
+    vendor.wait_for(ME, 1).await;
+    let begun = clock.elapsed();
+    serving.signal(Signal::KILL);
+    assert_eq!(serving.wait(), None, "it had no time to end");
+    vendor.forget(ME);
+    vendor.answers(ME, Canned::json(200, "{}"));
+    let serving = gate.serve();
+    let shown = ask(serving.admin, &operator, "GET", "/v1/credentials/pay-key", None).await.json();
+    assert_eq!((&shown["last_rotation"]["state"], &shown["current_version"]), (&json!("verifying"), &json!(1)));
+    let answer = ask(serving.door, &service, "POST", "/call/pay/v1/things", Some(json!({}))).await;
+    assert_eq!(answer.status, 201, "calls go on with the version in use: {}", answer.text());
+    vendor.wait_for(ME, 2).await;
+    assert!(clock.elapsed() - begun >= Duration::from_secs(20), "it was asked while somebody might be asking still");
+    let shown = in_use(&serving, &operator, 2).await;
+    assert_eq!(shown["last_rotation"]["tries"], 2, "{shown}");
+    let tried: Vec<_> = vendor.seen().into_iter().filter(|seen| seen.line() == ME).collect();
+    let tried: Vec<_> = tried.iter().map(|seen| seen.all("authorization").join("")).collect();
+    assert_eq!(tried, ["Bearer sk-2"; 2], "with the staged value alone");
+    let answer = ask(serving.door, &service, "POST", "/call/pay/v1/things", Some(json!({}))).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    assert_eq!(vendor.seen().last().expect("a call").all("authorization"), ["Bearer sk-2"]);
+    let listed = ask(serving.admin, &operator, "GET", "/v1/events?limit=1000", None).await.json();
+    let all = listed["items"].as_array().expect("items");
+    assert_eq!(all.iter().filter(|event| event["type"] == "CredentialRotated").count(), 1, "it is told once");
+    serving.signal(Signal::TERM);
+    assert_eq!(serving.wait(), Some(0));
+    assert!(gate.verify().status.success());
+}
+
+/// Between every two steps: after staging, after the vendor said yes, after it is in use.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_is_killed_between_two_steps_finishes_the_rotation_when_it_serves_again() {
+    let (gate, mut serving, vendor, operator, service) = verifiable().await;
     let key = "/v1/credentials/pay-key";
     let authorization = async |door| {
         let answer = ask(door, &service, "POST", "/call/pay/v1/things", Some(json!({}))).await;
@@ -181,14 +275,7 @@ async fn a_process_that_is_killed_between_two_steps_finishes_the_rotation_when_i
         serving.signal(Signal::KILL);
         assert_eq!(serving.wait(), None, "it had no time to end");
         serving = gate.serve();
-        let last = loop {
-            let shown = ask(serving.admin, &operator, "GET", key, None).await.json();
-            if shown["last_rotation"]["state"] == "finished" && shown["current_version"] == version {
-                break shown;
-            }
-            assert_ne!(shown["last_rotation"]["state"], "failed", "{shown}");
-            tokio::task::yield_now().await;
-        };
+        let last = in_use(&serving, &operator, version).await;
         assert_eq!(authorization(serving.door).await, format!("Bearer {value}"));
         let current = last["versions"].as_array().expect("versions").iter().filter(|each| each["status"] == "current");
         assert_eq!(current.count(), 1, "{last}");

@@ -95,7 +95,7 @@ impl Far {
             // Whoever calls does not learn what is in the way; whoever operates the gateway has to.
             tracing::warn!(?failure, backend = self.base, "a back end was not reached");
             match failure {
-                ErrandFailure::Unreachable => BackendFailure::Unreachable,
+                ErrandFailure::Unreachable | ErrandFailure::Paced(_) => BackendFailure::Unreachable,
                 // It was slow, or broke off; whatever else came was no answer of its protocol.
                 ErrandFailure::Unanswered(
                     "egress.answer.timeout" | "egress.answer.truncated" | "egress.vendor.reset",

@@ -33,6 +33,8 @@ pub(super) enum Said {
     Refused(Option<u16>),
     /// It did not say; it may when it is asked again.
     Nothing(Option<u16>),
+    /// It was not asked yet: the connection's rates have no room for so long.
+    Paced(Duration),
     /// It was not asked: a rule of ours is in the way, which this code names.
     Unasked(&'static str),
 }
@@ -44,6 +46,7 @@ impl Said {
             Self::Took(_) => None,
             Self::Refused(_) => Some(VaultRefusal::VersionUnaccepted.info().code),
             Self::Nothing(_) => Some(VaultRefusal::VersionUnanswered.info().code),
+            Self::Paced(_) => Some(VaultRefusal::VersionPaced.info().code),
             Self::Unasked(code) => Some(code),
         }
     }
@@ -52,7 +55,7 @@ impl Said {
     pub(super) const fn status(self) -> Option<u16> {
         match self {
             Self::Took(status) | Self::Refused(status) | Self::Nothing(status) => status,
-            Self::Unasked(_) => None,
+            Self::Paced(_) | Self::Unasked(_) => None,
         }
     }
 
@@ -63,6 +66,7 @@ impl Said {
             Self::Took(_) => return None,
             Self::Refused(status) => (VaultRefusal::VersionUnaccepted.refuse(), told(status)),
             Self::Nothing(status) => (VaultRefusal::VersionUnanswered.refuse(), told(status)),
+            Self::Paced(wait) => return Some(VaultRefusal::VersionPaced.refuse().retry_after(wait).into()),
             Self::Unasked(code) => (VaultRefusal::VersionUnanswered.refuse(), Some(format!("It was refused: {code}."))),
         };
         Some(match detail {
@@ -99,6 +103,7 @@ pub(super) async fn ask(errand: &dyn Errand, connection: &Connection, loan: Loan
     Ok(match errand.run(order).await {
         Ok(answer) => judge(spec, answer),
         Err(ErrandFailure::Unreachable | ErrandFailure::Unanswered(_)) => Said::Nothing(None),
+        Err(ErrandFailure::Paced(wait)) => Said::Paced(wait),
         Err(ErrandFailure::Refused(code)) => Said::Unasked(code),
     })
 }
@@ -118,7 +123,12 @@ fn order(connection: &Connection, spec: &VerifySpec, loan: &Loan) -> Result<Erra
         purpose: ErrandPurpose::VendorTrial,
         owner: ErrandOwner::Tenant(connection.tenant, networks),
         url,
-        ask: ErrandAsk::Trial(ErrandTrial { target, headers: parts.headers, plain: connection.base.plain }),
+        ask: ErrandAsk::Trial(ErrandTrial {
+            connection: connection.id,
+            target,
+            headers: parts.headers,
+            plain: connection.base.plain,
+        }),
         trust_pem: settings.trust_pem.as_deref().map(str::to_owned),
         pins: settings.pins.clone(),
         most_bytes: ANSWER_BYTES,

@@ -21,13 +21,31 @@ use crate::equip::Loan;
 use crate::refusal::VaultRefusal;
 use crate::rows;
 
-/// How long a run may take before others take it over: more than the vendor and its token endpoint get together.
-const LEASE: Duration = Duration::from_secs(60);
+/// How long a run may take before others take it over: more than the vendor and its token endpoint get together, and
+/// time to keep what they said.
+const LEASE: Duration = Duration::from_secs(30);
 
 /// How often a vendor that does not answer is asked by itself, and how long at the least and at the most in between.
 const TRIES: i64 = 10;
 const AGAIN: Duration = Duration::from_secs(30);
 const AGAIN_MOST: Duration = Duration::from_secs(3_600);
+
+/// A run that began. Where whoever asked for it goes away, it is over and its lease with it: the vendor did not say.
+struct Run(Option<(Custodian, TenantId, RotationView, i64)>);
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        let Some((custodian, tenant, before, tries)) = self.0.take() else { return };
+        // A process that stops leaves it to the end of the lease.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        runtime.spawn(async move {
+            let settled = custodian.settle(By::House, tenant, &before, tries, Said::Nothing(None)).await;
+            if let Err(Stop::Fault(fault)) = settled {
+                tracing::warn!(%fault, credential = %before.credential, "a verification that was given up ends with its lease");
+            }
+        });
+    }
+}
 
 impl Custodian {
     /// Asks the vendor whether it takes a staged version. What it says is kept either way; the version in use is not
@@ -53,8 +71,10 @@ impl Custodian {
         let loan = self.lent_staged(&connection, id, version).await?;
         let before = self.rotation(tenant, id, version).await?;
         let tries = self.begin(by, tenant, &before).await?;
+        let mut run = Run(Some((self.clone(), tenant, before.clone(), tries)));
         let said = trial::ask(&*self.errand, &connection, loan).await?;
         self.settle(by, tenant, &before, tries, said).await?;
+        run.0 = None;
         match said.refused() {
             None => self.rotation(tenant, id, version).await,
             Some(refused) => Err(refused),
@@ -96,6 +116,8 @@ impl Custodian {
         let (id, version, now) = (before.credential, before.version, self.now());
         let (state, due) = match said {
             Said::Took(_) => (RotationState::Verified, before.finish_at),
+            // It is put off: the vendor was not asked, and whoever planned it need do nothing.
+            Said::Paced(wait) => (RotationState::Staged, before.finish_at.map(|_| now.after(wait))),
             Said::Nothing(_) => (RotationState::Failed, before.finish_at.and_then(|_| self.again(tries, now))),
             Said::Refused(_) | Said::Unasked(_) => (RotationState::Failed, None),
         };
