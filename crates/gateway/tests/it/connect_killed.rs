@@ -84,6 +84,18 @@ impl House {
         ask(self.serving.door, &self.service, "GET", "/call/crm/v1/things/1", None).await
     }
 
+    /// The first answer that is not had with the token of before: it lives for a second, whoever is killed.
+    async fn without_the_token_of_before(&self) -> Answer {
+        loop {
+            let answer = self.called().await;
+            if answer.status != 200 {
+                return answer;
+            }
+            let last = self.vendor.seen().pop().expect("a call");
+            assert_eq!(last.all("authorization"), ["Bearer canary-access-1"]);
+        }
+    }
+
     /// Calls until the vendor is asked for the next tokens, which it holds back; the line on which somebody waits.
     async fn refreshing(&self, next: Canned) -> Client {
         self.vendor.forget(TOKEN);
@@ -140,7 +152,7 @@ async fn a_refresh_in_whose_midst_the_process_was_killed_is_unknown_and_asked_ag
     house.vendor.forget(TOKEN);
     house.vendor.on(TOKEN, Behaviour::Hang);
     house.vendor.answers(TOKEN, tokens(3, 3_600));
-    let answer = house.called().await;
+    let answer = house.without_the_token_of_before().await;
     assert_eq!((answer.status, answer.code().as_str()), (503, "vault.grant.unknown"), "{}", answer.text());
     assert!(clock.elapsed() - begun >= LEAST, "it was asked while the first answer could still come");
     let told = house.grant().await;
@@ -175,7 +187,7 @@ async fn a_process_killed_between_the_vendors_answer_and_its_keeping_leaves_it_t
     // The vendor gave the next ones, and takes the one before no more.
     house.vendor.forget(TOKEN);
     house.vendor.answers(TOKEN, Canned::json(400, r#"{"error":"invalid_grant"}"#));
-    let answer = house.called().await;
+    let answer = house.without_the_token_of_before().await;
     assert_eq!((answer.status, answer.code().as_str()), (409, "vault.grant.ended"), "{}", answer.text());
     let shown = house.asked("GET", "/v1/connections/crm", None).await.json();
     assert_eq!(shown["status"], "degraded", "{shown}");

@@ -104,11 +104,25 @@ async fn verifying(world: &World, acme: &Tenant) -> Client {
     client
 }
 
+/// The last rotation once nobody is asked about it any more. Whoever looks has a rate, so the machine gets its turns.
+async fn settled(world: &World, acme: &Tenant) -> Value {
+    loop {
+        for _ in 0..2_000 {
+            tokio::task::yield_now().await;
+        }
+        let last = shown(world, acme).await["last_rotation"].clone();
+        if last["state"] != "verifying" {
+            return last;
+        }
+    }
+}
+
 #[tokio::test]
-async fn a_verification_ends_with_whoever_asked_for_it() {
+async fn a_verification_goes_on_without_whoever_asked_for_it_and_its_end_is_the_end_of_its_lease() {
     let world = World::start().await;
     let acme = usual(&world).await;
     world.vendor.on(ME, Behaviour::Gated(Canned::json(200, "{}")));
+    world.vendor.on(ME, Behaviour::Hang);
     world.vendor.answers(ME, Canned::json(200, "{}"));
     let body = json!({ "secret": "sk-two", "stage": true });
     assert_eq!(act(&world, &acme, "versions", body).await.status, 201);
@@ -118,21 +132,55 @@ async fn a_verification_ends_with_whoever_asked_for_it() {
     assert_eq!((busy.status, busy.code().as_str()), (409, "vault.version.verifying"));
     let again = act(&world, &acme, "versions", json!({ "secret": "sk-two", "stage": true })).await;
     assert_eq!((again.status, again.code().as_str()), (409, "vault.version.verifying"));
-    // Whoever asked goes away in the middle of it, and nobody has to wait for the end of the lease.
     drop(client);
-    let last = loop {
-        let last = shown(&world, &acme).await["last_rotation"].clone();
-        if last["state"] != "verifying" {
-            break last;
+    world.vendor.release();
+    let last = settled(&world, &acme).await;
+    assert_eq!((&last["state"], &last["tries"]), (&json!("verified"), &json!(1)), "{last}");
+    // The same where the vendor says nothing: nobody waits for the lease.
+    drop(verifying(&world, &acme).await);
+    world.vendor.wait_for(ME, 2).await;
+    let last = settled(&world, &acme).await;
+    assert_eq!((&last["state"], &last["code"]), (&json!("failed"), &json!("vault.version.unanswered")), "{last}");
+    let verified = act(&world, &acme, "versions/verify", json!({ "version": 2 })).await;
+    assert_eq!((verified.status, verified.json()["tries"].clone()), (200, json!(3)), "{}", verified.text());
+    assert_eq!(sent(&world, &acme).await, "Bearer sk-one", "the version in use was not touched");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_verification_that_a_stop_cuts_off_leaves_no_lease() {
+    let world = World::with("drain_seconds = 1\n").await;
+    let acme = usual(&world).await;
+    world.vendor.on(ME, Behaviour::Stall(Vec::new()));
+    world.vendor.answers(ME, Canned::json(200, "{}"));
+    let body = json!({ "secret": "sk-two", "stage": true });
+    assert_eq!(act(&world, &acme, "versions", body).await.status, 201);
+    let client = verifying(&world, &acme).await;
+    world.vendor.wait_for(ME, 1).await;
+    // A second is all that it gets; the vendor would have ten.
+    let clock = world.clock.clone();
+    let ticking = async {
+        loop {
+            for _ in 0..2_000 {
+                tokio::task::yield_now().await;
+            }
+            clock.advance(Duration::from_millis(100));
         }
     };
+    let begun = clock.elapsed();
+    let world = tokio::select! {
+        world = world.restarted("") => world,
+        () = ticking => unreachable!("it ticks for ever"),
+    };
+    drop(client);
+    let last = shown(&world, &acme).await["last_rotation"].clone();
     assert_eq!((&last["state"], &last["code"]), (&json!("failed"), &json!("vault.version.unanswered")), "{last}");
-    assert_eq!(sent(&world, &acme).await, "Bearer sk-one", "the version in use was not touched");
     let verified = act(&world, &acme, "versions/verify", json!({ "version": 2 })).await;
     assert_eq!((verified.status, verified.json()["tries"].clone()), (200, json!(2)), "{}", verified.text());
+    assert!(world.clock.elapsed() - begun < Duration::from_secs(30), "its lease would go on until then");
     let trail = told(&world, &acme, "credential.rotation").await;
-    let given_up = trail.iter().find(|entry| detail(entry, "code") == "vault.version.unanswered").expect("recorded");
-    assert!(detail(given_up, "asked_by").as_str().is_some_and(|by| by.starts_with("prn_")), "{given_up}");
+    let cut = trail.iter().find(|entry| detail(entry, "code") == "vault.version.unanswered").expect("recorded");
+    assert!(detail(cut, "asked_by").as_str().is_some_and(|by| by.starts_with("prn_")), "{cut}");
     world.end().await;
 }
 

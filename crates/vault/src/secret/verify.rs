@@ -10,7 +10,8 @@ use lockgate_access::directory::Connection;
 use lockgate_access::registry::{Event, EventKind};
 use lockgate_access::scope::Scope;
 use lockgate_store::{Change, values};
-use lockgate_vocabulary::{CredentialId, Stop, TenantId, Timestamp};
+use lockgate_vocabulary::{CredentialId, Present, Stop, TenantId, Timestamp};
+use tokio::runtime::Handle;
 
 use super::attempt::RotationView;
 use super::finish::told;
@@ -30,20 +31,35 @@ const TRIES: i64 = 10;
 const AGAIN: Duration = Duration::from_secs(30);
 const AGAIN_MOST: Duration = Duration::from_secs(3_600);
 
-/// A run that began. Where whoever asked for it goes away, it is over and its lease with it: the vendor did not say.
-struct Run(Option<(Custodian, TenantId, RotationView, i64)>);
+/// A run that began. Where it is cut off, since the process stops or something of ours broke, its lease ends with it: the
+/// vendor did not say. Who only went away does not cut it off: what the vendor says is kept.
+struct Run(Option<Begun>);
+
+/// What is known of it.
+struct Begun {
+    custodian: Custodian,
+    tenant: TenantId,
+    before: RotationView,
+    tries: i64,
+    present: Present,
+}
+
+impl Begun {
+    async fn end(self) {
+        let settled = self.custodian.settle(By::House, self.tenant, &self.before, self.tries, Said::Nothing(None)).await;
+        if let Err(Stop::Fault(fault)) = settled {
+            let credential = self.before.credential;
+            tracing::warn!(%fault, %credential, "a verification that was cut off ends with its lease");
+        }
+        drop(self.present);
+    }
+}
 
 impl Drop for Run {
     fn drop(&mut self) {
-        let Some((custodian, tenant, before, tries)) = self.0.take() else { return };
-        // A process that stops leaves it to the end of the lease.
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        runtime.spawn(async move {
-            let settled = custodian.settle(By::House, tenant, &before, tries, Said::Nothing(None)).await;
-            if let Err(Stop::Fault(fault)) = settled {
-                tracing::warn!(%fault, credential = %before.credential, "a verification that was given up ends with its lease");
-            }
-        });
+        // Without a runtime nothing can be kept any more, and others wait for the end of the lease.
+        let Some((begun, runtime)) = self.0.take().zip(Handle::try_current().ok()) else { return };
+        drop(runtime.spawn(begun.end()));
     }
 }
 
@@ -71,7 +87,8 @@ impl Custodian {
         let loan = self.lent_staged(&connection, id, version).await?;
         let before = self.rotation(tenant, id, version).await?;
         let tries = self.begin(by, tenant, &before).await?;
-        let mut run = Run(Some((self.clone(), tenant, before.clone(), tries)));
+        let (custodian, present) = (self.clone(), self.background.enter());
+        let mut run = Run(Some(Begun { custodian, tenant, before: before.clone(), tries, present }));
         let said = trial::ask(&*self.errand, &connection, loan).await?;
         self.settle(by, tenant, &before, tries, said).await?;
         run.0 = None;
