@@ -223,10 +223,9 @@ async fn each_node_names_the_other_whose_trail_has_the_rest_of_what_used_a_crede
         assert_eq!(told.status, 200, "{}", told.text());
         told.json()
     };
-    for (admin, items, node, other) in [
-        (world.admin, 0, "node-1", "node-2"),
-        (second.admin.expect("an operators' side"), 1, "node-2", "node-1"),
-    ] {
+    for (admin, items, node, other) in
+        [(world.admin, 0, "node-1", "node-2"), (second.admin.expect("an operators' side"), 1, "node-2", "node-1")]
+    {
         let told = uses(admin).await;
         assert_eq!((&told["node"], told["items"].as_array().map(Vec::len)), (&json!(node), Some(items)), "{told}");
         assert_eq!(told["not_covered"][0]["node"], other, "{told}");

@@ -46,7 +46,8 @@ struct Begun {
 
 impl Begun {
     async fn end(self) {
-        let settled = self.custodian.settle(By::House, self.tenant, &self.before, self.tries, Said::Nothing(None)).await;
+        let settled =
+            self.custodian.settle(By::House, self.tenant, &self.before, self.tries, Said::Nothing(None)).await;
         if let Err(Stop::Fault(fault)) = settled {
             let credential = self.before.credential;
             tracing::warn!(%fault, %credential, "a verification that was cut off ends with its lease");

@@ -64,7 +64,8 @@ fn what_leads_a_code_to_another_vendor_is_found() {
         assert_eq!(between(VENDOR, second), Some(what), "{second:?}");
     }
     // Hosts that anybody can have below a name that is not theirs.
-    let own = |name: &str| (format!("https://{name}.hosted.test/authorize"), format!("https://{name}.hosted.test/token"));
+    let own =
+        |name: &str| (format!("https://{name}.hosted.test/authorize"), format!("https://{name}.hosted.test/token"));
     let ((page, token), (_, evil)) = (own("vendor"), own("evil"));
     assert_eq!(between((&page, &token, ""), (&page, &evil, "")), Some(Mixed::Authorization));
     assert_eq!(between((&page, &token, ""), (&own("evil").0, &token, "")), Some(Mixed::Token));
