@@ -1,3 +1,5 @@
+//! What is found between two providers, and what passes.
+
 use serde_json::json;
 
 use super::{Mixed, mixed};

@@ -1,3 +1,5 @@
+//! Visits of pages are counted each for itself, and what is over makes room.
+
 use std::time::Duration;
 
 use lockgate_testkit::ManualClock;
