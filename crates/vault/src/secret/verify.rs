@@ -135,12 +135,13 @@ impl Custodian {
         let (state, due) = match said {
             Said::Took(_) => (RotationState::Verified, before.finish_at),
             // It is put off: the vendor was not asked, and whoever planned it need do nothing.
-            Said::Paced(wait) => (RotationState::Staged, before.finish_at.map(|_| now.after(wait))),
+            Said::Paced(wait) => (RotationState::Staged, before.finish_at.map(|_| now.after(wait.max(AGAIN)))),
             Said::Nothing(_) => (RotationState::Failed, before.finish_at.and_then(|_| self.again(tries, now))),
             Said::Refused(_) | Said::Unasked(_) => (RotationState::Failed, None),
         };
         let status = said.status().map(i64::from);
-        let values = values![id, version, tries, state.as_str(), said.code(), status, now, due];
+        let untried = i64::from(matches!(said, Said::Paced(_)));
+        let values = values![id, version, tries, state.as_str(), said.code(), status, now, due, untried];
         let change = Change::of(tenant).step(&rows::ROTATION_SETTLE, values).expecting(1);
         // What is tried again by itself has not failed for good.
         let change = match (state, due) {
