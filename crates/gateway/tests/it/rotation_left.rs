@@ -177,7 +177,7 @@ async fn a_verification_that_a_stop_cuts_off_leaves_no_lease() {
     assert_eq!((&last["state"], &last["code"]), (&json!("failed"), &json!("vault.version.unanswered")), "{last}");
     let verified = act(&world, &acme, "versions/verify", json!({ "version": 2 })).await;
     assert_eq!((verified.status, verified.json()["tries"].clone()), (200, json!(2)), "{}", verified.text());
-    assert!(world.clock.elapsed() - begun < Duration::from_secs(30), "its lease would go on until then");
+    assert!(world.clock.elapsed() - begun < Duration::from_secs(60), "its lease would go on until then");
     let trail = told(&world, &acme, "credential.rotation").await;
     let cut = trail.iter().find(|entry| detail(entry, "code") == "vault.version.unanswered").expect("recorded");
     assert!(detail(cut, "asked_by").as_str().is_some_and(|by| by.starts_with("prn_")), "{cut}");
@@ -197,13 +197,13 @@ async fn a_verification_whose_node_is_gone_is_taken_over_once_its_lease_is_over(
     world.vendor.answers(ME, Canned::json(200, "{}"));
     let body = json!({ "secret": "sk-two", "stage": true });
     assert_eq!(act(&world, &acme, "versions", body).await.status, 201);
-    let until = world.clock.now().after(Duration::from_secs(30));
+    let until = world.clock.now().after(Duration::from_secs(60));
     let left = Change::of(acme.id.parse().expect("an id")).step(&LEASED, vec![until.into()]).expecting(1);
     world.running.rooms.store.apply(left).await.expect("written");
     assert_eq!(shown(&world, &acme).await["last_rotation"]["state"], "verifying");
     world.running.rooms.custodian.tend().await.expect("tended");
     assert_eq!(world.vendor.count(ME), 0, "it has its time");
-    world.pass(Duration::from_secs(31)).await;
+    world.pass(Duration::from_secs(61)).await;
     let last = gone_on(&world, &acme).await;
     assert_eq!((&last["state"], &last["tries"]), (&json!("verified"), &json!(2)), "{last}");
     assert_eq!(world.vendor.count(ME), 1);
@@ -278,7 +278,7 @@ async fn a_process_that_is_killed_while_the_vendor_is_asked_asks_again_and_finis
     let answer = ask(serving.door, &service, "POST", "/call/pay/v1/things", Some(json!({}))).await;
     assert_eq!(answer.status, 201, "calls go on with the version in use: {}", answer.text());
     vendor.wait_for(ME, 2).await;
-    assert!(clock.elapsed() - begun >= Duration::from_secs(20), "it was asked while somebody might be asking still");
+    assert!(clock.elapsed() - begun >= Duration::from_secs(50), "it was asked while somebody might be asking still");
     let shown = in_use(&serving, &operator, 2).await;
     assert_eq!(shown["last_rotation"]["tries"], 2, "{shown}");
     let tried: Vec<_> = vendor.seen().into_iter().filter(|seen| seen.line() == ME).collect();

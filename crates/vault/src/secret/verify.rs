@@ -22,9 +22,9 @@ use crate::equip::Loan;
 use crate::refusal::VaultRefusal;
 use crate::rows;
 
-/// How long a run may take before others take it over: more than the vendor and its token endpoint get together, and
-/// time to keep what they said.
-const LEASE: Duration = Duration::from_secs(30);
+/// How long a run may take before others take it over: more than its turn, the vendor and its token endpoint get
+/// together, each of them asked twice, and time to keep what they said.
+const LEASE: Duration = Duration::from_secs(60);
 
 /// How often a vendor that does not answer is asked by itself, and how long at the least and at the most in between.
 const TRIES: i64 = 10;
