@@ -152,15 +152,25 @@ async fn a_refresh_in_whose_midst_the_process_was_killed_is_unknown_and_asked_ag
     house.vendor.forget(TOKEN);
     house.vendor.on(TOKEN, Behaviour::Hang);
     house.vendor.answers(TOKEN, tokens(3, 3_600));
-    let answer = house.without_the_token_of_before().await;
+    let mut answer = house.without_the_token_of_before().await;
+    // On a busy machine the vendor may not be reached in time: nothing was sent then, and it stays unknown.
+    while house.vendor.count(TOKEN) == 2 {
+        assert_eq!((answer.status, &house.grant().await["state"]), (503, &json!("unknown")), "{}", answer.text());
+        answer = house.called().await;
+    }
     assert_eq!((answer.status, answer.code().as_str()), (503, "vault.grant.unknown"), "{}", answer.text());
-    assert!(clock.elapsed() - begun >= LEAST, "it was asked while the first answer could still come");
+    let refused_at = clock.elapsed();
+    assert!(refused_at - begun >= LEAST, "it was asked while the first answer could still come");
     let told = house.grant().await;
     assert_eq!((&told["state"], &told["number"]), (&json!("unknown"), &json!(1)), "{told}");
     let since = told["unknown_since"].as_str().and_then(|at| at.parse::<Timestamp>().ok()).expect("a moment");
     assert!(since <= before, "since the attempt in whose midst it was killed: {told}");
-    assert_eq!(house.called().await.code(), "vault.grant.unknown", "nobody asks before its rest is over");
-    assert_eq!(house.vendor.count(TOKEN), 3);
+    let again = house.called().await;
+    // A machine that took longer than the rest of a second shows nothing by it.
+    if clock.elapsed() - refused_at < Duration::from_millis(500) {
+        assert_eq!(again.code(), "vault.grant.unknown", "nobody asks before its rest is over");
+        assert_eq!(house.vendor.count(TOKEN), 3);
+    }
     while house.called().await.status != 200 {
         assert!(house.vendor.count(TOKEN) <= 4, "it is not repeated blindly");
     }
