@@ -10,7 +10,7 @@ use http::Method;
 use ipnet::IpNet;
 use lockgate_audit::Audit;
 use lockgate_store::Store;
-use lockgate_vocabulary::{Arrival, Clock, Entropy, Errand, Fault, Stop, TraceId};
+use lockgate_vocabulary::{Arrival, Clock, Entropy, Errand, Fault, Stop, TenantId, TraceId};
 use tokio::sync::watch;
 
 use crate::authn::Presented;
@@ -19,8 +19,9 @@ use crate::authz::{self, Ask, Grant};
 use crate::caller::Caller;
 use crate::catalog::Catalog;
 use crate::config::{Config, Quotas, Retention};
-use crate::directory::Directory;
 use crate::directory::keeper::Keeper;
+use crate::directory::{Directory, Provider, mixup};
+use crate::refusal::AccessRefusal;
 use crate::registry::Registry;
 use crate::scope::Scope;
 use crate::tokens::{Denied, Grounds, Posted, SealKeys, Tokens};
@@ -103,6 +104,19 @@ impl Access {
     pub fn directory(&self) -> Result<Arc<Directory>, Fault> {
         self.demand_fresh()?;
         Ok(self.keeper.current_full())
+    }
+
+    /// Demands that the provider shares no endpoint with another one that the tenant may use, unless it shares all
+    /// of them: otherwise a code could get to the wrong vendor.
+    pub fn demand_unmixed(&self, tenant: TenantId, provider: &Provider) -> Result<(), Stop> {
+        let directory = self.directory()?;
+        let own = directory.tenants.get(&tenant).into_iter().flat_map(|view| view.providers.values());
+        let listed = self.catalog.vendors().map(|vendor| &vendor.resolved);
+        let Some((other, what)) = mixup::mixed(provider, own.chain(listed).map(|each| &*each.provider)) else {
+            return Ok(());
+        };
+        let detail = format!("It shares with the provider `{}` {}.", other.name, what.as_str());
+        Err(AccessRefusal::ProviderMixed.refuse().detail(detail).into())
     }
 
     /// The vendors that every tenant may use.

@@ -23,6 +23,7 @@ pub(crate) mod endpoint;
 mod fallback;
 pub(crate) mod keeper;
 mod load;
+pub(crate) mod mixup;
 pub(crate) mod resolve;
 mod share;
 

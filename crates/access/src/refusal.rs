@@ -44,6 +44,9 @@ refusals! {
         ConnectionRetired = 409, "access.connection.retired",
             "The connection was retired.",
             "Use another connection, or establish a new one.";
+        ConnectionUnconnected = 409, "access.connection.unconnected",
+            "Nobody has connected the connection's account, or the vendor has ended what was granted.",
+            "Open a connect session for the connection, and have a person end it at the vendor: it becomes active by that.";
         ConnectionUnknown = 403, "access.connection.unknown",
             "There is no such connection that you may use.",
             "Check the connection's name or id; a connection of another tenant is never found.";
@@ -170,6 +173,9 @@ refusals! {
         PrincipalUnknown = 401, "access.principal.unknown",
             "The credential belongs to no principal of the tenant.",
             "Create a principal, and map the token's client to it.";
+        ProviderMixed = 409, "access.provider.mixed",
+            "The provider shares an endpoint or the issuer with another provider of the tenant, and not the rest: a code could get to the wrong vendor.",
+            "Take authorization endpoint, token endpoint and issuer of both from the vendor's own documentation. Where they are right and the vendor has several, say `danger_shared_endpoints` in the `authorization` of both.";
         QuotaBytes = 409, "access.quota.bytes",
             "The tenant's specifications or declared uses are as large together as they may be.",
             "Make them smaller. Operators of the gateway: raise access.quotas.provider_bytes, connection_bytes or use_bytes.";

@@ -152,6 +152,11 @@ pub struct AuthorizationSpec {
     /// What this vendor wants in the request beside it, such as `access_type`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parameters: BTreeMap<String, String>,
+    /// Says that the vendor has several authorization or token endpoints, so that another provider which says so too
+    /// may share one of them and not the others. A weakening: whoever writes the other provider can have codes sent
+    /// there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub danger_shared_endpoints: bool,
 }
 
 /// How a client proves who it is at a token endpoint, and what its credential is for that.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use lockgate_store::{Statement, Value};
+use lockgate_store::{Statement, Store, Value};
 use lockgate_vocabulary::{AuditId, Clock, ConnectionId, Entropy, Fault, RunId, Stop, TenantId, Timestamp};
 
 use crate::append::aside::{Aside, Job};
@@ -26,7 +26,7 @@ use crate::ration::Noted;
 use crate::read::{Cursor, Filter, Page, Reader, Record, Run};
 use crate::recover::{self, Found};
 use crate::refusal::AuditRefusal;
-use crate::remember::{self, Elsewhere};
+use crate::remember::{self, Elsewhere, OtherLog};
 use crate::{outbox, recover::Unfinished};
 
 /// The code of a run's end that recovery wrote: the process ended before the run did.
@@ -271,6 +271,17 @@ impl Audit {
     /// How many runs are open.
     pub fn open_runs(&self) -> usize {
         locked(&self.shared().core).ledger.open.len()
+    }
+
+    /// The node whose log it is.
+    pub fn node(&self) -> &str {
+        remember::node_of(self.key.name())
+    }
+
+    /// The logs of other nodes that share this store and may have entries since this moment: what this one tells has
+    /// none of theirs.
+    pub async fn others(&self, store: &Store, since: Timestamp) -> Result<Vec<OtherLog>, Fault> {
+        remember::others(store, &self.key, since).await
     }
 
     /// What the log's checkpoints are verified with.

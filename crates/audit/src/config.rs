@@ -6,6 +6,9 @@ use std::time::Duration;
 use lockgate_vocabulary::{Fault, Name};
 use serde::Deserialize;
 
+/// How a log's identity begins; the node's name follows.
+pub(crate) const ORIGIN: &str = "lockgate/";
+
 /// The smallest segment: a group of entries must always fit into an empty one.
 const SEGMENT_LEAST: u64 = 4 * 1024;
 
@@ -80,7 +83,7 @@ impl Config {
 
     /// The log's identity: the first line of its checkpoints and the name of its key.
     pub fn origin(&self) -> String {
-        format!("lockgate/{}", self.node)
+        format!("{ORIGIN}{}", self.node)
     }
 
     pub(crate) fn checked(&self) -> Result<(), Fault> {

@@ -54,7 +54,7 @@ pub use ration::Noted;
 pub use read::{Attempt, Cursor, CursorParse, Ended, Filter, Order, Page, Record, Run};
 pub use refusal::AuditRefusal;
 pub use relay::Relay;
-pub use remember::{Elsewhere, RolledBack, Way, accept, remembered, witnessed};
+pub use remember::{Elsewhere, OtherLog, RolledBack, Way, accept, remembered, witnessed};
 pub use witness::{FileWitness, Witness};
 
 #[cfg(test)]

@@ -9,13 +9,14 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use lockgate_store::{Change, Statement, Store};
+use lockgate_store::{Change, Row, Statement, Store};
 use lockgate_vocabulary::{Fault, Timestamp};
 
 use crate::chain::{consistency_path, verify_consistency};
 use crate::checkpoint::{Checkpoint, VerifierKey};
-use crate::config::Config;
+use crate::config::{Config, ORIGIN};
 use crate::disk::LogDir;
 use crate::ledger::Ledger;
 use crate::notes;
@@ -94,6 +95,31 @@ pub async fn remembered(config: &Config, store: &Store) -> Result<Vec<String>, F
     }
     known.extend(witnessed(config)?);
     Ok(known)
+}
+
+/// How far the store may lag behind a log: an interval of checkpoints, the time to tell of one, and clocks that differ.
+const LAG: Duration = Duration::from_secs(600);
+
+/// The log of another node, which shares the store and has its trail in its own files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherLog {
+    /// The node.
+    pub node: String,
+    /// When the store last heard that the log had grown.
+    pub heard_at: Timestamp,
+}
+
+/// The other logs that may have entries since this moment.
+pub(crate) async fn others(store: &Store, key: &VerifierKey, since: Timestamp) -> Result<Vec<OtherLog>, Fault> {
+    let values = vec![key.name().into(), since.before(LAG).into()];
+    let rows = store.survey(&rows::REMEMBERED_SINCE, values).await?;
+    let read = |row: &Row| Ok(OtherLog { node: node_of(row.text(0)?).to_owned(), heard_at: row.moment(1)? });
+    rows.iter().map(read).collect()
+}
+
+/// The node whose log has this identity.
+pub(crate) fn node_of(origin: &str) -> &str {
+    origin.strip_prefix(ORIGIN).unwrap_or(origin)
 }
 
 /// The last checkpoint in the witness's file, where there is one.

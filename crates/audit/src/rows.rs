@@ -68,6 +68,12 @@ pub static REMEMBER_INSTEAD: Statement = Statement::house(
 pub static REMEMBERED: Statement =
     Statement::house("checkpoints.remembered", "SELECT note FROM checkpoints WHERE origin = $1");
 
+/// Other logs whose end has moved since then. What is remembered of a log changes with its size alone.
+pub static REMEMBERED_SINCE: Statement = Statement::house(
+    "checkpoints.remembered_since",
+    "SELECT origin, told_at FROM checkpoints WHERE origin <> $1 AND told_at >= $2 ORDER BY origin LIMIT 1000",
+);
+
 /// All of them, for the tests that check and prepare every statement.
 pub static ALL: &[&Statement] = &[
     &PUT,
@@ -81,4 +87,5 @@ pub static ALL: &[&Statement] = &[
     &REMEMBER,
     &REMEMBER_INSTEAD,
     &REMEMBERED,
+    &REMEMBERED_SINCE,
 ];

@@ -4,6 +4,8 @@
 //! own. Nothing secret goes along but to the token endpoint to which a credential is bound, and to vaults of the
 //! operator's.
 
+mod paced;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +26,8 @@ use crate::config::Config;
 use crate::destination::{Destination, PinnedTarget, Policy, Scheme, StrictUrl};
 use crate::refusal::EgressRefusal;
 use crate::wire::{Once, OnceFailure, Outgoing, Trust, Whole, WireFailure};
+
+pub use paced::PacedErrands;
 
 /// Carries out errands of other rooms.
 #[derive(Clone)]

@@ -58,7 +58,7 @@ pub use config::Config;
 pub use desk::{Desk, DeskAnswer, DeskFailure};
 pub use dispatch::{Dispatch, DispatchFailure, Dispatched, Endpoint, EndpointParts};
 pub use egress::{Egress, Parts, target_digest};
-pub use errand::Errands;
+pub use errand::{Errands, PacedErrands};
 pub use operation::{OperationState, OperationStatus};
 pub use operator_client::{OperatorAnswer, OperatorClient, OperatorFailure};
 pub use order::{Body, BoxError, Order, Spool};

@@ -11,7 +11,7 @@ use lockgate_admin::Admin;
 use lockgate_audit::{Audit, Elsewhere, FileWitness, Recovered, Relay, RolledBack, Witness, remembered};
 use lockgate_egress::destination::Destination;
 use lockgate_egress::destination::resolve::{Resolver, SystemResolver};
-use lockgate_egress::{Egress, Errands};
+use lockgate_egress::{Egress, Errands, PacedErrands};
 use lockgate_store::{Counters, EngineConfig, Store};
 use lockgate_traffic::Traffic;
 use lockgate_vault::backend::BackendProblem;
@@ -317,7 +317,7 @@ pub async fn assemble(config: &Config, seams: &Seams) -> Result<Rooms, StartFail
         spans,
         draining: AtomicBool::new(false),
     });
-    let custodian = custodian(config, (&vault, &access, &audit), errands)?;
+    let custodian = custodian(config, (&vault, &access, &audit), errands, (&traffic, &clock))?;
     let admin = Admin::new(lockgate_admin::Parts {
         access: access.clone(),
         webhooks: webhooks.clone(),
@@ -381,11 +381,13 @@ fn open_traffic(config: &Config, limits: Option<Limits>, clock: &Arc<dyn Clock>)
 fn custodian(
     config: &Config,
     (vault, access, audit): (&Vault, &Arc<Access>, &Audit),
-    errand: Arc<dyn Errand>,
+    errands: Arc<dyn Errand>,
+    (traffic, clock): (&Traffic, &Arc<dyn Clock>),
 ) -> Result<Custodian, ConfigProblem> {
     let recovery = config.vault.recovery();
     let recovery = recovery.map_err(|what| ConfigProblem::new("vault.recovery_days", what, "Name 7 to 90 days"))?;
     let (vault, access, audit) = (vault.clone(), Arc::clone(access), audit.clone());
+    let errand = Arc::new(PacedErrands::new(errands, access.clone(), traffic.clone(), Arc::clone(clock)));
     Ok(Custodian::new(CustodianParts { vault, access, audit, errand, recovery }))
 }
 

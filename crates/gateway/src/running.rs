@@ -93,9 +93,12 @@ impl Running {
         let left = || until.saturating_sub(self.rooms.door.clock.elapsed());
         self.rooms.courier.close(left()).await;
         self.rooms.egress.close(left()).await;
-        for chore in &self.chores {
+        for chore in self.chores {
             chore.abort();
+            // What it had begun is dropped by then.
+            drop(chore.await);
         }
+        self.rooms.custodian.close(left()).await;
         if let Some(exporter) = &self.rooms.exporter {
             exporter.pass().await;
         }

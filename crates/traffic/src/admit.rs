@@ -97,9 +97,6 @@ pub(crate) enum Whose {
 }
 
 impl Whose {
-    /// In the order in which shared counters are asked for a call.
-    const ALL: [Self; 4] = [Self::Caller, Self::Connection, Self::Tenant, Self::Day];
-
     fn refusal(self) -> Refusal {
         match self {
             Self::Caller => {
@@ -130,6 +127,15 @@ impl Traffic {
         self.admit_call(CallerKey::of(grant.caller()), grant.connection()).await
     }
 
+    /// Admits what the house itself sends to a connection's vendor, such as the verification of a new credential: it
+    /// counts as a call, and nobody's own rate is taken for it.
+    pub async fn admit_of_house(&self, connection: &Connection) -> Result<Permit, Stop> {
+        let lane = self.lane(connection)?;
+        let look = lane.take(connection, self.now(), |look| Ok(look.taken.allowed))?;
+        let own = self.fits(look.taken, Whose::Connection)?;
+        self.admit_beyond(None, connection, &lane, own).await
+    }
+
     /// Admits a request that calls nobody, such as one to the operator's side.
     pub async fn admit_caller(&self, caller: &Caller) -> Result<Permit, Stop> {
         self.admit_key(CallerKey::of(caller)).await
@@ -150,7 +156,7 @@ impl Traffic {
         let lane = self.lane(connection)?;
         let look = lane.take(connection, self.now(), |look| Ok(look.taken.allowed))?;
         let own = tighter(asked.taken, self.fits(look.taken, Whose::Connection)?);
-        self.admit_beyond(asked.key, connection, &lane, own).await
+        self.admit_beyond(Some(asked.key), connection, &lane, own).await
     }
 
     pub(crate) async fn admit_key(&self, key: CallerKey) -> Result<Permit, Stop> {
@@ -178,14 +184,14 @@ impl Traffic {
     pub(crate) async fn admit_call(&self, key: CallerKey, connection: &Connection) -> Result<Permit, Stop> {
         let lane = self.lane(connection)?;
         let own = self.admit_here(key, connection, &lane)?;
-        self.admit_beyond(key, connection, &lane, own).await
+        self.admit_beyond(Some(key), connection, &lane, own).await
     }
 
     /// What a call passes that is within the rates of its caller and its connection. Who is over one of those
     /// takes nothing of the tenant's, or one caller's flood would hold off all others.
     async fn admit_beyond(
         &self,
-        key: CallerKey,
+        key: Option<CallerKey>,
         connection: &Connection,
         lane: &Lane,
         own: Taken,
@@ -227,7 +233,7 @@ impl Traffic {
     async fn admit_everywhere(
         &self,
         shared: &dyn Counters,
-        key: CallerKey,
+        key: Option<CallerKey>,
         connection: &Connection,
         lane: &Lane,
         own: Taken,
@@ -238,12 +244,15 @@ impl Traffic {
             self.fits(look, Whose::Day)?;
         }
         let (tenant, id) = (connection.tenant, connection.id);
-        let names = [caller_name(key), format!("n:{tenant}:{id}"), format!("t:{tenant}")];
-        let rates = [self.0.caller_rate, lane.rate(), self.0.tenant_rate];
-        let mut wanted: Vec<_> = names.iter().zip(rates).map(|(key, rate)| Wanted { key, cost: 1, rate }).collect();
-        let quota =
-            lane.per_day().and_then(day::rate).map(|rate| (format!("q:{tenant}:{id}:{}", day::number(wall)), rate));
-        wanted.extend(quota.iter().map(|(key, rate)| Wanted { key, cost: 1, rate: *rate }));
+        let quota = lane.per_day().and_then(day::rate);
+        let all = [
+            key.map(|key| (Whose::Caller, caller_name(key), self.0.caller_rate)),
+            Some((Whose::Connection, format!("n:{tenant}:{id}"), lane.rate())),
+            Some((Whose::Tenant, format!("t:{tenant}"), self.0.tenant_rate)),
+            quota.map(|rate| (Whose::Day, format!("q:{tenant}:{id}:{}", day::number(wall)), rate)),
+        ];
+        let all: Vec<_> = all.into_iter().flatten().collect();
+        let wanted: Vec<_> = all.iter().map(|(_, key, rate)| Wanted { key, cost: 1, rate: *rate }).collect();
         let Some(told) = self.told(shared.take_all(&wanted).await)? else {
             return Ok(self.permit(self.admit_on_this_day(lane, own)?));
         };
@@ -251,7 +260,7 @@ impl Traffic {
             return Err(Fault::violated("the shared counters tell of each key").into());
         }
         let mut everywhere = own;
-        for (taken, whose) in told.into_iter().zip(Whose::ALL) {
+        for (taken, (whose, ..)) in told.into_iter().zip(all) {
             let taken = if whose == Whose::Day { day::until_its_end(taken, wall) } else { taken };
             if whose == Whose::Day && !taken.allowed {
                 lane.of_day(|day, most| day.use_up(most, now, wall));

@@ -19,6 +19,7 @@ mod returned;
 mod session;
 mod upstream;
 mod url;
+mod visits;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +49,7 @@ pub use returned::Returned;
 pub use session::SessionView;
 use session::{Link, Session, State};
 pub use upstream::{RevokedToken, Upstream};
+use visits::Visits;
 
 /// How long a connect session lasts.
 const LASTS: Duration = Duration::from_secs(600);
@@ -72,6 +74,7 @@ pub struct Connector {
     access: Arc<Access>,
     /// The URL by which browsers reach the door, without a slash at its end.
     base: Arc<str>,
+    visits: Arc<Visits>,
 }
 
 /// A connect session that is to be opened.
@@ -117,7 +120,7 @@ pub struct GrantView {
 impl Connector {
     /// Connects accounts with these tokens. `base` is the URL by which browsers reach the door.
     pub fn new(tokens: Tokens, access: Arc<Access>, base: &str) -> Self {
-        Self { tokens, access, base: base.trim_end_matches('/').into() }
+        Self { tokens, access, base: base.trim_end_matches('/').into(), visits: Arc::default() }
     }
 
     /// Opens a connect session.
@@ -126,6 +129,8 @@ impl Connector {
         let (vault, now) = (self.vault(), self.vault().inner.clock.now());
         let connection = self.connection(tenant, connection)?;
         granting(&connection)?;
+        // Two providers that are written at the same moment do not see each other, and some were there before.
+        self.access.demand_unmixed(tenant, &connection.provider)?;
         checked(&new)?;
         let loan = vault.inner.lend(&connection)?;
         let kept = vault.kept(tenant, loan.credential, loan.series).await?;
@@ -267,6 +272,7 @@ impl Connector {
     async fn found(&self, link: Link, text: &str) -> Result<(TenantId, Session), Stop> {
         let vault = self.vault();
         let id = link.session(vault, text)?;
+        self.visits.take((id, link), vault.inner.clock.now())?;
         let rows = vault.inner.store.survey(&rows::SESSION_FIND, values![id]).await?;
         let tenant = rows.first().ok_or(VaultRefusal::ConnectUnknown)?.parsed(0)?;
         let session = self.read(tenant, id).await?.ok_or(VaultRefusal::ConnectUnknown)?;

@@ -69,6 +69,9 @@ lockgate_vocabulary::refusals! {
         ConnectOver = 409, "vault.connect.over",
             "The connect session is over: it was used, it failed, or its ten minutes have passed.",
             "Begin again with a new connect session.";
+        ConnectPaced = 429, "vault.connect.paced",
+            "The page of the connect session was asked for too often.",
+            "Open a new connect session. A person needs its link once; whoever follows it on and on should be looked into.";
         ConnectUnknown = 403, "vault.connect.unknown",
             "There is no such connect session.",
             "Open a new connect session and use its link as it is.";
@@ -156,6 +159,9 @@ lockgate_vocabulary::refusals! {
         VersionInUse = 409, "vault.version.in_use",
             "The version is used, or was used too lately.",
             "See the detail for when it was used last; destroy it once nothing has used it for long enough.";
+        VersionPaced = 429, "vault.version.paced",
+            "The connection's rates have no room for a verification, which counts as a call.",
+            "Verify the version after the time that Retry-After names; one that is planned is verified by itself. Or raise the connection's limits. The version in use was not touched.";
         VersionTooMany = 409, "vault.version.too_many",
             "The credential has as many versions as are kept.",
             "Destroy earlier versions that nothing uses any more.";

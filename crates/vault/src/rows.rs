@@ -345,10 +345,11 @@ pub(crate) static ROTATION_BEGIN: Statement = Statement::tenant(
      AND state IN ('staged', 'verifying', 'verified', 'failed') AND COALESCE(lease_until, 0) <= $5 AND tries = $6",
 );
 
-/// What the vendor said, of the try that asked it.
+/// What the vendor said, of the try that asked it; one that did not get to asking is not counted.
 pub(crate) static ROTATION_SETTLE: Statement = Statement::tenant(
     "vault.rotation_settle",
-    "UPDATE rotations SET state = $5, code = $6, status = $7, at = $8, lease_until = NULL, due_at = $9 \
+    "UPDATE rotations SET state = $5, code = $6, status = $7, at = $8, lease_until = NULL, due_at = $9, \
+     tries = tries - $10 \
      WHERE tenant = $1 AND credential = $2 AND version = $3 AND state = 'verifying' AND tries = $4",
 );
 

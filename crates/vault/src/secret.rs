@@ -37,7 +37,7 @@ use lockgate_access::{Access, AccessRefusal, Caller, Quotas};
 use lockgate_audit::{Audit, Deed};
 use lockgate_store::{ApplyFailure, Change, values};
 use lockgate_vocabulary::{
-    ConnectionId, CredentialId, Errand, Fault, Name, Secret, Stop, TenantId, Timestamp, TraceId,
+    Background, ConnectionId, CredentialId, Errand, Fault, Name, Secret, Stop, TenantId, Timestamp, TraceId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +68,8 @@ pub struct Custodian {
     audit: Audit,
     errand: Arc<dyn Errand>,
     recovery: Duration,
+    /// Verifications under way: a gateway that stops waits until each is settled.
+    background: Arc<Background>,
 }
 
 /// What a custodian is made of.
@@ -176,7 +178,14 @@ impl Custodian {
     /// The custodian of this vault.
     pub fn new(parts: CustodianParts) -> Self {
         let CustodianParts { vault, access, audit, errand, recovery } = parts;
-        Self { vault, access, audit, errand, recovery }
+        Self { vault, access, audit, errand, recovery, background: Arc::default() }
+    }
+
+    /// Waits for so long until what became of each verification is kept. It comes once whoever asked for them is gone.
+    pub async fn close(&self, most: Duration) {
+        if !self.background.close(&*self.vault.inner.clock, most).await {
+            tracing::warn!("a verification was under way at the end: it is taken over once its lease is over");
+        }
     }
 
     /// Demands that the tenant has room for one more credential.

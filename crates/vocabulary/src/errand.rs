@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use zeroize::Zeroize;
 
 use crate::clock::BoxFuture;
-use crate::id::TenantId;
+use crate::id::{ConnectionId, TenantId};
 use crate::tls_identity::TlsIdentity;
 
 /// Why the house itself calls somebody.
@@ -123,6 +123,8 @@ impl fmt::Debug for ErrandPost {
 
 /// A read with a credential, as the vault equipped it. Its secret is in buffers that wipe themselves.
 pub struct ErrandTrial {
+    /// Whose rates it counts against.
+    pub connection: ConnectionId,
     /// Path and query as they are sent; the path is the URL's.
     pub target: PathAndQuery,
     /// The header fields, those that carry a secret marked as sensitive.
@@ -169,6 +171,8 @@ impl fmt::Debug for ErrandAnswer {
 pub enum ErrandFailure {
     /// The address rules or the size limit refused it; the refusal's code.
     Refused(&'static str),
+    /// The rates that it counts against have no room for so long: nothing was sent.
+    Paced(Duration),
     /// The far side could not be reached: nothing was sent.
     Unreachable,
     /// The far side does not take what the gateway named itself by in the handshake: nothing was done.

@@ -3,7 +3,7 @@
 //!
 //! | from | to | when |
 //! | --- | --- | --- |
-//! | `pending` | `active` | it has a credential, or its provider wants none |
+//! | `pending` | `active` | it has a credential and, where its provider wants that, a person connected the account; or its provider wants none |
 //! | `active` | `degraded` | its credential was revoked, or an operator stops it |
 //! | `degraded` | `active` | it has a credential again |
 //! | any | `retired` | for good |
@@ -240,6 +240,10 @@ impl Registry<'_> {
         if let Some(credential) = after.credential.filter(|_| given || revived) {
             self.check_credential(credential).await?;
             step = step.step(&rows::HOLD_CREDENTIAL, values![credential]).expecting(1);
+            if after.status == ConnectionStatus::Active && provider.as_deref().is_some_and(wants_person) {
+                self.check_connected(credential).await?;
+                step = step.step(&rows::HOLD_GRANT, values![credential]).expecting(1);
+            }
         }
         if let Some(kind) = told(after.status).filter(|_| before != after.status) {
             step = self.telling(step, kind, id, name);
@@ -250,6 +254,14 @@ impl Registry<'_> {
         self.connection_of(&id.to_string()).await
     }
 
+    /// A person has connected the account that the credential is for.
+    async fn check_connected(&self, credential: CredentialId) -> Result<(), Stop> {
+        match self.read(&rows::GRANT, values![credential]).await?.first() {
+            Some(_) => Ok(()),
+            None => Err(AccessRefusal::ConnectionUnconnected.into()),
+        }
+    }
+
     /// The tenant has this credential, and it may be used.
     async fn check_credential(&self, credential: CredentialId) -> Result<(), Stop> {
         let rows = self.read(&rows::CREDENTIAL, values![credential]).await?;
@@ -258,6 +270,11 @@ impl Registry<'_> {
         wrong.check(usable, "/credential", "no credential of yours that may be used");
         Ok(wrong.done()?)
     }
+}
+
+/// Whether calls go with what a person granted, and not with the credential alone.
+fn wants_person(provider: &ResolvedProvider) -> bool {
+    matches!(&provider.provider.auth, AuthPlacement::OAuth(spec) if spec.authorization.is_some())
 }
 
 /// Where the change leads, if it may.

@@ -68,10 +68,11 @@ impl Registry<'_> {
     /// Writes down a provider of the tenant's own. A name of the catalogue's is taken.
     pub async fn create_provider(&self, spec: ProviderSpec) -> Result<ProviderRecord, Stop> {
         self.demand(Scope::ProvidersWrite)?;
-        checked(&spec)?;
+        let resolved = checked(&spec)?;
         if self.access.catalog().vendor(spec.name.as_str()).is_some() {
             return Err(AccessRefusal::NameTaken.into());
         }
+        self.access.demand_unmixed(self.tenant(), &resolved.provider)?;
         let written = column(&spec)?;
         self.demand_room(&rows::COUNT, self.access.quotas().providers, "providers").await?;
         self.demand_bytes(written.len(), 0).await?;
@@ -174,6 +175,7 @@ impl Registry<'_> {
         wrong.check(spec.name == old.spec.name, "/name", "a provider's name stays");
         wrong.done()?;
         let resolved = checked(&spec)?;
+        self.access.demand_unmixed(self.tenant(), &resolved.provider)?;
         self.check_connections(&resolved, &spec).await?;
         let deed = self.deed("provider.change", old.provider).with("base_url", spec.base_url.as_str());
         let deed = with_token(deed, &spec);
@@ -215,10 +217,15 @@ impl Registry<'_> {
     }
 }
 
-/// Where clients' secrets are shown stands in the record.
+/// Where clients' secrets are shown and persons are sent stands in the record.
 fn with_token(deed: Deed, spec: &ProviderSpec) -> Deed {
     match &spec.auth {
-        AuthPlacement::OAuth(token) => deed.with("token_url", token.token_url.as_str()),
+        AuthPlacement::OAuth(token) => {
+            let deed = deed.with("token_url", token.token_url.as_str());
+            let Some(authorization) = &token.authorization else { return deed };
+            let deed = deed.with("authorization_url", authorization.url.as_str());
+            if authorization.danger_shared_endpoints { deed.with("danger_shared_endpoints", true) } else { deed }
+        }
         _ => deed,
     }
 }

@@ -63,3 +63,15 @@ pub(crate) static HOLD_CREDENTIAL: Statement = Statement::tenant(
 
 pub(crate) static CREDENTIAL: Statement =
     Statement::tenant("connections.credential", "SELECT status FROM credentials WHERE tenant = $1 AND credential = $2");
+
+/// Touches the row only while somebody's account is connected with the credential: what stands beside it in a change
+/// holds only then.
+pub(crate) static HOLD_GRANT: Statement = Statement::tenant(
+    "connections.hold_grant",
+    "UPDATE vendor_tokens SET state = 'held' WHERE tenant = $1 AND credential = $2 AND state = 'held'",
+);
+
+pub(crate) static GRANT: Statement = Statement::tenant(
+    "connections.grant",
+    "SELECT 1 FROM vendor_tokens WHERE tenant = $1 AND credential = $2 AND state = 'held'",
+);

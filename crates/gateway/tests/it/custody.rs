@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use lockgate_testkit::{Behaviour, Canned};
-use lockgate_vocabulary::Clock as _;
+use lockgate_vocabulary::{Clock as _, Timestamp};
 use serde_json::{Value, json};
 
 use crate::client::Client;
@@ -230,6 +230,42 @@ async fn a_value_that_two_services_share_is_reported() {
     let globex = world.tenant("globex").await;
     connected(&world, &globex, provider(&world.vendor, bearer(), verified()), "sk-own").await;
     assert_eq!(shown(&world, &globex).await["shared_with"], json!([]));
+    world.end().await;
+}
+
+/// The trail is each node's own: one that was replaced has taken none of it along, and its store knows that it was there.
+#[tokio::test]
+async fn what_used_a_credential_names_the_trails_that_it_does_not_cover() {
+    let (world, acme) = usual("").await;
+    let since = world.clock.now();
+    let listed = async |world: &World, since: String| {
+        let path = format!("/v1/credentials/pay-key/uses?since={since}");
+        world.ask(&acme.operator, "GET", &path, None).await.json()
+    };
+    world.pass(Duration::from_millis(1)).await;
+    let at = world.clock.now();
+    sent(&world, &acme).await;
+    let told = listed(&world, since.to_string()).await;
+    assert_eq!((&told["node"], &told["not_covered"]), (&json!("node-1"), &json!([])), "{told}");
+    assert_eq!(told["items"].as_array().map(Vec::len), Some(1), "{told}");
+
+    let dir = world.folder().join("audit-2").display().to_string();
+    let world = world.restarted(&format!("node = \"node-2\"\n[audit]\ndir = \"{dir}\"\n")).await;
+    // When it was used last is common to all nodes, and one that stops in order tells it first.
+    let used = shown(&world, &acme).await;
+    assert_eq!((&used["last_used_at"], &used["last_used_version"]), (&json!(at.to_string()), &json!(1)), "{used}");
+    let told = listed(&world, since.to_string()).await;
+    assert_eq!((&told["node"], told["items"].as_array().map(Vec::len)), (&json!("node-2"), Some(0)), "{told}");
+    assert_eq!(told["not_covered"][0]["node"], "node-1", "{told}");
+    let heard = told["not_covered"][0]["heard_at"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
+    assert!(heard.is_some_and(|heard| heard >= since), "{told}");
+    let body = json!({ "reason": "seen in a paste", "since": since.to_string() });
+    let done = act(&world, &acme, "compromise", body).await.json();
+    assert_eq!(done["uses"]["not_covered"][0]["node"], "node-1", "{done}");
+    // A trail that has not grown since is no part of the answer.
+    world.pass(Duration::from_secs(3_600)).await;
+    let later = world.clock.now().before(Duration::from_secs(60)).to_string();
+    assert_eq!(listed(&world, later).await["not_covered"], json!([]));
     world.end().await;
 }
 

@@ -202,6 +202,76 @@ async fn a_rotation_is_gone_on_with_by_one_node_and_holds_on_both() {
     world.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_verification_counts_as_a_call_on_both_nodes() {
+    let Some((world, second)) = two().await else { return };
+    let acme = world.tenant("acme").await;
+    rotation::connected(
+        &world,
+        &acme,
+        rotation::provider(&world.vendor, rotation::bearer(), rotation::verified()),
+        "sk-one",
+    )
+    .await;
+    world.vendor.answers(rotation::ME, Canned::json(200, "{}"));
+    let spec = json!({
+        "trust_pem": world.vendor.authority_pem, "danger_private_networks": ["127.0.0.0/8"],
+        "limits": { "per_minute": 1, "burst": 2 },
+    });
+    let changed = world.ask(&acme.operator, "PATCH", "/v1/connections/pay", Some(json!({ "spec": spec }))).await;
+    assert_eq!(changed.status, 200, "{}", changed.text());
+    let body = json!({ "secret": "sk-two", "stage": true });
+    assert_eq!(rotation::act(&world, &acme, "versions", body).await.status, 201);
+    let door = second.door.expect("a door");
+    let read = async |path: &str| call_at(door, &acme.service, ("GET", path), "", "").await;
+    // What comes later is known only where what came before is.
+    world.connection(&acme, "later").await;
+    world.vendor.answers("GET /v1/things/2", Canned::json(200, "{}"));
+    settle(&world, async || read("/call/later/v1/things/2").await.status == 200).await;
+    let verified = rotation::act(&world, &acme, "versions/verify", json!({ "version": 2 })).await;
+    assert_eq!(verified.status, 200, "{}", verified.text());
+    assert_eq!(read("/call/pay/v1/things/1").await.status, 200);
+    let over = read("/call/pay/v1/things/1").await;
+    assert_eq!((over.status, over.code().as_str()), (429, "traffic.rate.exceeded"), "the verification was one of two");
+    let put_off = rotation::act(&world, &acme, "versions/verify", json!({ "version": 2 })).await;
+    assert_eq!((put_off.status, put_off.code().as_str()), (429, "vault.version.paced"), "{}", put_off.text());
+    assert_eq!(world.vendor.count(rotation::ME), 1);
+    second.stop().await.expect("it ends in order");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_node_names_the_other_whose_trail_has_the_rest_of_what_used_a_credential() {
+    let Some((world, second)) = two().await else { return };
+    let acme = world.tenant("acme").await;
+    world.connection(&acme, "pay").await;
+    world.vendor.answers("GET /v1/things/1", Canned::json(200, "{}"));
+    let since = world.clock.now().to_string();
+    let door = second.door.expect("a door");
+    let read = async || call_at(door, &acme.service, ("GET", "/call/pay/v1/things/1"), "", "").await.status == 200;
+    settle(&world, async || read().await).await;
+    // The store hears of a checkpoint each second.
+    for node in [&world.running, &second] {
+        node.rooms.audit.checkpoint().await.expect("signed");
+        node.rooms.relay.remember().await.expect("told");
+    }
+    let uses = async |admin| {
+        let path = format!("/v1/credentials/pay-key/uses?since={since}");
+        let told = crate::process::ask(admin, &acme.operator, "GET", &path, None).await;
+        assert_eq!(told.status, 200, "{}", told.text());
+        told.json()
+    };
+    for (admin, items, node, other) in
+        [(world.admin, 0, "node-1", "node-2"), (second.admin.expect("an operators' side"), 1, "node-2", "node-1")]
+    {
+        let told = uses(admin).await;
+        assert_eq!((&told["node"], told["items"].as_array().map(Vec::len)), (&json!(node), Some(items)), "{told}");
+        assert_eq!(told["not_covered"][0]["node"], other, "{told}");
+    }
+    second.stop().await.expect("it ends in order");
+    world.end().await;
+}
+
 /// After so long each node owes the store a look, and its directory another.
 const LOOK: Duration = Duration::from_millis(250);
 

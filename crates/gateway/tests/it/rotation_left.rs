@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use lockgate_store::{Change, Statement};
 use lockgate_testkit::{Behaviour, Canned, Vendor};
-use lockgate_vocabulary::Clock as _;
+use lockgate_vocabulary::{Clock as _, SystemClock};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::process::{Gate, ask, furnish};
+use crate::process::{Gate, Serving, ask, furnish};
 use crate::rotation::{ME, act, bearer, connected, detail, events, provider, sent, shown, told, verified};
 use crate::world::{Tenant, VENDOR_HOST, World};
 
@@ -88,14 +89,8 @@ async fn a_vendor_that_does_not_answer_is_asked_again_and_one_that_refuses_is_no
     world.end().await;
 }
 
-#[tokio::test]
-async fn a_verification_whose_node_is_gone_is_taken_over_once_its_lease_is_over() {
-    let world = World::start().await;
-    let acme = usual(&world).await;
-    world.vendor.on(ME, Behaviour::Gated(Canned::json(200, "{}")));
-    world.vendor.answers(ME, Canned::json(200, "{}"));
-    let body = json!({ "secret": "sk-two", "stage": true });
-    assert_eq!(act(&world, &acme, "versions", body).await.status, 201);
+/// A verification on a line of its own, whose answer nobody has read yet.
+async fn verifying(world: &World, acme: &Tenant) -> Client {
     let mut client = Client::connect(world.admin).await;
     let body = json!({ "version": 2 }).to_string();
     client
@@ -106,20 +101,112 @@ async fn a_verification_whose_node_is_gone_is_taken_over_once_its_lease_is_over(
             body.len()
         ))
         .await;
+    client
+}
+
+/// The last rotation once nobody is asked about it any more. Whoever looks has a rate, so the machine gets its turns.
+async fn settled(world: &World, acme: &Tenant) -> Value {
+    loop {
+        for _ in 0..2_000 {
+            tokio::task::yield_now().await;
+        }
+        let last = shown(world, acme).await["last_rotation"].clone();
+        if last["state"] != "verifying" {
+            return last;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_verification_goes_on_without_whoever_asked_for_it_and_its_end_is_the_end_of_its_lease() {
+    let world = World::start().await;
+    let acme = usual(&world).await;
+    world.vendor.on(ME, Behaviour::Gated(Canned::json(200, "{}")));
+    world.vendor.on(ME, Behaviour::Hang);
+    world.vendor.answers(ME, Canned::json(200, "{}"));
+    let body = json!({ "secret": "sk-two", "stage": true });
+    assert_eq!(act(&world, &acme, "versions", body).await.status, 201);
+    let client = verifying(&world, &acme).await;
     world.vendor.wait_for(ME, 1).await;
-    // Whoever asked goes away in the middle of it, and what was begun ends with them.
-    drop(client);
     let busy = act(&world, &acme, "versions/verify", json!({ "version": 2 })).await;
     assert_eq!((busy.status, busy.code().as_str()), (409, "vault.version.verifying"));
     let again = act(&world, &acme, "versions", json!({ "secret": "sk-two", "stage": true })).await;
     assert_eq!((again.status, again.code().as_str()), (409, "vault.version.verifying"));
+    drop(client);
+    world.vendor.release();
+    let last = settled(&world, &acme).await;
+    assert_eq!((&last["state"], &last["tries"]), (&json!("verified"), &json!(1)), "{last}");
+    // The same where the vendor says nothing: nobody waits for the lease.
+    drop(verifying(&world, &acme).await);
+    world.vendor.wait_for(ME, 2).await;
+    let last = settled(&world, &acme).await;
+    assert_eq!((&last["state"], &last["code"]), (&json!("failed"), &json!("vault.version.unanswered")), "{last}");
+    let verified = act(&world, &acme, "versions/verify", json!({ "version": 2 })).await;
+    assert_eq!((verified.status, verified.json()["tries"].clone()), (200, json!(3)), "{}", verified.text());
+    assert_eq!(sent(&world, &acme).await, "Bearer sk-one", "the version in use was not touched");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_verification_that_a_stop_cuts_off_leaves_no_lease() {
+    let world = World::with("drain_seconds = 1\n").await;
+    let acme = usual(&world).await;
+    world.vendor.on(ME, Behaviour::Stall(Vec::new()));
+    world.vendor.answers(ME, Canned::json(200, "{}"));
+    let body = json!({ "secret": "sk-two", "stage": true });
+    assert_eq!(act(&world, &acme, "versions", body).await.status, 201);
+    let client = verifying(&world, &acme).await;
+    world.vendor.wait_for(ME, 1).await;
+    // A second is all that it gets; the vendor would have ten.
+    let clock = world.clock.clone();
+    let ticking = async {
+        loop {
+            for _ in 0..2_000 {
+                tokio::task::yield_now().await;
+            }
+            clock.advance(Duration::from_millis(100));
+        }
+    };
+    let begun = clock.elapsed();
+    let world = tokio::select! {
+        world = world.restarted("") => world,
+        () = ticking => unreachable!("it ticks for ever"),
+    };
+    drop(client);
+    let last = shown(&world, &acme).await["last_rotation"].clone();
+    assert_eq!((&last["state"], &last["code"]), (&json!("failed"), &json!("vault.version.unanswered")), "{last}");
+    let verified = act(&world, &acme, "versions/verify", json!({ "version": 2 })).await;
+    assert_eq!((verified.status, verified.json()["tries"].clone()), (200, json!(2)), "{}", verified.text());
+    assert!(world.clock.elapsed() - begun < Duration::from_secs(60), "its lease would go on until then");
+    let trail = told(&world, &acme, "credential.rotation").await;
+    let cut = trail.iter().find(|entry| detail(entry, "code") == "vault.version.unanswered").expect("recorded");
+    assert!(detail(cut, "asked_by").as_str().is_some_and(|by| by.starts_with("prn_")), "{cut}");
+    world.end().await;
+}
+
+/// What a node that was killed while the vendor was asked leaves behind.
+static LEASED: Statement = Statement::tenant(
+    "test.verification_leased",
+    "UPDATE rotations SET state = 'verifying', tries = tries + 1, lease_until = $2, due_at = $2 WHERE tenant = $1",
+);
+
+#[tokio::test]
+async fn a_verification_whose_node_is_gone_is_taken_over_once_its_lease_is_over() {
+    let world = World::start().await;
+    let acme = usual(&world).await;
+    world.vendor.answers(ME, Canned::json(200, "{}"));
+    let body = json!({ "secret": "sk-two", "stage": true });
+    assert_eq!(act(&world, &acme, "versions", body).await.status, 201);
+    let until = world.clock.now().after(Duration::from_secs(60));
+    let left = Change::of(acme.id.parse().expect("an id")).step(&LEASED, vec![until.into()]).expecting(1);
+    world.running.rooms.store.apply(left).await.expect("written");
     assert_eq!(shown(&world, &acme).await["last_rotation"]["state"], "verifying");
     world.running.rooms.custodian.tend().await.expect("tended");
-    assert_eq!(world.vendor.count(ME), 1, "it has its time");
+    assert_eq!(world.vendor.count(ME), 0, "it has its time");
     world.pass(Duration::from_secs(61)).await;
     let last = gone_on(&world, &acme).await;
     assert_eq!((&last["state"], &last["tries"]), (&json!("verified"), &json!(2)), "{last}");
-    assert_eq!(world.vendor.count(ME), 2);
+    assert_eq!(world.vendor.count(ME), 1);
     assert_eq!(sent(&world, &acme).await, "Bearer sk-one", "whoever asked for it finishes it");
     let finished = act(&world, &acme, "versions/finish", json!({ "version": 2 })).await;
     assert_eq!(finished.status, 200, "{}", finished.text());
@@ -143,13 +230,12 @@ async fn a_verification_counts_for_a_day() {
     world.end().await;
 }
 
-/// Between every two steps: after staging, while the vendor is asked, after it said yes, after it is in use.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_process_that_is_killed_between_two_steps_finishes_the_rotation_when_it_serves_again() {
+/// A gateway whose connection's provider declares how a version is tried; its vendor, operator and service.
+async fn verifiable() -> (Gate, Serving, Vendor, String, String) {
     let gate = Gate::init();
     let vendor = Vendor::start(VENDOR_HOST).await;
     vendor.answers("POST /v1/things", Canned::json(201, "{}"));
-    let mut serving = gate.serve();
+    let serving = gate.serve();
     let (operator, service) = furnish(serving.admin, &gate.operator, &vendor).await;
     let mut spec = provider(&vendor, bearer(), verified());
     spec["name"] = json!("vendor");
@@ -157,6 +243,62 @@ async fn a_process_that_is_killed_between_two_steps_finishes_the_rotation_when_i
     endpoints.push(json!({ "method": "POST", "path": "/v1/things" }));
     let changed = ask(serving.admin, &operator, "PUT", "/v1/providers/vendor", Some(spec)).await;
     assert_eq!(changed.status, 200, "{}", changed.text());
+    (gate, serving, vendor, operator, service)
+}
+
+/// How the credential stands once this version is in use.
+async fn in_use(serving: &Serving, operator: &str, version: usize) -> Value {
+    loop {
+        let shown = ask(serving.admin, operator, "GET", "/v1/credentials/pay-key", None).await.json();
+        if shown["last_rotation"]["state"] == "finished" && shown["current_version"] == version {
+            return shown;
+        }
+        assert_ne!(shown["last_rotation"]["state"], "failed", "{shown}");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_is_killed_while_the_vendor_is_asked_asks_again_and_finishes_once() {
+    let (gate, serving, vendor, operator, service) = verifiable().await;
+    let clock = SystemClock::new();
+    vendor.on(ME, Behaviour::Gated(Canned::json(200, "{}")));
+    let body = json!({ "secret": "sk-2", "stage": true, "finish_in": 1 });
+    let staged = ask(serving.admin, &operator, "POST", "/v1/credentials/pay-key/versions", Some(body)).await;
+    assert_eq!(staged.status, 201, "{}", staged.text());
+    vendor.wait_for(ME, 1).await;
+    let begun = clock.elapsed();
+    serving.signal(Signal::KILL);
+    assert_eq!(serving.wait(), None, "it had no time to end");
+    vendor.forget(ME);
+    vendor.answers(ME, Canned::json(200, "{}"));
+    let serving = gate.serve();
+    let shown = ask(serving.admin, &operator, "GET", "/v1/credentials/pay-key", None).await.json();
+    assert_eq!((&shown["last_rotation"]["state"], &shown["current_version"]), (&json!("verifying"), &json!(1)));
+    let answer = ask(serving.door, &service, "POST", "/call/pay/v1/things", Some(json!({}))).await;
+    assert_eq!(answer.status, 201, "calls go on with the version in use: {}", answer.text());
+    vendor.wait_for(ME, 2).await;
+    assert!(clock.elapsed() - begun >= Duration::from_secs(50), "it was asked while somebody might be asking still");
+    let shown = in_use(&serving, &operator, 2).await;
+    assert_eq!(shown["last_rotation"]["tries"], 2, "{shown}");
+    let tried: Vec<_> = vendor.seen().into_iter().filter(|seen| seen.line() == ME).collect();
+    let tried: Vec<_> = tried.iter().map(|seen| seen.all("authorization").join("")).collect();
+    assert_eq!(tried, ["Bearer sk-2"; 2], "with the staged value alone");
+    let answer = ask(serving.door, &service, "POST", "/call/pay/v1/things", Some(json!({}))).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    assert_eq!(vendor.seen().last().expect("a call").all("authorization"), ["Bearer sk-2"]);
+    let listed = ask(serving.admin, &operator, "GET", "/v1/events?limit=1000", None).await.json();
+    let all = listed["items"].as_array().expect("items");
+    assert_eq!(all.iter().filter(|event| event["type"] == "CredentialRotated").count(), 1, "it is told once");
+    serving.signal(Signal::TERM);
+    assert_eq!(serving.wait(), Some(0));
+    assert!(gate.verify().status.success());
+}
+
+/// Between every two steps: after staging, after the vendor said yes, after it is in use.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_is_killed_between_two_steps_finishes_the_rotation_when_it_serves_again() {
+    let (gate, mut serving, vendor, operator, service) = verifiable().await;
     let key = "/v1/credentials/pay-key";
     let authorization = async |door| {
         let answer = ask(door, &service, "POST", "/call/pay/v1/things", Some(json!({}))).await;
@@ -181,14 +323,7 @@ async fn a_process_that_is_killed_between_two_steps_finishes_the_rotation_when_i
         serving.signal(Signal::KILL);
         assert_eq!(serving.wait(), None, "it had no time to end");
         serving = gate.serve();
-        let last = loop {
-            let shown = ask(serving.admin, &operator, "GET", key, None).await.json();
-            if shown["last_rotation"]["state"] == "finished" && shown["current_version"] == version {
-                break shown;
-            }
-            assert_ne!(shown["last_rotation"]["state"], "failed", "{shown}");
-            tokio::task::yield_now().await;
-        };
+        let last = in_use(&serving, &operator, version).await;
         assert_eq!(authorization(serving.door).await, format!("Bearer {value}"));
         let current = last["versions"].as_array().expect("versions").iter().filter(|each| each["status"] == "current");
         assert_eq!(current.count(), 1, "{last}");

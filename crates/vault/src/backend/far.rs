@@ -98,7 +98,7 @@ impl Far {
             match failure {
                 // It lets nobody in without a certificate.
                 ErrandFailure::Unidentified => BackendFailure::Denied,
-                ErrandFailure::Unreachable => BackendFailure::Unreachable,
+                ErrandFailure::Unreachable | ErrandFailure::Paced(_) => BackendFailure::Unreachable,
                 // It was slow, or broke off; whatever else came was no answer of its protocol.
                 ErrandFailure::Unanswered(
                     "egress.answer.timeout" | "egress.answer.truncated" | "egress.vendor.reset",

@@ -59,7 +59,8 @@ fn it_holds_for_its_connection_alone() {
 
 fn authorization(change: fn(&mut AuthorizationSpec)) -> AuthorizationSpec {
     let url = "https://login.vendor.test/auth".into();
-    let mut spec = AuthorizationSpec { url, issuer: None, parameters: Default::default() };
+    let mut spec =
+        AuthorizationSpec { url, issuer: None, parameters: Default::default(), danger_shared_endpoints: false };
     change(&mut spec);
     spec
 }

@@ -22,7 +22,7 @@ const TAG: usize = 32;
 
 /// What leads to a session. Each is the session's id and a tag that only this house can make, so that a text that was
 /// guessed or put together is known as that without looking for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Link {
     /// The link with which a browser begins.
     Begin,

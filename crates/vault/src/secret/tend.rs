@@ -48,7 +48,7 @@ impl Custodian {
         };
         // A verification that did not pass was settled, and what is away may be there the next time; what else is in the
         // way stays so until somebody acts.
-        let settled = [VaultRefusal::VersionUnaccepted, VaultRefusal::VersionVerifying];
+        let settled = [VaultRefusal::VersionPaced, VaultRefusal::VersionUnaccepted, VaultRefusal::VersionVerifying];
         if refusal.status() < 500 && settled.iter().all(|settled| settled.info().code != refusal.code()) {
             self.give_up(tenant, id, version, refusal.code()).await;
         }

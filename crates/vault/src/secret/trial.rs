@@ -36,6 +36,8 @@ pub(super) enum Said {
     Refused(Option<u16>),
     /// It did not say; it may when it is asked again.
     Nothing(Option<u16>),
+    /// It was not asked yet: the connection's rates have no room for so long.
+    Paced(Duration),
     /// It was not asked: a rule of ours is in the way, which this code names.
     Unasked(&'static str),
 }
@@ -47,6 +49,7 @@ impl Said {
             Self::Took(_) => None,
             Self::Refused(_) => Some(VaultRefusal::VersionUnaccepted.info().code),
             Self::Nothing(_) => Some(VaultRefusal::VersionUnanswered.info().code),
+            Self::Paced(_) => Some(VaultRefusal::VersionPaced.info().code),
             Self::Unasked(code) => Some(code),
         }
     }
@@ -55,7 +58,7 @@ impl Said {
     pub(super) const fn status(self) -> Option<u16> {
         match self {
             Self::Took(status) | Self::Refused(status) | Self::Nothing(status) => status,
-            Self::Unasked(_) => None,
+            Self::Paced(_) | Self::Unasked(_) => None,
         }
     }
 
@@ -66,6 +69,7 @@ impl Said {
             Self::Took(_) => return None,
             Self::Refused(status) => (VaultRefusal::VersionUnaccepted.refuse(), told(status)),
             Self::Nothing(status) => (VaultRefusal::VersionUnanswered.refuse(), told(status)),
+            Self::Paced(wait) => return Some(VaultRefusal::VersionPaced.refuse().retry_after(wait).into()),
             Self::Unasked(code) => (VaultRefusal::VersionUnanswered.refuse(), Some(format!("It was refused: {code}."))),
         };
         Some(match detail {
@@ -116,6 +120,7 @@ pub(super) async fn ask(errand: &dyn Errand, inner: &Inner, connection: &Connect
         Ok(answer) => judge(spec, answer),
         Err(ErrandFailure::Unreachable | ErrandFailure::Unanswered(_)) => Said::Nothing(None),
         Err(ErrandFailure::Unidentified) => Said::Refused(None),
+        Err(ErrandFailure::Paced(wait)) => Said::Paced(wait),
         Err(ErrandFailure::Refused(code)) => Said::Unasked(code),
     })
 }
@@ -149,7 +154,12 @@ fn order(
         purpose: ErrandPurpose::VendorTrial,
         owner: ErrandOwner::Tenant(connection.tenant, networks),
         url,
-        ask: ErrandAsk::Trial(ErrandTrial { target, headers: parts.headers, plain: connection.base.plain }),
+        ask: ErrandAsk::Trial(ErrandTrial {
+            connection: connection.id,
+            target,
+            headers: parts.headers,
+            plain: connection.base.plain,
+        }),
         trust_pem: settings.trust_pem.as_deref().map(str::to_owned),
         identity: match exhibit {
             Exhibit::Token(_, _, identity) => identity.as_ref().map(|identity| identity.handshake().clone()),

@@ -1,9 +1,9 @@
-//! Which calls a credential was lent to, as this node's trail has it.
+//! Which calls a credential was lent to, as this node's trail has it, and which nodes have trails beside it.
 
 use std::time::Duration;
 
 use lockgate_access::scope::Scope;
-use lockgate_audit::{Cursor, Deed, Filter, Order, Run};
+use lockgate_audit::{Cursor, Deed, Filter, Order, OtherLog, Run};
 use lockgate_vocabulary::{ConnectionId, CredentialId, Stop, TenantId, Timestamp};
 
 use super::{Act, Custodian};
@@ -23,6 +23,10 @@ pub struct Uses {
     pub items: Vec<Run>,
     /// Where to go on, where there is more.
     pub next: Option<Cursor>,
+    /// The node whose trail this is.
+    pub node: String,
+    /// The nodes that may have more of them: each has its trail in files of its own, and is asked itself.
+    pub elsewhere: Vec<OtherLog>,
 }
 
 impl Custodian {
@@ -61,7 +65,8 @@ impl Custodian {
                 break;
             }
         }
-        Ok(Uses { items, next: cursor })
+        let elsewhere = self.audit.others(&self.vault.inner.store, since).await?;
+        Ok(Uses { items, next: cursor, node: self.audit.node().to_owned(), elsewhere })
     }
 }
 

@@ -10,7 +10,8 @@ use lockgate_access::directory::Connection;
 use lockgate_access::registry::{Event, EventKind};
 use lockgate_access::scope::Scope;
 use lockgate_store::{Change, values};
-use lockgate_vocabulary::{CredentialId, Stop, TenantId, Timestamp};
+use lockgate_vocabulary::{CredentialId, Present, Stop, TenantId, Timestamp};
+use tokio::runtime::Handle;
 
 use super::attempt::RotationView;
 use super::finish::told;
@@ -21,13 +22,47 @@ use crate::equip::Loan;
 use crate::refusal::VaultRefusal;
 use crate::rows;
 
-/// How long a run may take before others take it over: more than the vendor and its token endpoint get together.
+/// How long a run may take before others take it over: more than its turn, the vendor and its token endpoint get
+/// together, each of them asked twice, and time to keep what they said.
 const LEASE: Duration = Duration::from_secs(60);
 
 /// How often a vendor that does not answer is asked by itself, and how long at the least and at the most in between.
 const TRIES: i64 = 10;
 const AGAIN: Duration = Duration::from_secs(30);
 const AGAIN_MOST: Duration = Duration::from_secs(3_600);
+
+/// A run that began. Where it is cut off, since the process stops or something of ours broke, its lease ends with it: the
+/// vendor did not say. Who only went away does not cut it off: what the vendor says is kept.
+struct Run(Option<Begun>);
+
+/// What is known of it.
+struct Begun {
+    custodian: Custodian,
+    tenant: TenantId,
+    before: RotationView,
+    tries: i64,
+    present: Present,
+}
+
+impl Begun {
+    async fn end(self) {
+        let settled =
+            self.custodian.settle(By::House, self.tenant, &self.before, self.tries, Said::Nothing(None)).await;
+        if let Err(Stop::Fault(fault)) = settled {
+            let credential = self.before.credential;
+            tracing::warn!(%fault, %credential, "a verification that was cut off ends with its lease");
+        }
+        drop(self.present);
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        // Without a runtime nothing can be kept any more, and others wait for the end of the lease.
+        let Some((begun, runtime)) = self.0.take().zip(Handle::try_current().ok()) else { return };
+        drop(runtime.spawn(begun.end()));
+    }
+}
 
 impl Custodian {
     /// Asks the vendor whether it takes a staged version. What it says is kept either way; the version in use is not
@@ -53,8 +88,11 @@ impl Custodian {
         let loan = self.lent_staged(&connection, id, version).await?;
         let before = self.rotation(tenant, id, version).await?;
         let tries = self.begin(by, tenant, &before).await?;
+        let (custodian, present) = (self.clone(), self.background.enter());
+        let mut run = Run(Some(Begun { custodian, tenant, before: before.clone(), tries, present }));
         let said = trial::ask(&*self.errand, &self.vault.inner, &connection, loan).await?;
         self.settle(by, tenant, &before, tries, said).await?;
+        run.0 = None;
         match said.refused() {
             None => self.rotation(tenant, id, version).await,
             Some(refused) => Err(refused),
@@ -96,11 +134,14 @@ impl Custodian {
         let (id, version, now) = (before.credential, before.version, self.now());
         let (state, due) = match said {
             Said::Took(_) => (RotationState::Verified, before.finish_at),
+            // It is put off: the vendor was not asked, and whoever planned it need do nothing.
+            Said::Paced(wait) => (RotationState::Staged, before.finish_at.map(|_| now.after(wait.max(AGAIN)))),
             Said::Nothing(_) => (RotationState::Failed, before.finish_at.and_then(|_| self.again(tries, now))),
             Said::Refused(_) | Said::Unasked(_) => (RotationState::Failed, None),
         };
         let status = said.status().map(i64::from);
-        let values = values![id, version, tries, state.as_str(), said.code(), status, now, due];
+        let untried = i64::from(matches!(said, Said::Paced(_)));
+        let values = values![id, version, tries, state.as_str(), said.code(), status, now, due, untried];
         let change = Change::of(tenant).step(&rows::ROTATION_SETTLE, values).expecting(1);
         // What is tried again by itself has not failed for good.
         let change = match (state, due) {

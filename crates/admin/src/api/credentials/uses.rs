@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
+use lockgate_audit::OtherLog;
 use lockgate_vault::Uses;
 use lockgate_vocabulary::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -37,12 +38,32 @@ pub(crate) struct UsesRecord {
     items: Vec<RunRecord>,
     /// The `cursor` of the next page; null if this is the last. A page may be empty though there is another one.
     next: Option<String>,
+    /// The node whose trail these are in.
+    node: String,
+    /// The nodes that share the store and may have more: each has its trail for itself and has to be asked itself.
+    not_covered: Vec<OtherTrail>,
+}
+
+/// The trail of another node.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct OtherTrail {
+    /// The node.
+    node: String,
+    /// When its trail was last heard to have grown (RFC 3339).
+    heard_at: String,
+}
+
+impl From<OtherLog> for OtherTrail {
+    fn from(log: OtherLog) -> Self {
+        Self { node: log.node, heard_at: log.heard_at.to_string() }
+    }
 }
 
 impl From<Uses> for UsesRecord {
     fn from(uses: Uses) -> Self {
         let items = uses.items.into_iter().map(Into::into).collect();
-        Self { items, next: uses.next.map(|cursor| cursor.to_string()) }
+        let not_covered = uses.elsewhere.into_iter().map(Into::into).collect();
+        Self { items, next: uses.next.map(|cursor| cursor.to_string()), node: uses.node, not_covered }
     }
 }
 

@@ -54,6 +54,10 @@ pub(super) fn shown(value: &Value, now: Timestamp) -> String {
     if let Some(next) = value.get("next").and_then(Value::as_str) {
         let _ = writeln!(out, "(more: --cursor {next})");
     }
+    for other in value.get("not_covered").and_then(Value::as_array).into_iter().flatten() {
+        let part = |name: &str| other.get(name).and_then(Value::as_str).unwrap_or_default();
+        let _ = writeln!(out, "(not covered: the trail of {}, which grew last at {})", part("node"), part("heard_at"));
+    }
     out
 }
 

@@ -1,0 +1,43 @@
+//! How often the pages of a connect session are asked for. Whoever holds a genuine link costs looks into the store each
+//! time, so they have a number of them, which is counted in memory before anything is looked up.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use lockgate_vocabulary::{SessionId, Timestamp};
+
+use super::LASTS;
+use super::session::Link;
+use crate::refusal::VaultRefusal;
+
+/// Visits of one page of one session on one node: a person needs one, and a few more who reloads it.
+pub(super) const MOST: u32 = 32;
+
+/// Pages that are counted at once. Links that this house did not make are not counted, so that strangers fill nothing.
+const PAGES: usize = 100_000;
+
+/// The pages that were asked for of late.
+#[derive(Default)]
+pub(super) struct Visits(Mutex<HashMap<(SessionId, Link), (u32, Timestamp)>>);
+
+impl Visits {
+    /// Takes one visit. A link that leads nowhere after two lifetimes of its session is not counted longer.
+    pub(super) fn take(&self, page: (SessionId, Link), now: Timestamp) -> Result<(), VaultRefusal> {
+        let mut pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if pages.len() >= PAGES && !pages.contains_key(&page) {
+            pages.retain(|_, (_, until)| *until > now);
+        }
+        if pages.len() >= PAGES && !pages.contains_key(&page) {
+            return Err(VaultRefusal::ConnectPaced);
+        }
+        let (visits, _) = pages.entry(page).or_insert((0, now.after(LASTS.saturating_mul(2))));
+        if *visits >= MOST {
+            return Err(VaultRefusal::ConnectPaced);
+        }
+        *visits += 1;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
