@@ -83,8 +83,8 @@ pub enum AuthPlacement {
     /// `Authorization: Basic` (RFC 7617); the secret is `user:password`, or the user alone.
     Basic,
     /// `Authorization: Bearer` with a short-lived access token, or `Authorization: DPoP` where it is bound to a key
-    /// (RFC 9449). The credential is the client's id and what it proves itself with, `id:secret`, which the token
-    /// endpoint alone sees. It is the client's own account (client credentials, RFC
+    /// (RFC 9449). The credential is the client's id and what it proves itself with, `id:secret`, which no
+    /// one but the token and revocation endpoints is shown. It is the client's own account (client credentials, RFC
     /// 6749 section 4.4) or, with `authorization`, that of a person who connects it (authorization code, section
     /// 4.1, with PKCE).
     OAuth(Box<TokenSpec>),

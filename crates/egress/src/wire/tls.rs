@@ -215,6 +215,7 @@ pub(super) fn is_identity_refused(cause: &(dyn std::error::Error + 'static)) -> 
             | AlertDescription::CertificateRequired
             | AlertDescription::CertificateRevoked
             | AlertDescription::CertificateUnknown
+            | AlertDescription::DecryptError
             | AlertDescription::UnknownCA
             | AlertDescription::UnsupportedCertificate
     )

@@ -1,12 +1,17 @@
 //! Clients that prove themselves by a key, and vendors that misbehave about it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use lockgate_testkit::Canned;
+use lockgate_testkit::{Behaviour, Canned, ManualClock};
+use lockgate_vocabulary::{Clock as _, SystemClock};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls_pki_types::PrivateKeyDer;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
 
 use crate::connect::{LINE, TOKEN, auth, called, connected, tokens, with_client};
-use crate::world::{Tenant, VENDOR_HOST, World};
+use crate::world::{Tenant, VENDOR_HOST, World, call_at};
 
 /// An answer with a token of this kind.
 fn token(kind: &str) -> Canned {
@@ -80,7 +85,8 @@ async fn a_nonce_is_shown_once_it_is_wanted_and_nobody_is_asked_for_ever() {
         assert_eq!(called(&world, &acme, "crm").await, (200, String::new()));
     }
     assert_eq!(nonces(&world, LINE)[2..], [json!("n-1"), json!("n-2")]);
-    // One that is never content is asked twice, and its 401 is the caller's.
+    // One that is never content is asked twice, and its 401 is the caller's, however old the token is.
+    world.pass(Duration::from_secs(60)).await;
     world.vendor.forget(LINE);
     for number in 3..9 {
         world.vendor.answers(LINE, wanting(&format!("n-{number}")));
@@ -206,10 +212,147 @@ async fn a_token_endpoint_that_wants_to_be_left_alone_is() {
         assert_eq!(world.vendor.count(TOKEN), asked, "nobody asked meanwhile: {told}");
         world.pass(Duration::from_secs(3)).await;
     }
+    // It stands in the store, so that another process knows it as well.
+    world.vendor.forget(TOKEN);
+    world.vendor.answers(TOKEN, later(429, "120"));
+    assert_eq!(called(&world, &acme, "crm").await.0, 503);
+    let world = world.restarted("").await;
+    assert_eq!(called(&world, &acme, "crm").await, (503, "vault.token.unavailable".to_owned()));
+    assert_eq!(world.vendor.count(TOKEN), asked + 1, "nobody else asked");
+    world.pass(Duration::from_secs(121)).await;
     world.vendor.forget(TOKEN);
     world.vendor.answers(TOKEN, tokens(2, 3_600));
     for name in ["crm", "hr"] {
         assert_eq!(called(&world, &acme, name).await, (200, String::new()), "{name}");
     }
     world.end().await;
+}
+
+#[tokio::test]
+async fn calls_that_are_told_the_same_nonce_all_show_it() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    furnished(&world, &acme, "crm", json!({ "dpop": true })).await;
+    world.vendor.answers(TOKEN, token("DPoP"));
+    // Each has sent its request before any of them learns what the vendor wants to see.
+    for _ in 0..8 {
+        world.vendor.on(LINE, Behaviour::Gated(wanting("n-1")));
+    }
+    world.vendor.answers(LINE, Canned::json(200, "{}"));
+    let (door, key) = (world.door, acme.service.clone());
+    let calls: Vec<_> = (0..8)
+        .map(|_| {
+            let key = key.clone();
+            tokio::spawn(async move { call_at(door, &key, ("GET", "/call/crm/v1/things/1"), "", "").await.status })
+        })
+        .collect();
+    world.vendor.wait_for(LINE, 8).await;
+    world.vendor.release();
+    for call in calls {
+        assert_eq!(call.await.expect("no panic"), 200);
+    }
+    let shown = nonces(&world, LINE);
+    assert_eq!(shown.iter().filter(|nonce| nonce.is_null()).count(), 8);
+    assert_eq!(shown.iter().filter(|nonce| **nonce == json!("n-1")).count(), 8);
+    assert_eq!(world.vendor.count(TOKEN), 1, "and no token was doubted");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_redirect_to_another_host_takes_no_proof_along() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    world.make(&acme.operator, "/v1/providers", provider(&world, "crm", json!({ "dpop": true }))).await;
+    let spec = json!({
+        "trust_pem": world.vendor.authority_pem, "danger_private_networks": ["127.0.0.0/8"], "retries": 0,
+        "redirects": { "follow": true, "hosts": ["a.hop.test", VENDOR_HOST] },
+    });
+    let body = json!({ "name": "crm", "provider": "vendor-crm", "spec": spec });
+    world.make(&acme.operator, "/v1/connections", body).await;
+    let body = json!({ "name": "c", "connection": "crm", "owner": "sales", "secret": "gate:s3cret" });
+    world.make(&acme.operator, "/v1/credentials", body).await;
+    world.vendor.answers(TOKEN, token("DPoP"));
+    let port = world.vendor.address.port();
+    let to =
+        |host: &str, path: &str| Canned::json(307, "{}").header("location", &format!("https://{host}:{port}{path}"));
+    world.vendor.answers(LINE, to("a.hop.test", "/elsewhere"));
+    // Not even where it leads back: what went elsewhere is not trusted again.
+    world.vendor.answers("GET /elsewhere", to(VENDOR_HOST, "/v1/things/2"));
+    world.vendor.answers("GET /v1/things/2", Canned::json(200, "{}"));
+    assert_eq!(called(&world, &acme, "crm").await, (200, String::new()));
+    assert_eq!(nonces(&world, LINE), [Value::Null], "the vendor itself has a proof");
+    let seen = world.vendor.seen();
+    for line in ["GET /elsewhere", "GET /v1/things/2"] {
+        let hop = seen.iter().find(|seen| seen.line() == line).expect("it was led there");
+        assert!(hop.all("dpop").is_empty() && hop.all("authorization").is_empty(), "{line}");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_certificate_that_the_handshake_refuses_did_nothing_and_is_told_as_refused() {
+    let world = World::at(ManualClock::at(SystemClock::new().now()), "").await;
+    let acme = world.tenant("acme").await;
+    // A server that lets nobody in but those of its own authority.
+    let (authority_pem, port) = closed_server().await;
+    let key = KeyPair::generate().expect("a key");
+    let certificate =
+        CertificateParams::new(vec!["client.test".into()]).expect("names").self_signed(&key).expect("a certificate");
+    let more = json!({
+        "client_auth": "mtls", "certificate_bound": true, "token_url": format!("https://{VENDOR_HOST}:{port}/token"),
+    });
+    let mut body = provider(&world, "bank", more);
+    body.as_object_mut().expect("an object").remove("verify");
+    world.make(&acme.operator, "/v1/providers", body).await;
+    let trust = format!("{authority_pem}\n{}", world.vendor.authority_pem);
+    let spec = json!({ "trust_pem": trust, "danger_private_networks": ["127.0.0.0/8"], "retries": 0 });
+    let body = json!({ "name": "bank", "provider": "vendor-bank", "spec": spec });
+    world.make(&acme.operator, "/v1/connections", body).await;
+    let secret = format!("gate:{}{}", certificate.pem(), key.serialize_pem());
+    let body = json!({ "name": "c", "connection": "bank", "owner": "sales", "secret": secret });
+    world.make(&acme.operator, "/v1/credentials", body).await;
+    assert_eq!(called(&world, &acme, "bank").await, (502, "vault.token.refused".to_owned()));
+    let body = json!({ "secret": secret });
+    let rotated = world.ask(&acme.operator, "POST", "/v1/credentials/c/versions", Some(body)).await;
+    assert_eq!((rotated.status, rotated.code()), (409, "vault.version.unaccepted".to_owned()), "{}", rotated.text());
+    world.end().await;
+}
+
+/// A TLS server that demands a certificate of its authority's, and takes no other: the authority, and its port.
+async fn closed_server() -> (String, u16) {
+    let authority_key = KeyPair::generate().expect("a key");
+    let mut params = CertificateParams::new(Vec::new()).expect("names");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = params.self_signed(&authority_key).expect("an authority");
+    let issuer = Issuer::from_params(&params, &authority_key);
+    let key = KeyPair::generate().expect("a key");
+    let certificate = CertificateParams::new(vec![VENDOR_HOST.into()]).expect("names").signed_by(&key, &issuer);
+    let certificate = certificate.expect("a certificate");
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(authority.der().clone()).expect("an authority");
+    let clients =
+        rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build();
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_client_cert_verifier(clients.expect("a verifier"))
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            PrivateKeyDer::try_from(key.serialize_der()).expect("a key"),
+        );
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config.expect("a configuration")));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback");
+    let port = listener.local_addr().expect("it is bound").port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                if let Ok(mut stream) = acceptor.accept(stream).await {
+                    let _closed = stream.shutdown().await;
+                }
+            });
+        }
+    });
+    (authority.pem(), port)
 }
