@@ -41,7 +41,7 @@ lockgate_vocabulary::refusals! {
             "Choose a provider that declares where its credential goes.";
         ClientKeyUnfit = 422, "vault.client_key.unfit",
             "The credential is not a client's id with the private key that this provider wants.",
-            "Send `id:` and the key behind it: for `private_key_jwt` as PEM (PKCS#8, PKCS#1 or SEC 1, not encrypted) or as a JWK, for `mtls` as PEM with its certificate first and those that vouch for it behind. RSA of 2,048 bits at least, P-256, P-384, P-521 or Ed25519; at most 8 KiB.";
+            "Send `id:` and the key behind it: for `private_key_jwt` as PEM (PKCS#8, PKCS#1 or SEC 1, not encrypted) or as a JWK, for `mtls` as PEM with its certificate first and those that vouch for it behind. RSA of 2,048 to 4,096 bits, P-256, P-384, P-521 or Ed25519; at most 8 KiB.";
         ConnectAnswer = 400, "vault.connect.answer",
             "What came back from the vendor is no answer to an authorization request.",
             "Begin again with a new connect session. The vendor's answer has `state` and either `code` or `error`, each once (RFC 6749 section 4.1.2).";

@@ -7,6 +7,7 @@
 mod accounts;
 mod begin;
 mod calls;
+mod clients;
 mod commands;
 mod crashes;
 mod forms;
@@ -36,6 +37,7 @@ async fn driven(engine: &Engine) -> Watched {
     let (watched, house) = begin::founded(engine).await;
     let tenant = begin::moved_in(&watched, &house).await;
     calls::drive(&watched, &tenant).await;
+    clients::drive(&watched, &tenant).await;
     kept::drive(&watched, &tenant).await;
     accounts::drive(&watched, &tenant).await;
     tokens::drive(&watched, &tenant).await;

@@ -9,7 +9,7 @@ use super::held::{Held, READ, SECRET};
 use crate::rotation::{detail, told};
 use crate::world::VENDOR_SECRET;
 
-const HEALTH: &str = "GET /v1/sys/health";
+const HEALTH: &str = "GET /v1/sys/seal-status";
 
 async fn listed(held: &Held, key: &str) -> Value {
     let answer = held.world.ask(key, "GET", "/v1/backends", None).await;
