@@ -88,7 +88,7 @@ lockgate_vocabulary::refusals! {
         VendorLimited = 429, "egress.vendor.limited", "The vendor's limit is used up.", "Wait for the time in Retry-After; the vendor decides about its limit.";
         VendorPin = 502, "egress.vendor.pin", "The vendor's certificate has none of the pinned keys.", "Find out whether the vendor changed its key, then correct the connection's pins.";
         VendorReset = 502, "egress.vendor.reset", "The vendor closed the connection without an answer.", "Try again if repeating the call is safe.";
-        VendorTls = 502, "egress.vendor.tls", "No secure connection to the vendor came about.", "Check that the vendor offers TLS 1.2 or 1.3 at this host and port.";
+        VendorTls = 502, "egress.vendor.tls", "No secure connection to the vendor came about.", "Check that the vendor offers TLS 1.2 or 1.3 at this host and port, and that it knows the certificate of the connection's credential where its tokens are bound to one.";
         VendorUnavailable = 503, "egress.vendor.unavailable", "The vendor is not available.", "Wait for the time in Retry-After, or ask with Prefer: respond-async.";
         VendorUnreachable = 502, "egress.vendor.unreachable", "The vendor could not be reached.", "Check the connection's base URL and the network.";
     }

@@ -152,7 +152,7 @@ lockgate_vocabulary::refusals! {
             "Check the provider's token_url; the answer is JSON with access_token, token_type Bearer, or DPoP where the provider says `dpop`, and expires_in (RFC 6749 section 5.1).";
         TokenRefused = 502, "vault.token.refused",
             "The vendor's token endpoint refused the client, or what is asked for it.",
-            "Check the client's id and secret at the vendor, and scope, resource and parameters of the provider; then rotate the credential.";
+            "Check the client's id and its secret, key or certificate at the vendor, and scope, resource and parameters of the provider; then rotate the credential.";
         TokenUnavailable = 503, "vault.token.unavailable",
             "No access token could be had from the vendor.",
             "Try again later; the vendor's token endpoint does not answer, or answers that it cannot now.";

@@ -236,6 +236,10 @@ async fn costs_of_a_cached_token() {
         let mut parts = template.clone();
         drop(inner.equip(&own, &mut parts).expect("equips"));
     });
+    let key = DpopKey::generate(inner.entropy.as_ref()).expect("a key");
+    timed("prove that we have the key of a bound token (part of putting one in)", &mut || {
+        drop(inner.proof(&key, &[b't'; 900], None, &template).expect("a proof"));
+    });
 }
 
 #[test]
