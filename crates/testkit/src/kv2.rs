@@ -65,6 +65,8 @@ pub enum Trouble {
     Unversioned,
     /// Its policy lets nobody destroy anything.
     Undestroyable,
+    /// The engine is not mounted any more.
+    Unmounted,
 }
 
 /// The running server.
@@ -204,6 +206,9 @@ fn within(state: &mut State, seen: &Seen, path: &str, query: &str) -> Canned {
     let Some((what, name)) = path.strip_prefix("/v1/secret/").and_then(|rest| rest.split_once('/')) else {
         return errors(404, &["no handler for route"]);
     };
+    if state.trouble == Trouble::Unmounted {
+        return errors(404, &["no handler for route. route entry not found."]);
+    }
     if state.trouble == Trouble::Unversioned {
         return if seen.method == "GET" { errors(404, &[]) } else { Canned::bytes(204, "") };
     }

@@ -1,6 +1,7 @@
 //! The keys that sign our own tokens: shown, and taken away at once. They are the house's, so only its operators do
 //! either. Rotation goes by itself (`tokens::rotate`).
 
+use lockgate_store::Change;
 use lockgate_vocabulary::Stop;
 
 use super::{EventKind, Registry};
@@ -24,7 +25,8 @@ impl Registry<'_> {
         let event = self.event(EventKind::SecurityAlertRaised, kid);
         let event = event.with("alert", "signing_key.withdrawn").with("kid", kid);
         let (told, event) = event.step(self.clock(), self.entropy());
-        let withdrawn = tokens.withdraw(self.tenant(), kid, |change| change.step(told, event).step(statement, values));
+        let with = |change: Change| change.step(told, event.clone()).step(statement, values.clone());
+        let withdrawn = tokens.withdraw(self.tenant(), kid, with);
         if !withdrawn.await? {
             // It is gone, which is what was wanted, or never was; or the keys moved on in between.
             let there = tokens.signing_keys().iter().any(|key| key.kid == kid);

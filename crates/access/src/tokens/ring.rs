@@ -63,6 +63,8 @@ pub struct SigningKeyRecord {
 #[derive(Debug, Default)]
 pub(crate) struct Ring {
     keys: Vec<Entry>,
+    /// Keys that cannot be read: they sign nothing and verify nothing, and stand in the way of no other.
+    unread: Vec<(String, KeyStatus)>,
     set: KeySet,
     jwks: Arc<str>,
     /// Rises whenever the set changes, so that signatures are verified anew.
@@ -79,11 +81,13 @@ struct Entry {
 }
 
 impl Ring {
-    /// Reads the rows of `rows::SIGNING_KEYS`. Keys that the old ring has are not unsealed again.
+    /// Reads the rows of `rows::SIGNING_KEYS`. Keys that the old ring has are not unsealed again. One that cannot be
+    /// read is left out, so that what it signed is refused and everything else is judged as ever.
     pub(crate) fn read(rows: &[Row], old: &Self, seal: &SealKeys, now: Timestamp) -> Result<Self, Fault> {
         let known: HashMap<&str, &Arc<SigningKey>> =
             old.keys.iter().map(|entry| (entry.key.kid(), &entry.key)).collect();
         let mut keys = Vec::with_capacity(rows.len());
+        let mut unread = Vec::new();
         for row in rows {
             let kid = row.text(0)?;
             let status = KeyStatus::parse(row.text(3)?).ok_or_else(|| Fault::violated("a signing key has a status"))?;
@@ -93,7 +97,16 @@ impl Ring {
             }
             let key = match known.get(kid) {
                 Some(key) => Arc::clone(key),
-                None => Arc::new(unseal(row, kid, seal)?),
+                None => match unseal(row, kid, seal) {
+                    Ok(key) => Arc::new(key),
+                    Err(fault) => {
+                        if !old.unread.iter().any(|(known, _)| known == kid) {
+                            tracing::error!(%fault, kid, "a signing key cannot be read and is left out");
+                        }
+                        unread.push((kid.to_owned(), status));
+                        continue;
+                    }
+                },
             };
             keys.push(Entry { key, status, ends_at, created_at: row.moment(5)? });
         }
@@ -101,7 +114,7 @@ impl Ring {
         let jwks = json!({ "keys": published }).to_string();
         let set = KeySet::parse(jwks.as_bytes()).map_err(|_| Fault::violated("our own key set is sound"))?;
         let generation = old.generation + u64::from(!set.is_same(&old.set));
-        Ok(Self { keys, set, jwks: jwks.into(), generation })
+        Ok(Self { keys, unread, set, jwks: jwks.into(), generation })
     }
 
     /// The key that signs.
@@ -132,9 +145,19 @@ impl Ring {
         self.keys.iter().map(told).collect()
     }
 
-    /// Whether a key of this name is published.
-    pub(crate) fn has(&self, kid: &str) -> bool {
-        self.keys.iter().any(|entry| entry.key.kid() == kid)
+    /// How the key of this name stands, whether it can be read or not.
+    pub(crate) fn status_of(&self, kid: &str) -> Option<KeyStatus> {
+        self.standing().find(|(known, _)| *known == kid).map(|(_, status)| status)
+    }
+
+    /// The name of the key that stands so, whether it can be read or not.
+    pub(crate) fn kid_of(&self, status: KeyStatus) -> Option<&str> {
+        self.standing().find(|(_, known)| *known == status).map(|(kid, _)| kid)
+    }
+
+    fn standing(&self) -> impl Iterator<Item = (&str, KeyStatus)> {
+        let read = self.keys.iter().map(|entry| (entry.key.kid(), entry.status));
+        read.chain(self.unread.iter().map(|(kid, status)| (kid.as_str(), *status)))
     }
 
     fn of(&self, status: KeyStatus) -> Option<&Entry> {

@@ -18,6 +18,9 @@ use super::{Tokens, rows};
 /// withdrawal within a second.
 const LAG_MOST: Duration = Duration::from_millis(500);
 
+/// How often a withdrawal begins anew where the keys moved on. Others rotate or withdraw seldom.
+const WITHDRAWALS_MOST: usize = 4;
+
 impl Tokens {
     /// Reads the keys from the store; what the epoch's rising calls for.
     pub async fn reload(&self) -> Result<(), Fault> {
@@ -53,11 +56,8 @@ impl Tokens {
         self.reload().await?;
         let ring = self.ring.load_full();
         for status in [KeyStatus::Current, KeyStatus::Next] {
-            let there = match status {
-                KeyStatus::Current => ring.signer().is_some(),
-                _ => ring.next().is_some(),
-            };
-            if there {
+            // One that cannot be read is there all the same.
+            if ring.kid_of(status).is_some() {
                 continue;
             }
             let change = Change::house().raising_epoch();
@@ -70,6 +70,10 @@ impl Tokens {
             }
         }
         self.reload().await?;
+        if self.ring.load().signer().is_some() {
+            return Ok(());
+        }
+        self.rotate().await.map_err(|_| Fault::violated("a signing key takes the place of one that cannot be read"))?;
         match self.ring.load().signer() {
             Some(_) => Ok(()),
             None => Err(Fault::violated("there is a current signing key")),
@@ -79,38 +83,44 @@ impl Tokens {
     /// Lets the next key sign and the current one retire. Tokens that it signed stay valid.
     pub async fn rotate(&self) -> Result<(), Stop> {
         let ring = self.ring.load_full();
-        let Some(current) = ring.signer() else { return Err(Fault::violated("there is a current signing key").into()) };
         let retires_at = self.clock.now().after(self.lifetime).after(self.policy.skew);
-        let retiring = values![current.kid(), KeyStatus::Retiring.as_str(), retires_at, KeyStatus::Current.as_str()];
-        let change = Change::house().raising_epoch().step(&rows::SIGNING_KEY_MOVE, retiring).expecting(1);
-        self.settle(self.succeeding(&ring, change)?, "signing_key.rotate", current.kid()).await
+        let (change, signs) = (Change::house().raising_epoch(), KeyStatus::Current.as_str());
+        let (change, kid) = match ring.kid_of(KeyStatus::Current) {
+            Some(kid) => {
+                let retiring = values![kid, KeyStatus::Retiring.as_str(), retires_at, signs];
+                (change.step(&rows::SIGNING_KEY_MOVE, retiring).expecting(1), kid)
+            }
+            // Where none signs, the next one need not wait for any.
+            None => (change.step(&rows::SIGNING_KEY_FIRST, values![signs]).expecting(1), ""),
+        };
+        self.settle(self.succeeding(&ring, change)?, "signing_key.rotate", kid).await
     }
 
     /// Takes a key that is no longer trusted away at once; every token that it signed is refused. `with` adds to the
     /// change what is to hold with it, in this tenant's hands. It says whether anything changed: a key of which nobody
-    /// knows is none, and neither is one that moved on in between.
-    pub async fn withdraw(&self, by: TenantId, kid: &str, with: impl FnOnce(Change) -> Change) -> Result<bool, Stop> {
-        let ring = self.ring.load_full();
-        if !ring.has(kid) {
-            return Ok(false);
-        }
-        let nothing: Vec<u8> = Vec::new();
-        let change = Change::of(by).raising_epoch();
-        let change = change.step(&rows::SIGNING_KEY_RETIRE, values![kid, nothing]).expecting(1);
-        let change = match (ring.signer(), ring.next()) {
-            (Some(current), _) if current.kid() == kid => self.succeeding(&ring, change)?,
-            (_, Some(next)) if next.kid() == kid => {
-                change.step(&rows::SIGNING_KEY_ADD, self.new_key(KeyStatus::Next)?.1)
+    /// knows is none. One that moved on in between is read anew and taken from where it stands then.
+    pub async fn withdraw(&self, by: TenantId, kid: &str, with: impl Fn(Change) -> Change) -> Result<bool, Stop> {
+        for _ in 0..WITHDRAWALS_MOST {
+            let ring = self.ring.load_full();
+            let Some(status) = ring.status_of(kid) else { return Ok(false) };
+            let nothing: Vec<u8> = Vec::new();
+            let change = Change::of(by).raising_epoch();
+            let retired = values![kid, nothing, status.as_str()];
+            let change = change.step(&rows::SIGNING_KEY_RETIRE, retired).expecting(1);
+            let change = match status {
+                KeyStatus::Current => self.succeeding(&ring, change)?,
+                KeyStatus::Next => change.step(&rows::SIGNING_KEY_ADD, self.new_key(KeyStatus::Next)?.1),
+                KeyStatus::Retiring => change,
+            };
+            let applied = self.store.apply(with(change)).await;
+            self.reload().await?;
+            match applied {
+                Ok(_) => return Ok(true),
+                Err(ApplyFailure::Unmet { .. }) => {}
+                Err(failure) => return Err(failure.into_fault("withdrawing a signing key").into()),
             }
-            _ => change,
-        };
-        let applied = match self.store.apply(with(change)).await {
-            Ok(_) => true,
-            Err(ApplyFailure::Unmet { .. }) => false,
-            Err(failure) => return Err(failure.into_fault("withdrawing a signing key").into()),
-        };
-        self.reload().await?;
-        Ok(applied)
+        }
+        Ok(false)
     }
 
     /// What falls due by itself: rotation, the end of retired keys, forgetting revocations of tokens
@@ -118,7 +128,7 @@ impl Tokens {
     pub async fn tend(&self) -> Result<(), Stop> {
         let now = self.clock.now();
         let ring = self.ring.load_full();
-        if ring.signs_until(self.rotation).is_some_and(|end| end <= now) {
+        if ring.signs_until(self.rotation).is_none_or(|end| end <= now) {
             self.rotate().await?;
         }
         if self.ring.load().retires_next().is_some_and(|end| end <= now) {

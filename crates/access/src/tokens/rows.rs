@@ -30,11 +30,12 @@ pub(crate) static SIGNING_KEY_MOVE: Statement = Statement::house(
      changed = (SELECT value FROM house WHERE name = 'epoch') WHERE kid = $1 AND status = $4",
 );
 
-/// `kid`, and what stands in place of the private half.
+/// `kid`, what stands in place of the private half, and the status it had: whoever takes a key away has to know what it
+/// does, since another one takes the place of one that signs.
 pub(crate) static SIGNING_KEY_RETIRE: Statement = Statement::house(
     "tokens.signing_key_retire",
     "UPDATE signing_keys SET status = 'retired', sealed = $2, \
-     changed = (SELECT value FROM house WHERE name = 'epoch') WHERE kid = $1 AND status <> 'retired'",
+     changed = (SELECT value FROM house WHERE name = 'epoch') WHERE kid = $1 AND status = $3",
 );
 
 /// The moment, and what stands in place of the private half.

@@ -145,7 +145,7 @@ impl Inner {
         let answer = self.ask(|| Ask::new(Method::GET, self.at("metadata", path))).await?;
         match answer.status {
             200 => reply::versions(&answer.body, self.clock.now()),
-            404 => Ok(Vec::new()),
+            404 => reply::nothing(&answer.body).map(|()| Vec::new()),
             _ => Err(UNKNOWN),
         }
     }
@@ -154,7 +154,8 @@ impl Inner {
     async fn health(&self) -> Result<(), BackendFailure> {
         self.server.health().await?;
         let target = format!("/v1/{}/metadata/{}/health", self.mount, self.prefix.as_str());
-        self.ask(|| Ask::new(Method::GET, target.clone())).await.map(drop)
+        let answer = self.ask(|| Ask::new(Method::GET, target.clone())).await?;
+        if answer.status == 404 { reply::nothing(&answer.body) } else { Ok(()) }
     }
 
     async fn put(&self, path: SecretPath, after: Option<Version>, value: Secret) -> Result<Version, BackendFailure> {
@@ -184,7 +185,7 @@ impl Inner {
         let answer = self.ask(|| Ask::new(Method::GET, target.clone())).await?;
         match answer.status {
             200 => reply::read(&answer.body, wanted),
-            404 => Err(BackendFailure::Absent),
+            404 => Err(reply::gone(&answer.body, wanted)),
             _ => Err(UNKNOWN),
         }
     }
@@ -202,9 +203,10 @@ impl Inner {
         }
         let body = format!("{{\"versions\":[{numbers}]}}");
         let ask = || Ask::new(Method::POST, self.at(what, &path)).json(Zeroizing::new(body.clone().into_bytes()));
-        match self.ask(ask).await?.status {
+        let answer = self.ask(ask).await?;
+        match answer.status {
             200 | 204 => Ok(()),
-            404 => Err(BackendFailure::Absent),
+            404 => reply::nothing(&answer.body).and(Err(BackendFailure::Absent)),
             _ => Err(UNKNOWN),
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use lockgate_store::Store;
 use lockgate_testkit::{ManualClock, SeededEntropy};
 use lockgate_vocabulary::{
-    Arrival, BoxFuture, Clock, Errand, ErrandAnswer, ErrandFailure, ErrandOrder, KeyId, Listener, PrincipalId,
+    Arrival, BoxFuture, Clock, Errand, ErrandAnswer, ErrandFailure, ErrandOrder, Fault, KeyId, Listener, PrincipalId,
     PrincipalKind, Secret, Stop, TenantId, TraceContext,
 };
 use tempfile::TempDir;
@@ -200,9 +200,9 @@ pub(crate) fn seal() -> SealKeys {
     let turn = |bytes: &[u8]| bytes.iter().map(|byte| byte ^ 0x5a).collect::<Vec<u8>>();
     SealKeys::new(
         move |context, plain| Ok([&fingerprint(context)[..], &turn(plain)].concat()),
-        move |context, sealed| {
-            assert_eq!(&sealed[..32], fingerprint(context));
-            Ok(Secret::new(turn(&sealed[32..])))
+        move |context, sealed| match sealed.strip_prefix(&fingerprint(context)[..]) {
+            Some(sealed) => Ok(Secret::new(turn(sealed))),
+            None => Err(Fault::violated("it was sealed in its context")),
         },
     )
 }

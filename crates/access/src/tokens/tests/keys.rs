@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use lockgate_store::{Change, values};
 use lockgate_vocabulary::TenantId;
 use serde_json::Value;
 
 use super::fixture::{CLIENT, House, code};
 use crate::authn::identity::Identity;
+use crate::tokens::rows;
 
 fn kids(identity: &Identity) -> Vec<String> {
     let jwks: Value = serde_json::from_str(&identity.tokens.jwks()).expect("JSON");
@@ -99,4 +101,73 @@ async fn a_withdrawn_key_takes_its_tokens_with_it() {
     assert!(!withdraw(&next).await.expect("it is gone"));
     assert!(!withdraw("nothing").await.expect("nothing to do"));
     assert_eq!(kids(&house.identity).len(), 2);
+}
+
+#[tokio::test]
+async fn two_withdrawals_at_once_leave_a_key_that_signs() {
+    let house = House::new().await;
+    let node = house.node(2).await;
+    let signs = signer(&house.token(CLIENT).await);
+    let next = kids(&house.identity).into_iter().find(|kid| *kid != signs).expect("a next key");
+    // The other node has not heard yet that the next key signs by now.
+    let unknown = TenantId::from_u128(0);
+    assert!(house.identity.tokens.withdraw(unknown, &signs, |change| change).await.expect("withdraws"));
+    assert!(node.tokens.withdraw(unknown, &next, |change| change).await.expect("withdraws"));
+    house.identity.tokens.reload().await.expect("reloads");
+    let after = signer(&house.token(CLIENT).await);
+    assert!(after != signs && after != next);
+    assert_eq!(kids(&house.identity).len(), 2);
+    house.identity.tokens.rotate().await.expect("there is one to rotate");
+}
+
+#[tokio::test]
+async fn where_no_key_signs_the_next_one_takes_its_place() {
+    let house = House::new().await;
+    let signs = signer(&house.token(CLIENT).await);
+    let next = kids(&house.identity).into_iter().find(|kid| *kid != signs).expect("a next key");
+    let nothing: Vec<u8> = Vec::new();
+    let lost = Change::house().raising_epoch().step(&rows::SIGNING_KEY_RETIRE, values![&*signs, nothing, "current"]);
+    house.store.apply(lost.expecting(1)).await.expect("lost");
+    house.identity.tokens.reload().await.expect("reloads");
+    house.identity.tokens.tend().await.expect("tends");
+    assert_eq!(signer(&house.token(CLIENT).await), next);
+    assert_eq!(kids(&house.identity).len(), 2, "and there is a next one again");
+}
+
+/// A key's row that cannot be read: its name is none of a key that it could be.
+async fn spoil(house: &House, status: &str) {
+    let row = values!["spoiled", "EdDSA", vec![0_u8; 80], "{}", status, lockgate_vocabulary::Clock::now(&house.clock)];
+    let spoiled = Change::house().raising_epoch().step(&rows::SIGNING_KEY_ADD, row);
+    house.store.apply(spoiled).await.expect("spoiled");
+}
+
+#[tokio::test]
+async fn a_key_that_cannot_be_read_takes_no_other_with_it() {
+    let house = House::new().await;
+    let token = house.token(CLIENT).await;
+    spoil(&house, "retiring").await;
+    house.identity.tokens.reload().await.expect("reloads");
+    assert!(house.bearer(&token).await.is_ok());
+    assert_eq!(kids(&house.identity).len(), 2, "it is not published");
+    let node = house.node(2).await;
+    assert_eq!(kids(&node), kids(&house.identity), "and a node starts");
+    // Whoever withdraws it is rid of it.
+    let by = TenantId::from_u128(0);
+    assert!(house.identity.tokens.withdraw(by, "spoiled", |change| change).await.expect("withdraws"));
+    assert!(!house.identity.tokens.withdraw(by, "spoiled", |change| change).await.expect("it is gone"));
+}
+
+#[tokio::test]
+async fn the_next_key_takes_the_place_of_a_signing_one_that_cannot_be_read() {
+    let house = House::new().await;
+    let signs = signer(&house.token(CLIENT).await);
+    let next = kids(&house.identity).into_iter().find(|kid| *kid != signs).expect("a next key");
+    let nothing: Vec<u8> = Vec::new();
+    let lost = Change::house().raising_epoch().step(&rows::SIGNING_KEY_RETIRE, values![&*signs, nothing, "current"]);
+    house.store.apply(lost.expecting(1)).await.expect("lost");
+    spoil(&house, "current").await;
+    let node = house.node(2).await;
+    house.identity.tokens.reload().await.expect("reloads");
+    assert_eq!(signer(&house.token(CLIENT).await), next);
+    assert_eq!(kids(&node), kids(&house.identity));
 }

@@ -152,3 +152,26 @@ async fn an_engine_that_keeps_no_versions_is_refused() {
     let put = backend.put(fresh_path(), None, secret("one")).await;
     assert!(matches!(put, Err(BackendFailure::Malformed(_))), "{put:?}");
 }
+
+#[tokio::test]
+async fn not_found_is_no_proof_that_nothing_is_there_where_the_engine_is_not() {
+    let (server, folder) = (Kv2Server::start(HOST).await, tempfile::tempdir().expect("a folder"));
+    let settings = settings(&server, &folder, &kubernetes(&folder));
+    let (backend, path) = (opened(&settings, real_clock()), fresh_path());
+    let version = backend.put(path.clone(), None, secret("one")).await.expect("written");
+    let moved = opened(&format!("{settings}mount = \"moved\"\n"), real_clock());
+    let elsewhere = opened(&settings.replace(KV2_NAMESPACE, "team-b"), real_clock());
+    for other in [moved, elsewhere] {
+        for answer in [
+            other.health().await,
+            other.purge(path.clone()).await,
+            other.delete(path.clone()).await,
+            other.versions(path.clone()).await.map(drop),
+            other.get(path.clone(), version.clone()).await.map(drop),
+        ] {
+            assert!(!matches!(answer, Ok(()) | Err(BackendFailure::Absent)), "{answer:?}");
+        }
+    }
+    assert!(server.has("one"));
+    assert_eq!(backend.purge(fresh_path()).await, Err(BackendFailure::Absent), "here nothing is there");
+}

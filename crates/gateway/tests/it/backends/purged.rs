@@ -81,6 +81,8 @@ async fn a_back_end_that_does_not_purge_is_named_and_the_purge_is_gone_on_with()
         (Trouble::Sealed, refused(503, "vault.backend.sealed")),
         (Trouble::Throttled(7), refused(503, "vault.backend.throttled")),
         (Trouble::Busy, refused(503, "vault.backend.unreachable")),
+        // Not found is no proof that nothing is there, where the engine itself is not.
+        (Trouble::Unmounted, refused(502, "vault.backend.malformed")),
     ] {
         held.server.trouble(trouble);
         assert_eq!(purge(&held, &admin).await, wanted, "{trouble:?}");
@@ -99,7 +101,7 @@ async fn a_back_end_that_does_not_purge_is_named_and_the_purge_is_gone_on_with()
     let there = told(&held.world, &held.acme, "credential.backend_purge").await;
     let mut codes: Vec<_> = there.iter().map(|record| detail(record, "code")).collect();
     codes.sort_by_key(Value::to_string);
-    let names = ["denied", "sealed", "throttled", "unreachable"];
+    let names = ["denied", "malformed", "sealed", "throttled", "unreachable"];
     assert_eq!(codes, names.map(|name| json!(format!("vault.backend.{name}"))), "each try is told with its result");
     assert_eq!(told(&held.world, &held.acme, "credential.purge").await.len(), 0, "none as done");
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use lockgate_vocabulary::{Secret, Timestamp};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::super::{BackendFailure, Version, VersionInfo, VersionState};
 
@@ -47,6 +48,30 @@ struct OfPath {
 struct State {
     deletion_time: String,
     destroyed: bool,
+}
+
+/// What an engine answers with 404 where nothing is at a path. Where there is no such engine, since it was unmounted or
+/// moved, or is in another namespace, the same status has a reason in it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {
+    errors: Vec<IgnoredAny>,
+}
+
+/// That nothing is at the path that was asked for.
+pub(super) fn nothing(body: &[u8]) -> Result<(), BackendFailure> {
+    match serde_json::from_slice::<Nothing>(body) {
+        Ok(nothing) if nothing.errors.is_empty() => Ok(()),
+        _ => Err(BackendFailure::Malformed("it says not found, and not that the engine has nothing at the path")),
+    }
+}
+
+/// Why a version was not found: a deleted one is told with what is known of it.
+pub(super) fn gone(body: &[u8], wanted: u64) -> BackendFailure {
+    match (nothing(body), read(body, wanted)) {
+        (Ok(()), _) | (_, Err(BackendFailure::Absent)) => BackendFailure::Absent,
+        (Err(failure), _) => failure,
+    }
 }
 
 /// The version that was written behind this one.

@@ -53,3 +53,28 @@ fn versions_are_told_with_what_may_be_read() {
     assert_eq!(told, wanted);
     assert!(malformed(versions(br#"{"data":{"keys":[]}}"#, Timestamp::from_secs(0))));
 }
+
+#[test]
+fn only_an_engine_that_has_nothing_at_the_path_says_so() {
+    assert_eq!(nothing(br#"{"errors":[]}"#), Ok(()));
+    for wrong in [
+        "",
+        "{}",
+        "[]",
+        "null",
+        "not found",
+        r#"{"errors":null}"#,
+        r#"{"errors":{}}"#,
+        r#"{"errors":[null]}"#,
+        r#"{"errors":["no handler for route \"secret/metadata/x\". route entry not found."]}"#,
+        r#"{"errors":[],"data":{}}"#,
+        r#"{"errors":[],"errors":[]}"#,
+    ] {
+        assert!(malformed(nothing(wrong.as_bytes())), "{wrong}");
+        assert!(matches!(gone(wrong.as_bytes(), 2), BackendFailure::Malformed(_)), "{wrong}");
+    }
+    assert_eq!(gone(br#"{"errors":[]}"#, 2), BackendFailure::Absent);
+    let deleted = br#"{"data":{"data":null,"metadata":{"version":2,"destroyed":false,"deletion_time":"x"}}}"#;
+    assert_eq!(gone(deleted, 2), BackendFailure::Absent);
+    assert!(matches!(gone(deleted, 3), BackendFailure::Malformed(_)), "another version is none that is gone");
+}
