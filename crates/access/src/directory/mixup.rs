@@ -48,14 +48,14 @@ pub(crate) fn mixed<'a>(
     provider: &Provider,
     others: impl Iterator<Item = &'a Provider>,
 ) -> Option<(&'a Provider, Mixed)> {
-    let own = Ends::of(provider)?;
+    let own = Ends::of(&provider.auth)?;
     let mut others = others.filter(|other| other.name != provider.name);
-    others.find_map(|other| own.against(&Ends::of(other)?).map(|mixed| (other, mixed)))
+    others.find_map(|other| own.against(&Ends::of(&other.auth)?).map(|mixed| (other, mixed)))
 }
 
 /// Whether a change leaves what is compared as it was, or only adds that the vendor has several. Two that are mixed
 /// already are put right one after the other, so it is let be while nobody connects an account of either.
-pub(crate) fn is_no_worse(old: &Provider, new: &Provider) -> bool {
+pub(crate) fn is_no_worse(old: &AuthPlacement, new: &AuthPlacement) -> bool {
     let (Some(old), Some(new)) = (Ends::of(old), Ends::of(new)) else { return false };
     let same = old.authorization == new.authorization && old.token == new.token && old.issuer == new.issuer;
     same && (new.several || !old.several)
@@ -75,8 +75,8 @@ struct Ends<'a> {
 }
 
 impl<'a> Ends<'a> {
-    fn of(provider: &'a Provider) -> Option<Self> {
-        let AuthPlacement::OAuth(token) = &provider.auth else { return None };
+    fn of(auth: &'a AuthPlacement) -> Option<Self> {
+        let AuthPlacement::OAuth(token) = auth else { return None };
         let TokenSpec { token_url, authorization: Some(authorization), .. } = &**token else { return None };
         let AuthorizationSpec { url, issuer, danger_shared_endpoints, .. } = authorization;
         let (authorization, token) = (End::of(url)?, End::of(token_url)?);

@@ -103,7 +103,7 @@ fn a_change_is_no_worse_that_leaves_the_endpoints_or_adds_that_there_are_several
         ((VENDOR, false), ((PAGE, TOKEN, ""), true), false),
     ] {
         let (old, new) = (provider("one", old.0, old.1), provider("one", new.0, new.1));
-        assert_eq!(is_no_worse(&old, &new), no_worse, "{old:?} {new:?}");
+        assert_eq!(is_no_worse(&old.auth, &new.auth), no_worse, "{old:?} {new:?}");
     }
 }
 
