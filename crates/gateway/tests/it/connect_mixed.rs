@@ -64,10 +64,12 @@ async fn a_provider_that_would_lead_a_code_to_another_vendor_is_refused() {
     assert_eq!(changed.1, "access.provider.mixed");
     // Neither an odd path nor a name below the vendor's makes it another page, and a refresh token goes to nobody else.
     let port = world.vendor.address.port();
-    for (path, token) in [("/login/../login/authorize", EVIL), ("//login/authorize", EVIL), ("/login/authorize;x", EVIL)]
+    for (path, token) in
+        [("/login/../login/authorize", EVIL), ("//login/authorize", EVIL), ("/login/authorize;x", EVIL)]
     {
         let page = format!("https://{VENDOR_HOST}:{port}{path}");
-        let made = written(&world, &acme, "POST", "/v1/providers", provider(&world, "odd", (token, &page), false)).await;
+        let made =
+            written(&world, &acme, "POST", "/v1/providers", provider(&world, "odd", (token, &page), false)).await;
         assert_eq!((made.0, made.1.as_str()), (422, "access.input.invalid"), "{path}: {made:?}");
     }
     let below = format!("https://team.{VENDOR_HOST}:{port}/login/authorize");
@@ -184,14 +186,26 @@ async fn a_link_is_followed_a_number_of_times_and_no_more() {
         led += 1;
         assert!(led < 100, "somebody with a link asks without end");
     };
-    assert_eq!((refused.status, refused.code().as_str(), led), (429, "vault.connect.paced", 32));
-    assert_eq!(Browser::default().visit(world.door, &opened.url).await.code(), "vault.connect.paced");
+    assert_eq!((refused.status, refused.code().as_str(), led), (429, "vault.connect.paced", 33));
+    // It began as a stranger, who has a number too, and a made-up cookie makes nobody another one.
+    let mut stranger = Browser::default();
+    let name = browser.cookies.keys().next().expect("a cookie").clone();
+    for visit in 1..32 {
+        stranger.cookies.insert(name.clone(), format!("made-up-{visit}.x"));
+        assert_eq!(stranger.visit(world.door, &opened.url).await.code(), "vault.connect.browser");
+    }
+    assert_eq!(stranger.visit(world.door, &opened.url).await.code(), "vault.connect.paced");
     // Neither another session nor the way back is any the worse for it.
     let other = open(&world, &acme, "crm").await;
     begin(&world, &mut Browser::default(), &other).await;
+    // Whoever saw the `state` keeps nobody from coming back.
+    let callback = format!("{}?code=c&state={}", opened.redirect_uri, asked["state"]);
+    for _ in 0..32 {
+        assert_eq!(stranger.visit(world.door, &callback).await.code(), "vault.connect.browser");
+    }
+    assert_eq!(stranger.visit(world.door, &callback).await.code(), "vault.connect.paced");
     let brought = come_back(&world, &mut browser, &opened.redirect_uri, &asked["state"]).await;
     // The way back has its number too.
-    let callback = format!("{}?code=c&state={}", opened.redirect_uri, asked["state"]);
     for _ in 1..32 {
         let over = browser.visit(world.door, &callback).await;
         assert_eq!(query(&location(&over))["error"], "vault.connect.over");
