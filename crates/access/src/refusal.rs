@@ -175,7 +175,7 @@ refusals! {
             "Create a principal, and map the token's client to it.";
         ProviderMixed = 409, "access.provider.mixed",
             "The provider shares an endpoint or the issuer with another provider of the tenant, and not the rest: a code could get to the wrong vendor.",
-            "Take authorization endpoint, token endpoint and issuer of both from the vendor's own documentation. Where they are right and the vendor has several, say `danger_shared_endpoints` in the `authorization` of both.";
+            "Take authorization endpoint, token endpoint and issuer of both from the vendor's own documentation, and where the other one is the catalogue's, take that one's or use it in place of your own. Where both are the tenant's and right, and the vendor has several, say `danger_shared_endpoints` in the `authorization` of both, one after the other.";
         QuotaBytes = 409, "access.quota.bytes",
             "The tenant's specifications or declared uses are as large together as they may be.",
             "Make them smaller. Operators of the gateway: raise access.quotas.provider_bytes, connection_bytes or use_bytes.";

@@ -49,7 +49,7 @@ pub use returned::Returned;
 pub use session::SessionView;
 use session::{Link, Session, State};
 pub use upstream::{RevokedToken, Upstream};
-use visits::Visits;
+use visits::{Visitor, Visits};
 
 /// How long a connect session lasts.
 const LASTS: Duration = Duration::from_secs(600);
@@ -268,15 +268,24 @@ impl Connector {
         rows.first().map(Session::read).transpose()
     }
 
-    /// The session behind a text that only this house can have made. A guess costs no look into the store.
-    async fn found(&self, link: Link, text: &str) -> Result<(TenantId, Session), Stop> {
+    /// The session behind a text that only this house can have made, with the digest of the cookie that was brought for
+    /// it. A guess costs no look into the store.
+    async fn found(
+        &self,
+        (link, text): (Link, &str),
+        cookie: impl Fn(&str) -> Option<String>,
+    ) -> Result<(TenantId, Session, Option<Vec<u8>>), Stop> {
         let vault = self.vault();
         let id = link.session(vault, text)?;
-        self.visits.take((id, link), vault.inner.clock.now())?;
+        // One that this house did not make is as good as none: whoever knows the session could bring any number of them.
+        let brought = cookie(&session::cookie(id)).filter(|value| session::is_own_cookie(vault, id, value));
+        let visitor = if brought.is_some() { Visitor::Own } else { Visitor::Stranger };
+        self.visits.take((id, link, visitor), vault.inner.clock.now())?;
         let rows = vault.inner.store.survey(&rows::SESSION_FIND, values![id]).await?;
         let tenant = rows.first().ok_or(VaultRefusal::ConnectUnknown)?.parsed(0)?;
         let session = self.read(tenant, id).await?.ok_or(VaultRefusal::ConnectUnknown)?;
-        Ok((tenant, session))
+        let known = brought.map(|value| self.digest(tenant, "browser", id, value.as_bytes()));
+        Ok((tenant, session, known))
     }
 
     /// The session's connection with the client that asks, if it is what it was when the session was opened.

@@ -18,6 +18,7 @@ pub const STATEMENTS: &[&Statement] = &[
     &CONNECTION_ATTACH,
     &CONNECTION_CONNECT,
     &CONNECTION_DEGRADE,
+    &CONNECTION_PEND,
     &CREDENTIALS_ALIKE,
     &CREDENTIALS_ALL,
     &CREDENTIALS_COUNT,
@@ -452,6 +453,14 @@ pub(crate) static CONNECTIONS_WAITING: Statement = Statement::tenant(
     "vault.connections_waiting",
     "SELECT connection FROM connections WHERE tenant = $1 AND credential = $2 AND status = 'degraded' AND reason = $3 \
      ORDER BY connection",
+);
+
+/// One of them waits for a person, since nobody's account is connected any more.
+pub(crate) static CONNECTION_PEND: Statement = Statement::tenant(
+    "vault.connection_pend",
+    "UPDATE connections SET status = 'pending', health = 'unknown', reason = NULL, \
+     changed = (SELECT value FROM house WHERE name = 'epoch') \
+     WHERE tenant = $1 AND connection = $2 AND credential = $3 AND status = 'degraded' AND reason = $4",
 );
 
 /// Lets those run again.

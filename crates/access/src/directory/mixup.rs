@@ -7,7 +7,8 @@
 //!
 //! Hosts are compared with their ports, and names below a name count as that name's: who answers for `vendor.test`
 //! answers for `shop.vendor.test`. Neighbours do not: `one.hosted.test` and `two.hosted.test` may be anybody's. On one
-//! host that serves many the path of the token endpoint tells them apart.
+//! host that serves many the path of the token endpoint tells them apart. Servers differ in what they take for the same
+//! path, so pages of one host are another only where more than their spelling is.
 
 use std::borrow::Cow;
 
@@ -20,11 +21,11 @@ use crate::template::canonical_path;
 /// What one of two providers has of the other's vendor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mixed {
-    /// The authorization endpoint or its host, with another token endpoint or issuer.
+    /// The authorization endpoint or its host's name, with another token endpoint or issuer.
     Authorization,
     /// The issuer, with other endpoints.
     Issuer,
-    /// The token endpoint or its host, with another authorization endpoint or issuer.
+    /// The token endpoint or its host's name, with another authorization endpoint or issuer.
     Token,
 }
 
@@ -32,9 +33,11 @@ impl Mixed {
     /// What it is, for whoever wrote the provider.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
-            Self::Authorization => "the authorization endpoint or its host, with another token endpoint or issuer",
+            Self::Authorization => {
+                "the authorization endpoint or its host's name, with another token endpoint or issuer"
+            }
             Self::Issuer => "the issuer, with other endpoints",
-            Self::Token => "the token endpoint or its host, with another authorization endpoint or issuer",
+            Self::Token => "the token endpoint or its host's name, with another authorization endpoint or issuer",
         }
     }
 }
@@ -45,9 +48,22 @@ pub(crate) fn mixed<'a>(
     provider: &Provider,
     others: impl Iterator<Item = &'a Provider>,
 ) -> Option<(&'a Provider, Mixed)> {
-    let own = Ends::of(provider)?;
+    let own = Ends::of(&provider.auth)?;
     let mut others = others.filter(|other| other.name != provider.name);
-    others.find_map(|other| own.against(&Ends::of(other)?).map(|mixed| (other, mixed)))
+    others.find_map(|other| own.against(&Ends::of(&other.auth)?).map(|mixed| (other, mixed)))
+}
+
+/// Whether a change leaves what is compared as it was, or only adds that the vendor has several. Two that are mixed
+/// already are put right one after the other, so it is let be while nobody connects an account of either.
+pub(crate) fn is_no_worse(old: &AuthPlacement, new: &AuthPlacement) -> bool {
+    let (Some(old), Some(new)) = (Ends::of(old), Ends::of(new)) else { return false };
+    let same = old.authorization == new.authorization && old.token == new.token && old.issuer == new.issuer;
+    same && (new.several || !old.several)
+}
+
+/// Whether one of two endpoints is at the other's host or below it, at the same port.
+pub(crate) fn are_kin(one: &str, other: &str) -> bool {
+    End::of(one).zip(End::of(other)).is_some_and(|(one, other)| one.is_kin(&other, None))
 }
 
 /// Where a provider sends persons and their codes.
@@ -59,8 +75,8 @@ struct Ends<'a> {
 }
 
 impl<'a> Ends<'a> {
-    fn of(provider: &'a Provider) -> Option<Self> {
-        let AuthPlacement::OAuth(token) = &provider.auth else { return None };
+    fn of(auth: &'a AuthPlacement) -> Option<Self> {
+        let AuthPlacement::OAuth(token) = auth else { return None };
         let TokenSpec { token_url, authorization: Some(authorization), .. } = &**token else { return None };
         let AuthorizationSpec { url, issuer, danger_shared_endpoints, .. } = authorization;
         let (authorization, token) = (End::of(url)?, End::of(token_url)?);
@@ -79,13 +95,16 @@ impl<'a> Ends<'a> {
         let endpoint = self.token.is_beside(&other.token);
         let tokens_kin = self.token.is_kin(&other.token, page.then_some(&self.authorization));
         let pages_kin = self.authorization.is_kin(&other.authorization, endpoint.then_some(&self.token));
-        let same_page = self.authorization == other.authorization;
-        let another_token = !tokens_kin || (same_page && !self.token.is_of_one_server(&other.token));
-        if page && (another_token || (same_page && other_issuer)) {
+        // A page below the vendor's name may be the vendor's as well, and a page is told by its path there too.
+        let near_page = self.authorization.is_kin(&other.authorization, None);
+        let same_path = self.authorization.is_spelled_like(&other.authorization);
+        let another_token = !tokens_kin || (same_path && !self.token.is_of_one_server(&other.token));
+        if (near_page && another_token) || (page && same_path && other_issuer) {
             return Some(Mixed::Authorization);
         }
-        let same_token = self.token == other.token;
-        if endpoint && (!pages_kin || (same_token && other_issuer)) {
+        let near_token = self.token.is_kin(&other.token, None);
+        let same_token = endpoint && self.token.is_spelled_like(&other.token);
+        if (near_token && !pages_kin) || (same_token && other_issuer) {
             return Some(Mixed::Token);
         }
         let apart = !tokens_kin || !pages_kin || !self.token.is_of_one_server(&other.token);
@@ -109,7 +128,7 @@ impl<'a> End<'a> {
         let port = uri.port_u16().unwrap_or(443);
         let after = url.strip_prefix("https://").and_then(|rest| rest.find('/').and_then(|at| rest.get(at..)));
         let path = after.unwrap_or("/");
-        // A spelling that readers could disagree about is its own.
+        // What stands in a provider has one spelling; whatever else came here would be its own.
         Some(Self { host, port, path: canonical_path(path).unwrap_or(Cow::Borrowed(path)) })
     }
 
@@ -130,10 +149,38 @@ impl<'a> End<'a> {
         both || self.covers(other) || other.covers(self)
     }
 
+    /// Whether the paths are one as careless servers read them: regardless of case, of a slash at the end and of what is
+    /// percent-encoded.
+    fn is_spelled_like(&self, other: &Self) -> bool {
+        folded(&self.path) == folded(&other.path)
+    }
+
     /// Whether they are one, or at different hosts, which tell for themselves.
     fn is_of_one_server(&self, other: &Self) -> bool {
         !self.is_beside(other) || self.path == other.path
     }
+}
+
+/// A path as a careless server reads it.
+fn folded(path: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(path.len());
+    let mut rest = path.trim_end_matches('/').bytes();
+    while let Some(byte) = rest.next() {
+        let mut digits = rest.clone();
+        let hidden = if byte == b'%' { hex(digits.next()).zip(hex(digits.next())) } else { None };
+        let Some((high, low)) = hidden else {
+            out.push(byte.to_ascii_lowercase());
+            continue;
+        };
+        out.push((high << 4 | low).to_ascii_lowercase());
+        rest = digits;
+    }
+    out
+}
+
+fn hex(digit: Option<u8>) -> Option<u8> {
+    let value = char::from(digit?).to_digit(16)?;
+    u8::try_from(value).ok()
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use lockgate_vocabulary::Name;
 
 use super::base::{self, is_dns_name};
 use super::endpoint::endpoints;
-use super::{Base, Endpoint, Provider, Settings};
+use super::{Base, Endpoint, Provider, Settings, mixup};
 use crate::authn::text_key::fingerprint;
 use crate::issuer::is_sound_url;
 use crate::scope::is_reserved_name;
@@ -19,6 +19,7 @@ use crate::spec::{
     AuthPlacement, BreakerSpec, ClientAuth, ConnectionSpec, EndpointSpec, LimitSpec, ProviderSpec, RateHeaders,
     RedirectSpec, TokenSpec, VerifySpec,
 };
+use crate::template::canonical_path;
 use crate::violations::Violations;
 
 /// A provider with all that its connections fall back on.
@@ -211,9 +212,23 @@ const REQUEST: &[&str] = &[
 /// What an endpoint has to be.
 const ENDPOINT: &str = "an https URL without user name, query and fragment, at most 512 bytes";
 
+/// What its path has to be. Providers are compared by it (`mixup`), and a path that servers read in several ways would be
+/// another one here than at the vendor.
+const PATH: &str =
+    "its path has one spelling: no dot or empty segments, no `;`, and nothing percent-encoded needlessly";
+
+/// Checks where a client's secret, a person or a code is sent.
+fn oauth_endpoint(url: &str, at: &'static str, wrong: &mut Violations) {
+    let sound = is_sound_url(url, false);
+    wrong.check(sound, at, ENDPOINT);
+    let path = url.strip_prefix("https://").and_then(|rest| rest.find('/').and_then(|from| rest.get(from..)));
+    let path = path.unwrap_or("/");
+    let spelled = !path.contains(';') && matches!(canonical_path(path), Ok(std::borrow::Cow::Borrowed(_)));
+    wrong.check(!sound || spelled, at, PATH);
+}
+
 fn token_endpoint(token: &TokenSpec, wrong: &mut Violations) {
-    let sound = is_sound_url(&token.token_url, false);
-    wrong.check(sound, "/auth/token_url", ENDPOINT);
+    oauth_endpoint(&token.token_url, "/auth/token_url", wrong);
     // RFC 6749 section 3.3: words of visible ASCII but `"` and `\\`, with one blank between them.
     let word =
         |word: &str| !word.is_empty() && word.bytes().all(|byte| matches!(byte, b'!' | b'#'..=b'[' | b']'..=b'~'));
@@ -222,14 +237,23 @@ fn token_endpoint(token: &TokenSpec, wrong: &mut Violations) {
     let resource = token.resource.as_deref().is_none_or(is_text);
     wrong.check(resource, "/auth/resource", "1 to 1024 bytes without control characters");
     parameters(&token.parameters, FORM, "/auth/parameters", wrong);
-    let revocation = token.revocation_url.as_deref().is_none_or(|url| is_sound_url(url, false));
-    wrong.check(revocation, "/auth/revocation_url", ENDPOINT);
+    revocation(token, wrong);
     assertion(token, wrong);
     let Some(authorization) = &token.authorization else { return };
-    wrong.check(is_sound_url(&authorization.url, false), "/auth/authorization/url", ENDPOINT);
+    oauth_endpoint(&authorization.url, "/auth/authorization/url", wrong);
     let issuer = authorization.issuer.as_deref().is_none_or(|issuer| is_sound_url(issuer, false));
     wrong.check(issuer, "/auth/authorization/issuer", ENDPOINT);
     parameters(&authorization.parameters, REQUEST, "/auth/authorization/parameters", wrong);
+}
+
+/// Where tokens are revoked the refresh token is shown, and the client's secret with it: to whoever has given them alone.
+fn revocation(token: &TokenSpec, wrong: &mut Violations) {
+    const AT: &str = "/auth/revocation_url";
+    let Some(url) = &token.revocation_url else { return };
+    oauth_endpoint(url, AT, wrong);
+    let several = token.authorization.as_ref().is_some_and(|authorization| authorization.danger_shared_endpoints);
+    let near = several || mixup::are_kin(url, &token.token_url);
+    wrong.check(near, AT, "at the token endpoint's host, above it or below it, unless danger_shared_endpoints is true");
 }
 
 /// An assertion is for one, who is named: whoever else gets it could show it to that one (RFC 7523 section 3).

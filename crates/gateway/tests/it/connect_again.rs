@@ -41,10 +41,12 @@ async fn a_grant_does_not_outlive_its_credential_or_its_connection() {
                 assert_eq!(done.json()["tokens"][0]["result"], "revoked", "{}", done.text());
                 let reason = shown(&world, &acme, "crm").await["reason"].clone();
                 assert_eq!(reason, "its credential was revoked", "which is why it is degraded");
-                // What was brought back has no grant, and says so.
+                // What was brought back has no grant, and waits for somebody to connect an account again.
                 let back = world.ask(&acme.operator, "POST", "/v1/credentials/crm-client/recover", None).await;
-                assert_eq!(back.status, 200, "{}", back.text());
-                assert_eq!(called(&world, &acme, "crm").await, (409, "vault.grant.absent".to_owned()));
+                assert_eq!((back.status, &back.json()["revived"]), (200, &json!([])), "{}", back.text());
+                let crm = shown(&world, &acme, "crm").await;
+                assert_eq!((&crm["status"], &crm["reason"]), (&json!("pending"), &Value::Null), "{crm}");
+                assert_ne!(called(&world, &acme, "crm").await.0, 200);
             }
             "compromise" => {
                 let body = Some(json!({ "reason": "leaked", "since": "2026-01-01T00:00:00Z" }));

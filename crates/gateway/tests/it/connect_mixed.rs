@@ -17,6 +17,8 @@ fn provider(world: &World, name: &str, (token_url, url): (&str, &str), several: 
     let mut auth = auth(world);
     if !token_url.is_empty() {
         auth["token_url"] = json!(token_url);
+        // Tokens are revoked where they are given.
+        auth.as_object_mut().expect("an object").remove("revocation_url");
     }
     if !url.is_empty() {
         auth["authorization"] = json!({ "url": url });
@@ -60,6 +62,23 @@ async fn a_provider_that_would_lead_a_code_to_another_vendor_is_refused() {
     let changed =
         written(&world, &acme, "PUT", "/v1/providers/other", provider(&world, "other", (EVIL, ""), false)).await;
     assert_eq!(changed.1, "access.provider.mixed");
+    // Neither an odd path nor a name below the vendor's makes it another page, and a refresh token goes to nobody else.
+    let port = world.vendor.address.port();
+    for (path, token) in
+        [("/login/../login/authorize", EVIL), ("//login/authorize", EVIL), ("/login/authorize;x", EVIL)]
+    {
+        let page = format!("https://{VENDOR_HOST}:{port}{path}");
+        let made =
+            written(&world, &acme, "POST", "/v1/providers", provider(&world, "odd", (token, &page), false)).await;
+        assert_eq!((made.0, made.1.as_str()), (422, "access.input.invalid"), "{path}: {made:?}");
+    }
+    let below = format!("https://team.{VENDOR_HOST}:{port}/login/authorize");
+    let made = written(&world, &acme, "POST", "/v1/providers", provider(&world, "odd", (EVIL, &below), false)).await;
+    assert_eq!(made.1, "access.provider.mixed", "{made:?}");
+    let mut revoking = provider(&world, "odd", ("", ""), false);
+    revoking["auth"]["revocation_url"] = json!("https://evil.test/revoke");
+    let made = written(&world, &acme, "POST", "/v1/providers", revoking).await;
+    assert_eq!((made.0, made.1.as_str()), (422, "access.input.invalid"), "{made:?}");
     let made = written(&world, &globex, "POST", "/v1/providers", provider(&world, "evil", (EVIL, ""), false)).await;
     assert_eq!(made.0, 201, "{made:?}");
     // One that is retired shares nothing any more.
@@ -117,10 +136,36 @@ async fn nobody_connects_an_account_while_two_providers_are_mixed() {
     assert_eq!((refused.status, refused.code().as_str()), (409, "access.provider.mixed"), "{}", refused.text());
     // What was connected before goes on.
     assert_eq!(called(&world, &acme, "crm").await, (200, String::new()));
+    put_right(&world, &acme).await;
     let gone = world.ask(&acme.operator, "DELETE", "/v1/providers/old", None).await;
     assert!(gone.status < 300, "{}", gone.text());
     open(&world, &acme, "crm").await;
     world.end().await;
+}
+
+/// Of two that are mixed, one after the other says that the vendor has several, and whatever else is changed may be.
+async fn put_right(world: &World, acme: &Tenant) {
+    let opened = async || {
+        let body = json!({ "subject": SUBJECT, "return_to": "https://product.example/" });
+        let opened = world.ask(&acme.operator, "POST", "/v1/connections/crm/connect", Some(body)).await;
+        (opened.status, if opened.status < 400 { String::new() } else { opened.code() })
+    };
+    let changed = async |name: &str, ends: (&str, &str), several: bool| {
+        let mut spec = provider(world, name, ends, several);
+        spec["title"] = json!("Another title");
+        let changed = written(world, acme, "PUT", &format!("/v1/providers/{name}"), spec).await;
+        (changed.0, changed.1)
+    };
+    let (done, mixed) = ((200, String::new()), (409, "access.provider.mixed".to_owned()));
+    assert_eq!(changed("old", (EVIL, ""), false).await, done);
+    assert_eq!(changed("old", ("https://evil.test/other", ""), false).await, mixed, "that is another mixture");
+    assert_eq!(changed("old", ("https://evil.test/other", ""), true).await, mixed);
+    assert_eq!(opened().await, mixed);
+    assert_eq!(changed("old", (EVIL, ""), true).await, done);
+    assert_eq!(opened().await, mixed, "one does not speak for the other");
+    assert_eq!(changed("old", (EVIL, ""), false).await, mixed, "the word is not taken back");
+    assert_eq!(changed("vendor-crm", ("", ""), true).await, done);
+    assert_eq!(opened().await.0, 201);
 }
 
 #[tokio::test]
@@ -141,14 +186,26 @@ async fn a_link_is_followed_a_number_of_times_and_no_more() {
         led += 1;
         assert!(led < 100, "somebody with a link asks without end");
     };
-    assert_eq!((refused.status, refused.code().as_str(), led), (429, "vault.connect.paced", 32));
-    assert_eq!(Browser::default().visit(world.door, &opened.url).await.code(), "vault.connect.paced");
+    assert_eq!((refused.status, refused.code().as_str(), led), (429, "vault.connect.paced", 33));
+    // It began as a stranger, who has a number too, and a made-up cookie makes nobody another one.
+    let mut stranger = Browser::default();
+    let name = browser.cookies.keys().next().expect("a cookie").clone();
+    for visit in 1..32 {
+        stranger.cookies.insert(name.clone(), format!("made-up-{visit}.x"));
+        assert_eq!(stranger.visit(world.door, &opened.url).await.code(), "vault.connect.browser");
+    }
+    assert_eq!(stranger.visit(world.door, &opened.url).await.code(), "vault.connect.paced");
     // Neither another session nor the way back is any the worse for it.
     let other = open(&world, &acme, "crm").await;
     begin(&world, &mut Browser::default(), &other).await;
+    // Whoever saw the `state` keeps nobody from coming back.
+    let callback = format!("{}?code=c&state={}", opened.redirect_uri, asked["state"]);
+    for _ in 0..32 {
+        assert_eq!(stranger.visit(world.door, &callback).await.code(), "vault.connect.browser");
+    }
+    assert_eq!(stranger.visit(world.door, &callback).await.code(), "vault.connect.paced");
     let brought = come_back(&world, &mut browser, &opened.redirect_uri, &asked["state"]).await;
     // The way back has its number too.
-    let callback = format!("{}?code=c&state={}", opened.redirect_uri, asked["state"]);
     for _ in 1..32 {
         let over = browser.visit(world.door, &callback).await;
         assert_eq!(query(&location(&over))["error"], "vault.connect.over");

@@ -6,7 +6,7 @@ use lockgate_access::directory::Connection;
 use lockgate_store::{ApplyFailure, Change, values};
 use lockgate_vocabulary::{Fault, Stop, TenantId, TraceId};
 
-use super::session::{Link, Session, State, VERIFIER};
+use super::session::{self, Link, Session, State, VERIFIER};
 use super::{Connector, LASTS, granting, url};
 use crate::client::client_of;
 use crate::equip::Loan;
@@ -32,8 +32,7 @@ impl Connector {
         cookie: impl Fn(&str) -> Option<String>,
         trace: TraceId,
     ) -> Result<Begun, Stop> {
-        let (tenant, session) = self.found(Link::Begin, link).await?;
-        let known = cookie(&session.cookie()).map(|value| self.digest(tenant, "browser", session.id, value.as_bytes()));
+        let (tenant, session, known) = self.found((Link::Begin, link), cookie).await?;
         let fresh = match session.state(self.vault().inner.clock.now()) {
             Some(State::Open) => true,
             Some(State::Begun) if session.is_of_browser(known.as_deref()) => false,
@@ -48,7 +47,7 @@ impl Connector {
 
     /// Makes this browser the one of the session.
     async fn known(&self, tenant: TenantId, session: &Session, trace: TraceId) -> Result<String, Stop> {
-        let value = self.chance();
+        let value = session::own_cookie(self.vault(), session.id, &self.chance());
         let digest = self.digest(tenant, "browser", session.id, value.as_bytes());
         let (recorded, recording) =
             self.tokens.audit.step(&self.deed(tenant, session, trace, "connection.connect.begin"));
@@ -60,7 +59,7 @@ impl Connector {
             // `Lax`, because the way back from the vendor is a navigation from another site.
             Ok(_) => Ok(format!(
                 "{}={value}; Path=/; Max-Age={}; Secure; HttpOnly; SameSite=Lax",
-                session.cookie(),
+                session::cookie(session.id),
                 LASTS.as_secs()
             )),
             Err(ApplyFailure::Fault(fault)) => Err(fault.into()),

@@ -33,8 +33,7 @@ impl Connector {
         trace: TraceId,
     ) -> Result<Returned, Stop> {
         let answer = Answer::read(query)?;
-        let (tenant, session) = self.found(Link::State, &answer.state).await?;
-        let known = cookie(&session.cookie()).map(|value| self.digest(tenant, "browser", session.id, value.as_bytes()));
+        let (tenant, session, known) = self.found((Link::State, &answer.state), cookie).await?;
         if !session.is_of_browser(known.as_deref()) {
             return Err(VaultRefusal::ConnectBrowser.into());
         }

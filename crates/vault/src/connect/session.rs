@@ -63,6 +63,30 @@ impl Link {
     }
 }
 
+/// The name of the cookie by which a session's browser is known. `__Host-` binds it to this host and to TLS.
+pub(super) fn cookie(session: SessionId) -> String {
+    format!("__Host-connect-{session}")
+}
+
+/// What such a cookie holds: what nobody can guess, and a tag that only this house can make, so that one that was made up
+/// is known as that without looking for its session.
+pub(super) fn own_cookie(vault: &Vault, session: SessionId, chance: &str) -> String {
+    format!("{chance}.{}", URL_SAFE_NO_PAD.encode(cookie_tag(vault, session, chance)))
+}
+
+/// Whether this house made it for this session.
+pub(super) fn is_own_cookie(vault: &Vault, session: SessionId, value: &str) -> bool {
+    let Some((chance, given)) = value.split_once('.') else { return false };
+    let mut bytes = [0u8; TAG];
+    let length = URL_SAFE_NO_PAD.decode_slice(given, &mut bytes).ok();
+    length == Some(TAG) && bool::from(cookie_tag(vault, session, chance).ct_eq(&bytes))
+}
+
+fn cookie_tag(vault: &Vault, session: SessionId, chance: &str) -> [u8; TAG] {
+    let whole = [session.as_u128().to_be_bytes().as_slice(), chance.as_bytes()].concat();
+    vault.digest(HOUSE, "connect.cookie", &whole)
+}
+
 /// Where a session is on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
@@ -175,11 +199,6 @@ impl Session {
     /// Where its browser goes in the end, with this.
     pub(super) fn back_with(&self, name: &str, value: &str) -> String {
         url::with_query(&self.return_to, &[("session", &self.id.to_string()), (name, value)])
-    }
-
-    /// The name of the cookie by which its browser is known. `__Host-` binds it to this host and to TLS.
-    pub(super) fn cookie(&self) -> String {
-        format!("__Host-connect-{}", self.id)
     }
 
     pub(super) fn view(&self, now: Timestamp) -> SessionView {

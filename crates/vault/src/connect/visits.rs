@@ -1,5 +1,6 @@
 //! How often the pages of a connect session are asked for. Whoever holds a genuine link costs looks into the store each
-//! time, so they have a number of them, which is counted in memory before anything is looked up.
+//! time, so they have a number of them, which is counted in memory before anything is looked up. The browser that began
+//! has a number of its own, so that strangers who saw its link or `state` use up none of it.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -16,13 +17,23 @@ pub(super) const MOST: u32 = 32;
 /// Pages that are counted at once. Links that this house did not make are not counted, so that strangers fill nothing.
 const PAGES: usize = 100_000;
 
+/// Who asks for a page: who brought a cookie that this house made for the session, or anybody else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Visitor {
+    Own,
+    Stranger,
+}
+
+/// A page of a session, and who asks for it.
+type Page = (SessionId, Link, Visitor);
+
 /// The pages that were asked for of late.
 #[derive(Default)]
-pub(super) struct Visits(Mutex<HashMap<(SessionId, Link), (u32, Timestamp)>>);
+pub(super) struct Visits(Mutex<HashMap<Page, (u32, Timestamp)>>);
 
 impl Visits {
     /// Takes one visit. A link that leads nowhere after two lifetimes of its session is not counted longer.
-    pub(super) fn take(&self, page: (SessionId, Link), now: Timestamp) -> Result<(), VaultRefusal> {
+    pub(super) fn take(&self, page: Page, now: Timestamp) -> Result<(), VaultRefusal> {
         let mut pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if pages.len() >= PAGES && !pages.contains_key(&page) {
             pages.retain(|_, (_, until)| *until > now);

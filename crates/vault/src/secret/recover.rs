@@ -12,13 +12,15 @@ use super::{Act, By, CommitFailure, Custodian};
 use crate::keyring::LendFailure;
 use crate::refusal::VaultRefusal;
 use crate::rows;
+use crate::token::{KeptState, grant_spec};
 
 /// A credential that was brought back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Recovered {
     /// The credential.
     pub credential: CredentialId,
-    /// The connections that run again by it: those that had no other in between.
+    /// The connections that run again by it: those that had no other in between, and that wait for nobody to connect an
+    /// account.
     pub revived: Vec<ConnectionId>,
 }
 
@@ -42,15 +44,24 @@ impl Custodian {
             inner.recover_elsewhere(&reference).await?;
         }
         let rows = inner.store.read(tenant, &rows::CONNECTIONS_WAITING, values![id, REASON]).await?;
-        let revived: Vec<ConnectionId> = rows.iter().map(|row| row.parsed(0)).collect::<Result<_, Fault>>()?;
+        let waiting: Vec<ConnectionId> = rows.iter().map(|row| row.parsed(0)).collect::<Result<_, Fault>>()?;
+        let held = self.vault.kept(tenant, id, 0).await?.state == KeptState::Held;
+        let (mut pending, mut revived) = (Vec::new(), Vec::new());
+        for connection in waiting {
+            let known = self.connection(tenant, connection)?;
+            let apart = !held && grant_spec(&known).is_some();
+            if apart { pending.push(connection) } else { revived.push(connection) }
+        }
         let expected = u64::try_from(revived.len()).unwrap_or(u64::MAX);
         let change = Change::of(tenant)
             .raising_epoch()
             .step(&rows::CREDENTIAL_RECOVER, values![id, self.now()])
             .expecting(1)
-            .step(&rows::VERSIONS_RESTORE, values![id])
-            .step(&rows::CONNECTIONS_REVIVE, values![id, REASON])
-            .expecting(expected);
+            .step(&rows::VERSIONS_RESTORE, values![id]);
+        let change = pending.iter().fold(change, |change, connection| {
+            change.step(&rows::CONNECTION_PEND, values![*connection, id, REASON]).expecting(1)
+        });
+        let change = change.step(&rows::CONNECTIONS_REVIVE, values![id, REASON]).expecting(expected);
         let change = revived.iter().fold(change, |change, connection| {
             let event = Event::new(EventKind::IntegrationConnectionEstablished, tenant, connection)
                 .with("connection", connection.to_string())

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Mixed, mixed};
+use super::{Mixed, is_no_worse, mixed};
 use crate::directory::{Provider, resolve};
 use crate::violations::Violations;
 
@@ -45,13 +45,16 @@ fn what_leads_a_code_to_another_vendor_is_found() {
         ((PAGE, "https://evil.test/token", ""), Mixed::Authorization),
         (("https://LOGIN.vendor.test:443/authorize", "https://evil.test/token", ""), Mixed::Authorization),
         (("https://login.vendor.test./authorize", "https://evil.test/token", ""), Mixed::Authorization),
-        (("https://login.vendor.test/%61uthorize", "https://evil.test/token", ""), Mixed::Authorization),
+        // Below the vendor's name, or above it, where its page is as well.
+        (("https://team.login.vendor.test/authorize", "https://evil.test/token", ""), Mixed::Authorization),
+        (("https://vendor.test/authorize", "https://evil.test/token", ""), Mixed::Authorization),
+        (("https://team.login.vendor.test/authorize", "https://api.vendor.test/evil", ""), Mixed::Authorization),
         (("https://login.vendor.test/another", "https://evil.test/token", ""), Mixed::Authorization),
         ((PAGE, "https://api.vendor.test:8443/token", ""), Mixed::Authorization),
         ((PAGE, "https://evilapi.vendor.test/token", ""), Mixed::Authorization),
         // A neighbour on the host that the vendor shares with others.
         ((PAGE, "https://api.vendor.test/evil/token", ""), Mixed::Authorization),
-        (("https://login.vendor.test/%61uthorize", "https://api.vendor.test/evil/token", ""), Mixed::Authorization),
+        (("https://login.vendor.test/Authorize/", "https://api.vendor.test/evil/token", ""), Mixed::Authorization),
         ((PAGE, TOKEN, "https://evil.test"), Mixed::Authorization),
         ((PAGE, TOKEN, "https://vendor.test/"), Mixed::Authorization),
         // Somebody else's page, which leads on to the vendor's, and the vendor's token endpoint.
@@ -60,6 +63,8 @@ fn what_leads_a_code_to_another_vendor_is_found() {
         (("https://evil.test/authorize", "https://api.vendor.test/other", ""), Mixed::Token),
         (("https://evil.vendor.test/authorize", TOKEN, ""), Mixed::Token),
         (("https://login.vendor.test/other", TOKEN, "https://evil.test"), Mixed::Token),
+        (("https://evil.test/authorize", "https://eu.api.vendor.test/token", ""), Mixed::Token),
+        (("https://evil.test/authorize", "https://vendor.test/token", ""), Mixed::Token),
         // The vendor's name.
         (("https://evil.test/authorize", "https://evil.test/token", issuer), Mixed::Issuer),
     ] {
@@ -71,6 +76,35 @@ fn what_leads_a_code_to_another_vendor_is_found() {
     let ((page, token), (_, evil)) = (own("vendor"), own("evil"));
     assert_eq!(between((&page, &token, ""), (&page, &evil, "")), Some(Mixed::Authorization));
     assert_eq!(between((&page, &token, ""), (&own("evil").0, &token, "")), Some(Mixed::Token));
+}
+
+#[test]
+fn on_a_host_of_many_a_page_in_another_spelling_is_the_same_page() {
+    let one = ("https://login.test/one=1/authorize", "https://login.test/one/token", "");
+    for path in ["/one=1/authorize", "/one=1/authorize/", "/ONE=1/Authorize", "/one%3D1/authorize"] {
+        let page = format!("https://login.test{path}");
+        let found = between(one, (&page, "https://login.test/evil/token", ""));
+        assert_eq!(found, Some(Mixed::Authorization), "{path}");
+    }
+    let two = ("https://login.test/two/authorize", "https://login.test/two/token", "");
+    assert_eq!(between(one, two), None);
+}
+
+#[test]
+fn a_change_is_no_worse_that_leaves_the_endpoints_or_adds_that_there_are_several() {
+    let evil = (PAGE, "https://evil.test/token", "");
+    for (old, new, no_worse) in [
+        ((VENDOR, false), (VENDOR, false), true),
+        ((VENDOR, false), (VENDOR, true), true),
+        ((VENDOR, true), (VENDOR, true), true),
+        ((VENDOR, true), (VENDOR, false), false),
+        ((VENDOR, false), (evil, false), false),
+        ((VENDOR, false), (evil, true), false),
+        ((VENDOR, false), ((PAGE, TOKEN, ""), true), false),
+    ] {
+        let (old, new) = (provider("one", old.0, old.1), provider("one", new.0, new.1));
+        assert_eq!(is_no_worse(&old.auth, &new.auth), no_worse, "{old:?} {new:?}");
+    }
 }
 
 #[test]

@@ -71,6 +71,60 @@ fn what_is_wrong_with_a_provider_is_named() {
     }
 }
 
+/// What is wrong with a provider that has these endpoints: for tokens, for authorization and for revocation.
+fn oauth(token: &str, page: &str, revocation: &str, several: bool) -> Vec<String> {
+    let auth = json!({
+        "placement": "oauth", "token_url": token, "revocation_url": revocation,
+        "authorization": { "url": page, "danger_shared_endpoints": several },
+    });
+    vendor(json!({ "auth": auth })).err().unwrap_or_default()
+}
+
+#[test]
+fn the_path_of_an_oauth_endpoint_has_one_spelling() {
+    let sound = "https://login.test/one/token";
+    assert_eq!(oauth(sound, "https://login.test", "https://login.test/One/revoke/", false), Vec::<String>::new());
+    for path in [
+        "/x/../one",
+        "/./one",
+        "//one",
+        "/one//x",
+        "/one;x",
+        "/one/..;x/y",
+        "/%6fne",
+        "/one%2fx",
+        "/one%2Fx",
+        "/one%5Cx",
+        "/one%3bx",
+        "/%2e%2e/one",
+        "/one%zz",
+    ] {
+        let odd = format!("https://login.test{path}");
+        assert_eq!(oauth(&odd, sound, sound, false), ["/auth/token_url"], "{path}");
+        assert_eq!(oauth(sound, &odd, sound, false), ["/auth/authorization/url"], "{path}");
+        assert_eq!(oauth(sound, sound, &odd, false), ["/auth/revocation_url"], "{path}");
+    }
+}
+
+#[test]
+fn tokens_are_revoked_where_they_are_given() {
+    let token = "https://api.vendor.test/token";
+    for (revocation, near) in [
+        ("https://api.vendor.test/revoke", true),
+        ("https://eu.api.vendor.test/revoke", true),
+        ("https://vendor.test/revoke", true),
+        ("https://API.vendor.test:443/revoke", true),
+        ("https://login.vendor.test/revoke", false),
+        ("https://api.vendor.test:8443/revoke", false),
+        ("https://evilapi.vendor.test/revoke", false),
+        ("https://evil.test/revoke", false),
+    ] {
+        let wrong: &[&str] = if near { &[] } else { &["/auth/revocation_url"] };
+        assert_eq!(oauth(token, "https://vendor.test/authorize", revocation, false), wrong, "{revocation}");
+        assert!(oauth(token, "https://vendor.test/authorize", revocation, true).is_empty(), "{revocation}");
+    }
+}
+
 #[test]
 fn a_connection_takes_over_what_it_does_not_say() {
     let provider = vendor(json!({})).unwrap();
