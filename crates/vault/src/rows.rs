@@ -118,11 +118,11 @@ pub(crate) static KEYS_OTHERWISE: Statement = Statement::house(
      ORDER BY tenant, version LIMIT $4",
 );
 
-/// Tenants behind one whose newest key was made before a moment, with that key's version.
+/// Of each tenant behind one: `tenant`, the version of its newest key and when that was made.
 pub(crate) static KEYS_AGED: Statement = Statement::house(
     "vault.keys_aged",
-    "SELECT tenant, MAX(version) FROM tenant_keys WHERE tenant > $1 GROUP BY tenant HAVING MAX(created_at) < $2 \
-     ORDER BY tenant LIMIT $3",
+    "SELECT tenant, MAX(version), MAX(created_at) FROM tenant_keys WHERE tenant > $1 GROUP BY tenant \
+     ORDER BY tenant LIMIT $2",
 );
 
 /// Tenants that changed after an epoch and have no key, behind one tenant.
