@@ -33,6 +33,7 @@ pub const STATEMENTS: &[&Statement] = &[
     &CREDENTIAL_PLAN,
     &CREDENTIAL_PROMOTE,
     &CREDENTIAL_PURGE,
+    &CREDENTIAL_PURGE_AGAIN,
     &CREDENTIAL_PURGE_BEGIN,
     &CREDENTIAL_READ,
     &CREDENTIAL_RECOVER,
@@ -470,12 +471,19 @@ pub(crate) static CREDENTIAL_PURGE: Statement = Statement::tenant(
      WHERE tenant = $1 AND credential = $2 AND status IN ('revoked', 'purging')",
 );
 
+/// Who goes on with a purge when it is due, and when it is due again: one at a time. No snapshot needs that.
+pub(crate) static CREDENTIAL_PURGE_AGAIN: Statement = Statement::tenant(
+    "vault.credential_purge_again",
+    "UPDATE credentials SET recover_until = $3 \
+     WHERE tenant = $1 AND credential = $2 AND status = 'purging' AND recover_until <= $4",
+);
+
 /// A revoked credential's values are being destroyed; `recover_until` is from then on when that is gone on with.
 pub(crate) static CREDENTIAL_PURGE_BEGIN: Statement = Statement::tenant(
     "vault.credential_purge_begin",
     "UPDATE credentials SET status = 'purging', recover_until = $3, \
      changed = (SELECT value FROM house WHERE name = 'epoch') \
-     WHERE tenant = $1 AND credential = $2 AND status IN ('revoked', 'purging')",
+     WHERE tenant = $1 AND credential = $2 AND status = 'revoked'",
 );
 
 /// Destroys every version of a credential.
