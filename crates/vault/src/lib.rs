@@ -50,7 +50,7 @@ pub use secret::{
 };
 pub use spelling::{Search, Spellings};
 pub use token::Tokens;
-pub use vault::{HOUSE, Rewrapped, Vault, wrappings};
+pub use vault::{HOUSE, Rekeyed, Rewrapped, Vault, wrappings};
 
 #[cfg(test)]
 mod tests;

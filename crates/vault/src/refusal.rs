@@ -15,6 +15,9 @@ lockgate_vocabulary::refusals! {
         BackendMalformed = 502, "vault.backend.malformed",
             "The back end answered with something that its protocol does not know.",
             "Check the back end's URL, mount and kind, and that what answers there is the back end itself; the gateway's log says what was wrong.";
+        BackendReference = 409, "vault.backend.reference",
+            "Where the back end keeps the credential is not legible in the store, or is not the credential's own place.",
+            "Put the credential's row back from a backup of the store. Where there is none, destroy what is at the credential's path in the back end by hand; it is the prefix, the tenant's id and the credential's id.";
         BackendSealed = 503, "vault.backend.sealed",
             "The back end is sealed.",
             "Unseal it. Values that are held are lent until they are too old (vault.held.most_age_seconds).";

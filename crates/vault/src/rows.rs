@@ -34,6 +34,7 @@ pub const STATEMENTS: &[&Statement] = &[
     &CREDENTIAL_PLAN,
     &CREDENTIAL_PROMOTE,
     &CREDENTIAL_PURGE,
+    &CREDENTIAL_PURGE_AGAIN,
     &CREDENTIAL_PURGE_BEGIN,
     &CREDENTIAL_READ,
     &CREDENTIAL_RECOVER,
@@ -119,11 +120,11 @@ pub(crate) static KEYS_OTHERWISE: Statement = Statement::house(
      ORDER BY tenant, version LIMIT $4",
 );
 
-/// Tenants behind one whose newest key was made before a moment, with that key's version.
+/// Of each tenant behind one: `tenant`, the version of its newest key and when that was made.
 pub(crate) static KEYS_AGED: Statement = Statement::house(
     "vault.keys_aged",
-    "SELECT tenant, MAX(version) FROM tenant_keys WHERE tenant > $1 GROUP BY tenant HAVING MAX(created_at) < $2 \
-     ORDER BY tenant LIMIT $3",
+    "SELECT tenant, MAX(version), MAX(created_at) FROM tenant_keys WHERE tenant > $1 GROUP BY tenant \
+     ORDER BY tenant LIMIT $2",
 );
 
 /// Tenants that changed after an epoch and have no key, behind one tenant.
@@ -479,12 +480,19 @@ pub(crate) static CREDENTIAL_PURGE: Statement = Statement::tenant(
      WHERE tenant = $1 AND credential = $2 AND status IN ('revoked', 'purging')",
 );
 
+/// Who goes on with a purge when it is due, and when it is due again: one at a time. No snapshot needs that.
+pub(crate) static CREDENTIAL_PURGE_AGAIN: Statement = Statement::tenant(
+    "vault.credential_purge_again",
+    "UPDATE credentials SET recover_until = $3 \
+     WHERE tenant = $1 AND credential = $2 AND status = 'purging' AND recover_until <= $4",
+);
+
 /// A revoked credential's values are being destroyed; `recover_until` is from then on when that is gone on with.
 pub(crate) static CREDENTIAL_PURGE_BEGIN: Statement = Statement::tenant(
     "vault.credential_purge_begin",
     "UPDATE credentials SET status = 'purging', recover_until = $3, \
      changed = (SELECT value FROM house WHERE name = 'epoch') \
-     WHERE tenant = $1 AND credential = $2 AND status IN ('revoked', 'purging')",
+     WHERE tenant = $1 AND credential = $2 AND status = 'revoked'",
 );
 
 /// Destroys every version of a credential.

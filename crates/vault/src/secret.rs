@@ -49,6 +49,7 @@ use crate::refusal::VaultRefusal;
 use crate::rows;
 use crate::seal::{self, Place};
 use crate::vault::Vault;
+use purge::PurgeWaits;
 
 pub use attempt::RotationView;
 pub use compromise::{Compromise, Compromised};
@@ -70,6 +71,8 @@ pub struct Custodian {
     recovery: Duration,
     /// Verifications under way: a gateway that stops waits until each is settled.
     background: Arc<Background>,
+    /// How long each purge that another vault did not do waits.
+    purge_waits: Arc<PurgeWaits>,
 }
 
 /// What a custodian is made of.
@@ -178,7 +181,7 @@ impl Custodian {
     /// The custodian of this vault.
     pub fn new(parts: CustodianParts) -> Self {
         let CustodianParts { vault, access, audit, errand, recovery } = parts;
-        Self { vault, access, audit, errand, recovery, background: Arc::default() }
+        Self { vault, access, audit, errand, recovery, background: Arc::default(), purge_waits: Arc::default() }
     }
 
     /// Waits for so long until what became of each verification is kept. It comes once whoever asked for them is gone.

@@ -32,6 +32,7 @@ use crate::scrub;
 use crate::seal::{self, Place, StreamOpener, StreamSealer, TenantKey};
 use crate::token::Shelf;
 
+pub use rekey::Rekeyed;
 pub use rewrap::{Rewrapped, wrappings};
 
 /// The house itself as a tenant of the vault: what belongs to no tenant is sealed under its key.

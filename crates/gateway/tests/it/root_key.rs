@@ -419,13 +419,16 @@ async fn tenants_have_new_keys_made_and_everything_stays_open() {
     assert_eq!(wraps(&mut said), json!(3));
     said.ended(&gate, "vault rekey --tenant nobody", 2, &["--tenant"]);
     said.ended(&gate, "vault rekey --before yesterday", 2, &["--before"]);
+    said.ended(&gate, "vault rekey --before 2999-01-01T00:00:00Z", 2, &["--before", "ahead"]);
+    let nobody = "vault rekey --tenant ten_00000000000000000000000076";
+    said.ended(&gate, nobody, 2, &["--tenant", "no tenant with this id has a key"]);
     said.ended(&gate, "vault rekey --before 2001-01-01T00:00:00Z", 0, &["nothing was done"]);
     assert_eq!(wraps(&mut said), json!(3), "what is refused makes none");
 
     let made: Value = serde_json::from_str(&said.ended(&gate, "vault rekey --json", 0, &[])).expect("JSON");
-    assert_eq!(made["keys"], 3, "{made}");
+    assert_eq!((&made["keys"], &made["left_out"]), (&json!(3), &json!(0)), "{made}");
     let before = made["before"].as_str().expect("a moment");
-    said.ended(&gate, &format!("vault rekey --before {before}"), 0, &["nothing was done"]);
+    said.ended(&gate, &format!("vault rekey --before {before}"), 0, &["3 left out", "nothing was done"]);
     assert_eq!(wraps(&mut said), json!(6), "one more for each, once");
 
     let serving = gate.serve();

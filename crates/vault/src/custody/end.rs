@@ -2,7 +2,7 @@
 //!
 //! Each is of the path that the gateway made for the credential, and of no other.
 
-use lockgate_vocabulary::{CredentialId, Fault, Refusal, Stop, TenantId};
+use lockgate_vocabulary::{CredentialId, Refusal, Stop, TenantId};
 
 use super::{Reference, told};
 use crate::backend::BackendFailure;
@@ -24,6 +24,18 @@ impl Inner {
         attached.client.recover(path).await.map_err(told)
     }
 
+    /// Demands that a reference's back end is known here, and its place the one that the gateway made for this very
+    /// credential.
+    pub(crate) fn demand_own(
+        &self,
+        (tenant, credential): (TenantId, CredentialId),
+        reference: &Reference,
+    ) -> Result<(), Refusal> {
+        self.custody.attached(&reference.backend)?;
+        let own = reference.own_path(tenant, credential);
+        own.map(drop).ok_or_else(|| VaultRefusal::BackendReference.refuse())
+    }
+
     /// Destroys it there for good, whether it was deleted before or not. What is not there any more is as it has to
     /// be, so this may be repeated until it is done.
     ///
@@ -34,7 +46,7 @@ impl Inner {
         reference: &Reference,
     ) -> Result<(), Stop> {
         let path = reference.own_path(tenant, credential);
-        let path = path.ok_or(Fault::violated("a credential's path in a back end was made for it"))?;
+        let path = path.ok_or_else(|| VaultRefusal::BackendReference.refuse())?;
         let attached = self.custody.attached(&reference.backend)?;
         if let Some(why) = attached.resting(self.clock.elapsed()) {
             return Err(told(why).into());

@@ -10,23 +10,35 @@ use lockgate_vocabulary::{Fault, Secret, Stop, TenantId, Timestamp};
 use super::{HOUSE, Vault, label};
 use crate::rows;
 
+/// What came of making new keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rekeyed {
+    /// How many keys were made.
+    pub made: u64,
+    /// How many tenants were left out, since their newest key is not older.
+    pub left: u64,
+}
+
 impl Vault {
-    /// Makes a key for each tenant whose newest one was made before this moment, or for one of them alone; how many.
-    /// The house counts as a tenant.
+    /// Makes a key for each tenant whose newest one was made before this moment, or for one of them alone. The house
+    /// counts as a tenant. Where neither one was made nor one left out, the tenant has none.
     ///
     /// Each is a change of its own that is recorded with it, so where it is broken off, the same moment makes the rest
     /// and no second one.
-    pub async fn rekey(&self, only: Option<TenantId>, before: Timestamp, audit: &Audit) -> Result<u64, Stop> {
-        let (mut made, mut behind) = (0, String::new());
+    pub async fn rekey(&self, only: Option<TenantId>, before: Timestamp, audit: &Audit) -> Result<Rekeyed, Stop> {
+        let (mut done, mut behind) = (Rekeyed::default(), String::new());
         loop {
-            let page = values![&behind, before, rows::PAGE_ROWS];
+            let page = values![&behind, rows::PAGE_ROWS];
             let page = self.inner.store.survey(&rows::KEYS_AGED, page).await?;
             for row in &page {
-                if only.is_none_or(|only| row.parsed(0).is_ok_and(|tenant: TenantId| tenant == only)) {
-                    made += self.rekey_one(row, audit).await?;
+                if only.is_some_and(|only| row.parsed(0).is_ok_and(|tenant: TenantId| tenant != only)) {
+                    continue;
                 }
+                let made = if row.moment(2)? < before { self.rekey_one(row, audit).await? } else { 0 };
+                done.made += made;
+                done.left += 1 - made;
             }
-            let Some(last) = page.last() else { return Ok(made) };
+            let Some(last) = page.last() else { return Ok(done) };
             last.text(0)?.clone_into(&mut behind);
         }
     }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use lockgate_vault::Rekeyed;
 use lockgate_vocabulary::{TenantId, Timestamp};
 use serde_json::json;
 
@@ -30,20 +31,30 @@ pub struct Whose {
 pub(super) async fn run(args: &Whose, json: bool, console: &mut Console) -> Result<(), Failure> {
     let config = Config::load(&args.config)?;
     let seams = Seams::system();
-    let before = args.before.unwrap_or_else(|| seams.clock.now());
+    let now = seams.clock.now();
+    let before = args.before.unwrap_or(now);
+    if before > now {
+        // It would make one more key each time.
+        return Err(Failure::usage("--before", "the moment is still ahead", "Name one that is past, or leave it out."));
+    }
     let rooms = open(&config, &seams).await?;
-    let made = rooms.vault.rekey(args.tenant, before, &rooms.audit).await;
+    let done = rooms.vault.rekey(args.tenant, before, &rooms.audit).await;
     let closed = close(rooms).await;
-    let made = made.map_err(told)?;
+    let Rekeyed { made, left } = done.map_err(told)?;
     closed?;
+    if made + left == 0 {
+        let cure = "`lockgate tenant list` names them; leave it out for all.";
+        return Err(Failure::usage("--tenant", "no tenant with this id has a key", cure));
+    }
     if json {
-        return console.say(&json!({ "keys": made, "before": before.to_string() }).to_string());
+        return console.say(&json!({ "keys": made, "left_out": left, "before": before.to_string() }).to_string());
     }
     if made == 0 {
-        return console.say(&format!("No tenant's newest key is older than {before}; nothing was done."));
+        let all = format!("No tenant's newest key is older than {before}; {left} left out, and nothing was done.");
+        return console.say(&all);
     }
     console.say(&format!(
-        "{} made. They seal from now on; what the keys so far sealed stays open by those.\nRotate the credentials that \
+        "{} made, {left} left out whose newest one is not older than {before}. They seal from now on; what the keys so far sealed stays open by those.\nRotate the credentials that \
          were given before: what is given from now on is sealed by the new keys.",
         keys(made)
     ))

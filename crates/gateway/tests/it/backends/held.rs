@@ -50,6 +50,14 @@ impl Held {
         held
     }
 
+    /// The same with another process, which has the back end's section in its configuration or has not.
+    pub async fn restarted(self, has_section: bool) -> Self {
+        let Self { world, server, acme, section, _folder } = self;
+        let none = "[egress]\ndanger_errand_networks = [\"127.0.0.0/8\"]\n";
+        let world = world.restarted(if has_section { &section } else { none }).await;
+        Self { world, server, acme, section, _folder }
+    }
+
     pub async fn called(&self) -> (u16, String) {
         let answer = self.world.read(&self.acme.service, PATH).await;
         (answer.status, if answer.status < 400 { String::new() } else { answer.code() })

@@ -5,6 +5,9 @@ use std::time::Duration;
 use lockgate_testkit::{AzureServer, Trouble};
 use serde_json::{Value, json};
 
+use lockgate_store::{Change, Statement, values};
+use lockgate_vocabulary::TenantId;
+
 use super::azure;
 use super::held::{Held, SECRET, connected, credential};
 use crate::client::Client;
@@ -149,6 +152,18 @@ async fn the_end_of_the_window_destroys_it_there_as_well_and_goes_on_until_it_is
         custodian.tend().await.expect("tended");
     }
     assert_eq!(tried().await, before, "not before an hour is over");
+    // Then each hour would be often, where nobody gives the right to it.
+    held.world.pass(Duration::from_secs(3_600)).await;
+    while tried().await == before {
+        custodian.tend().await.expect("tended");
+    }
+    for _ in 0..3 {
+        held.world.pass(Duration::from_secs(2_000)).await;
+        custodian.tend().await.expect("tended");
+    }
+    assert_eq!(tried().await, before + 1, "not before two hours are over");
+    let begun = told(&held.world, &held.acme, "credential.purge_begin").await;
+    assert_eq!(begun.len(), 1, "it begins once");
 
     held.server.trouble(Trouble::None);
     held.world.pass(Duration::from_secs(3_600)).await;
@@ -201,4 +216,42 @@ async fn a_vault_that_takes_its_time_is_waited_for_and_one_that_is_protected_ref
     let shown = world.ask(&acme.operator, "GET", "/v1/credentials/crm-key", None).await.json();
     assert_eq!(shown["status"], "purged", "{shown}");
     world.end().await;
+}
+
+static RECORDS: Statement = Statement::tenant(
+    "test.records",
+    "SELECT version, sealed FROM credential_versions WHERE tenant = $1 AND version = 2",
+);
+static RECORDED: Statement =
+    Statement::tenant("test.recorded", "UPDATE credential_versions SET sealed = $2 WHERE tenant = $1 AND version = 2");
+
+#[tokio::test]
+async fn what_cannot_be_destroyed_is_refused_while_it_can_be_recovered() {
+    let (held, admin) = revoked("").await;
+    let held = held.restarted(false).await;
+    assert_eq!(purge(&held, &admin).await, refused(503, "vault.backend.unknown"));
+    assert_eq!(shown(&held).await["status"], "revoked");
+
+    // Where it is, the store does not say any more.
+    let tenant: TenantId = held.acme.id.parse().expect("an id");
+    let store = &held.world.running.rooms.store;
+    let sealed = store.read(tenant, &RECORDS, Vec::new()).await.expect("read")[0].bytes(1).expect("bytes").to_vec();
+    let mut spoiled = sealed.clone();
+    *spoiled.last_mut().expect("a byte") ^= 1;
+    let write = async |store: &lockgate_store::Store, bytes: Vec<u8>| {
+        let change = Change::of(tenant).raising_epoch().step(&RECORDED, values![bytes]).expecting(1);
+        store.apply(change).await.expect("written");
+    };
+    write(store, spoiled).await;
+    let held = held.restarted(true).await;
+    assert_eq!(purge(&held, &admin).await, refused(409, "vault.backend.reference"));
+    assert_eq!(shown(&held).await["status"], "revoked", "nobody has lost anything by asking");
+    assert_eq!(told(&held.world, &held.acme, "credential.purge_begin").await.len(), 0);
+    assert!(held.server.has(SECRET));
+
+    write(&held.world.running.rooms.store, sealed).await;
+    let held = held.restarted(true).await;
+    assert_eq!(purge(&held, &admin).await, (200, String::new()));
+    assert!(!held.server.has(SECRET) && !held.server.has(SECOND));
+    held.world.end().await;
 }

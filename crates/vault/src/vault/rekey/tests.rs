@@ -26,10 +26,15 @@ async fn a_new_key_seals_from_then_on_and_is_made_once() {
     house.clock.advance(Duration::from_secs(1));
     let now = house.clock.now();
 
-    assert_eq!(vault.rekey(Some(TENANT), now, &audit).await.expect("made"), 1);
-    assert_eq!(vault.rekey(Some(TENANT), now, &audit).await.expect("nothing to do"), 0, "it is newer than that");
-    assert!(vault.rekey(None, now, &audit).await.expect("made") >= 2, "the house's and the other tenant's");
-    assert_eq!(vault.rekey(None, now, &audit).await.expect("nothing to do"), 0);
+    let one = async || vault.rekey(Some(TENANT), now, &audit).await.expect("made");
+    assert_eq!(one().await, Rekeyed { made: 1, left: 0 });
+    assert_eq!(one().await, Rekeyed { made: 0, left: 1 }, "it is newer than that");
+    let nobody = vault.rekey(Some(TenantId::from_u128(77)), now, &audit).await.expect("read");
+    assert_eq!(nobody, Rekeyed::default(), "whom nobody knows");
+    let all = vault.rekey(None, now, &audit).await.expect("made");
+    assert!(all.made >= 2 && all.left == 1, "the house's and the other tenant's: {all:?}");
+    let again = vault.rekey(None, now, &audit).await.expect("nothing to do");
+    assert_eq!(again, Rekeyed { made: 0, left: all.made + 1 });
     for vault in [&vault, &second, &house.vault().await] {
         vault.refresh().await.expect("read");
         let after = vault.seal(TENANT, "answer", b"", b"new").expect("sealed");
