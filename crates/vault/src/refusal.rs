@@ -162,6 +162,9 @@ lockgate_vocabulary::refusals! {
         VersionInUse = 409, "vault.version.in_use",
             "The version is used, or was used too lately.",
             "See the detail for when it was used last; destroy it once nothing has used it for long enough.";
+        VersionInterrupted = 503, "vault.version.interrupted",
+            "The verification was cut off before the vendor had said anything: the process stopped, or something of ours broke.",
+            "Verify the version again; one that is planned is verified by itself. What was known of it stands, and the version in use was not touched.";
         VersionPaced = 429, "vault.version.paced",
             "The connection's rates have no room for a verification, which counts as a call.",
             "Verify the version after the time that Retry-After names; one that is planned is verified by itself. Or raise the connection's limits. The version in use was not touched.";

@@ -174,12 +174,14 @@ async fn a_verification_that_a_stop_cuts_off_leaves_no_lease() {
     };
     drop(client);
     let last = shown(&world, &acme).await["last_rotation"].clone();
-    assert_eq!((&last["state"], &last["code"]), (&json!("failed"), &json!("vault.version.unanswered")), "{last}");
+    assert_eq!((&last["state"], &last["code"]), (&json!("staged"), &json!("vault.version.interrupted")), "{last}");
+    assert!(events(&world, &acme, "SecurityAlertRaised", Some("credential.rotation_failed")).await.is_empty());
     let verified = act(&world, &acme, "versions/verify", json!({ "version": 2 })).await;
     assert_eq!((verified.status, verified.json()["tries"].clone()), (200, json!(2)), "{}", verified.text());
     assert!(world.clock.elapsed() - begun < Duration::from_secs(60), "its lease would go on until then");
     let trail = told(&world, &acme, "credential.rotation").await;
-    let cut = trail.iter().find(|entry| detail(entry, "code") == "vault.version.unanswered").expect("recorded");
+    let cut = trail.iter().find(|entry| detail(entry, "code") == "vault.version.interrupted").expect("recorded");
+    assert_eq!(detail(cut, "outcome"), "cut_off");
     assert!(detail(cut, "asked_by").as_str().is_some_and(|by| by.starts_with("prn_")), "{cut}");
     world.end().await;
 }

@@ -71,6 +71,32 @@ async fn the_days_quota_counts_verifications_too() {
     world.end().await;
 }
 
+/// What the vendor said of a version stands although there is no room to ask it again.
+#[tokio::test]
+async fn a_verification_that_is_put_off_undoes_none() {
+    let (world, acme) = used_up(json!({ "per_minute": 1, "burst": 1 })).await;
+    // The vendor takes it at first, as it is furnished.
+    world.vendor.answers(ME, Canned::json(401, "{}"));
+    world.vendor.answers(ME, Canned::json(200, "{}"));
+    staged(&world, &acme, json!({})).await;
+    for (answer, state) in [(200, "verified"), (401, "failed"), (200, "verified")] {
+        world.pass(Duration::from_secs(60)).await;
+        let asked = act(&world, &acme, "versions/verify", json!({ "version": 2 })).await;
+        assert_eq!(asked.status < 400, answer == 200, "{}", asked.text());
+        let before = shown(&world, &acme).await["last_rotation"].clone();
+        assert_eq!(before["state"], state, "{before}");
+        world.pass(Duration::from_secs(1)).await;
+        let again = act(&world, &acme, "versions/verify", json!({ "version": 2 })).await;
+        assert_eq!(again.code(), "vault.version.paced", "{}", again.text());
+        assert_eq!(shown(&world, &acme).await["last_rotation"], before, "state, code, moment and tries");
+    }
+    let trail = told(&world, &acme, "credential.rotation").await;
+    assert_eq!(trail.iter().filter(|entry| detail(entry, "outcome") == "put_off").count(), 3, "{trail:?}");
+    let finished = act(&world, &acme, "versions/finish", json!({ "version": 2 })).await;
+    assert_eq!(finished.status, 200, "{}", finished.text());
+    world.end().await;
+}
+
 #[tokio::test]
 async fn a_verification_waits_for_a_turn_that_is_near() {
     let (world, acme) = used_up(json!({ "per_minute": 60, "burst": 1 })).await;

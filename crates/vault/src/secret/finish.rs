@@ -14,7 +14,7 @@ use crate::refusal::VaultRefusal;
 use crate::rows;
 
 /// What an act of a rotation is recorded as.
-const ROTATION: &str = "credential.rotation";
+pub(super) const ROTATION: &str = "credential.rotation";
 
 /// Why a version may be used.
 pub(super) enum Ground {

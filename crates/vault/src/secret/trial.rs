@@ -38,6 +38,8 @@ pub(super) enum Said {
     Nothing(Option<u16>),
     /// It was not asked yet: the connection's rates have no room for so long.
     Paced(Duration),
+    /// It was cut off before the vendor had said anything: this process stops, or something of ours broke.
+    Cut,
     /// It was not asked: a rule of ours is in the way, which this code names.
     Unasked(&'static str),
 }
@@ -50,6 +52,7 @@ impl Said {
             Self::Refused(_) => Some(VaultRefusal::VersionUnaccepted.info().code),
             Self::Nothing(_) => Some(VaultRefusal::VersionUnanswered.info().code),
             Self::Paced(_) => Some(VaultRefusal::VersionPaced.info().code),
+            Self::Cut => Some(VaultRefusal::VersionInterrupted.info().code),
             Self::Unasked(code) => Some(code),
         }
     }
@@ -58,7 +61,7 @@ impl Said {
     pub(super) const fn status(self) -> Option<u16> {
         match self {
             Self::Took(status) | Self::Refused(status) | Self::Nothing(status) => status,
-            Self::Paced(_) | Self::Unasked(_) => None,
+            Self::Paced(_) | Self::Cut | Self::Unasked(_) => None,
         }
     }
 
@@ -70,6 +73,7 @@ impl Said {
             Self::Refused(status) => (VaultRefusal::VersionUnaccepted.refuse(), told(status)),
             Self::Nothing(status) => (VaultRefusal::VersionUnanswered.refuse(), told(status)),
             Self::Paced(wait) => return Some(VaultRefusal::VersionPaced.refuse().retry_after(wait).into()),
+            Self::Cut => (VaultRefusal::VersionInterrupted.refuse(), None),
             Self::Unasked(code) => (VaultRefusal::VersionUnanswered.refuse(), Some(format!("It was refused: {code}."))),
         };
         Some(match detail {

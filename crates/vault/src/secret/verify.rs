@@ -14,7 +14,7 @@ use lockgate_vocabulary::{CredentialId, Present, Stop, TenantId, Timestamp};
 use tokio::runtime::Handle;
 
 use super::attempt::RotationView;
-use super::finish::told;
+use super::finish::{ROTATION, told};
 use super::rotate::is_verifiable;
 use super::trial::{self, Said};
 use super::{Act, By, CommitFailure, Custodian, RotationState};
@@ -44,10 +44,18 @@ struct Begun {
     present: Present,
 }
 
+/// How a rotation stands after a run.
+struct Settled<'a> {
+    state: RotationState,
+    code: Option<&'a str>,
+    status: Option<i64>,
+    at: Timestamp,
+    due: Option<Timestamp>,
+}
+
 impl Begun {
     async fn end(self) {
-        let settled =
-            self.custodian.settle(By::House, self.tenant, &self.before, self.tries, Said::Nothing(None)).await;
+        let settled = self.custodian.settle(By::House, self.tenant, &self.before, self.tries, Said::Cut).await;
         if let Err(Stop::Fault(fault)) = settled {
             let credential = self.before.credential;
             tracing::warn!(%fault, %credential, "a verification that was cut off ends with its lease");
@@ -131,31 +139,69 @@ impl Custodian {
         tries: i64,
         said: Said,
     ) -> Result<(), Stop> {
-        let (id, version, now) = (before.credential, before.version, self.now());
-        let (state, due) = match said {
-            Said::Took(_) => (RotationState::Verified, before.finish_at),
-            // It is put off: the vendor was not asked, and whoever planned it need do nothing.
-            Said::Paced(wait) => (RotationState::Staged, before.finish_at.map(|_| now.after(wait.max(AGAIN)))),
-            Said::Nothing(_) => (RotationState::Failed, before.finish_at.and_then(|_| self.again(tries, now))),
-            Said::Refused(_) | Said::Unasked(_) => (RotationState::Failed, None),
-        };
-        let status = said.status().map(i64::from);
+        let (id, version) = (before.credential, before.version);
+        let Settled { state, code, status, at, due } = self.outcome(before, tries, said);
         let untried = i64::from(matches!(said, Said::Paced(_)));
-        let values = values![id, version, tries, state.as_str(), said.code(), status, now, due, untried];
+        let values = values![id, version, tries, state.as_str(), code, status, at, due, untried];
         let change = Change::of(tenant).step(&rows::ROTATION_SETTLE, values).expecting(1);
-        // What is tried again by itself has not failed for good.
-        let change = match (state, due) {
-            (RotationState::Failed, None) => self.failed(change, (by, tenant), (id, version), said.code()),
+        // What is tried again by itself has not failed for good, and what the vendor was not heard on has not failed.
+        let change = match (said, state, due) {
+            (Said::Paced(_) | Said::Cut, _, _) => change,
+            (_, RotationState::Failed, None) => self.failed(change, (by, tenant), (id, version), said.code()),
             _ => change,
         };
-        let deed = told(by, tenant, id, version, state)
+        let outcome = match said {
+            Said::Paced(_) => "put_off",
+            Said::Cut => "cut_off",
+            _ => state.as_str(),
+        };
+        let deed = by
+            .deed(tenant, ROTATION, id)
+            .with("version", i64::from(version))
+            .with("outcome", outcome)
             .with("asked_by", before.by.as_str())
             .with("code", said.code().unwrap_or_default())
-            .with("vendor_status", status.unwrap_or_default());
+            .with("vendor_status", said.status().map(i64::from).unwrap_or_default());
         self.commit(change, &deed).await.map_err(|failure| match failure {
             CommitFailure::Unmet(0) => VaultRefusal::VersionVerifying.into(),
             other => other.stop(),
         })
+    }
+
+    /// How a rotation stands after this.
+    fn outcome<'a>(&self, before: &'a RotationView, tries: i64, said: Said) -> Settled<'a> {
+        let now = self.now();
+        let (state, due) = match said {
+            Said::Took(_) => (RotationState::Verified, before.finish_at),
+            // Whoever planned it need do nothing. What is not the vendor's doing is not counted up to an end.
+            Said::Paced(wait) => return Self::as_before(before, said, now, now.after(wait.max(AGAIN))),
+            Said::Cut => {
+                let again = self.again(tries.min(TRIES - 1), now).unwrap_or(now.after(AGAIN_MOST));
+                return Self::as_before(before, said, now, again);
+            }
+            Said::Nothing(_) => (RotationState::Failed, before.finish_at.and_then(|_| self.again(tries, now))),
+            Said::Refused(_) | Said::Unasked(_) => (RotationState::Failed, None),
+        };
+        Settled { state, code: said.code(), status: said.status().map(i64::from), at: now, due }
+    }
+
+    /// What the vendor said before stands where it said nothing this time. One that was planned is gone on with then.
+    fn as_before(before: &RotationView, said: Said, now: Timestamp, then: Timestamp) -> Settled<'_> {
+        let planned = before.finish_at.map(|_| then);
+        let (code, status) = (before.code.as_deref(), before.vendor_status.map(i64::from));
+        match before.state {
+            RotationState::Verified => {
+                let due = if before.is_passed(now) { before.finish_at } else { planned };
+                Settled { state: before.state, code, status, at: before.at, due }
+            }
+            RotationState::Failed => {
+                // One that failed for good is not asked again by itself.
+                let unanswered = code == Some(VaultRefusal::VersionUnanswered.info().code);
+                let due = planned.filter(|_| unanswered && before.tries < TRIES);
+                Settled { state: before.state, code, status, at: before.at, due }
+            }
+            _ => Settled { state: RotationState::Staged, code: said.code(), status: None, at: now, due: planned },
+        }
     }
 
     /// Adds the alert that a rotation failed.
