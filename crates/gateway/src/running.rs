@@ -27,6 +27,9 @@ const TENDING: Duration = Duration::from_secs(60);
 /// How often rotations are looked at, which somebody may wait for.
 const ROTATING: Duration = Duration::from_secs(12);
 
+/// How long what a stop has cut off may take to be settled, whatever is left of the time to drain.
+const SETTLING: Duration = Duration::from_secs(2);
+
 /// A gateway that serves.
 pub struct Running {
     /// Its rooms.
@@ -98,7 +101,8 @@ impl Running {
             // What it had begun is dropped by then.
             drop(chore.await);
         }
-        self.rooms.custodian.close(left()).await;
+        // What the end of that time has cut off is settled in the store, which takes a moment of its own.
+        self.rooms.custodian.close(left().max(SETTLING)).await;
         if let Some(exporter) = &self.rooms.exporter {
             exporter.pass().await;
         }
