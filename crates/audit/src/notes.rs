@@ -146,14 +146,19 @@ pub(crate) fn last(dir: &LogDir, key: &VerifierKey) -> Result<Option<Noted>, Bad
     recent(dir, key, u64::MAX).map(|mut notes| notes.pop())
 }
 
-/// All notes of the file, oldest first, each verified as it is read.
+/// All notes that the file has by now, oldest first, each verified as it is read. One that is written while they are
+/// read is none of them: it may be over entries that whoever reads a log beside its writer has passed by.
 pub(crate) fn all<'a>(
     dir: &LogDir,
     key: &'a VerifierKey,
 ) -> io::Result<impl Iterator<Item = Result<Noted, BadNotes>> + use<'a>> {
     let file = match File::open(dir.checkpoints()) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        other => Some(other?),
+        other => {
+            let file = other?;
+            let length = file.metadata()?.len();
+            Some(file.take(length))
+        }
     };
     Ok(file.into_iter().flat_map(move |file| Reader { reader: BufReader::new(file), key, number: 0 }))
 }

@@ -79,3 +79,16 @@ fn a_note_of_another_key_is_named() {
     assert!(matches!(last, Err(BadNotes::Note(3, _))), "{last:?}");
     assert!(matches!(recent(&dir, &key, 0), Err(BadNotes::Note(3, _))));
 }
+
+#[test]
+fn a_note_that_is_written_while_they_are_read_is_none_of_them() {
+    let (_place, dir) = filled(3);
+    let key = signer().verifier().clone();
+    let mut read = all(&dir, &key).expect("opened");
+    assert_eq!(read.next().expect("one").expect("good").checkpoint.size, 1);
+    let mut notes = Notes::open(&dir).expect("opened");
+    notes.append(&signer(), &head(4)).expect("appended");
+    let rest: Vec<_> = read.map(|noted| noted.expect("good").checkpoint.size).collect();
+    assert_eq!(rest, [2, 3]);
+    assert_eq!(sizes(&dir), [1, 2, 3, 4]);
+}
