@@ -2,10 +2,10 @@
 //!
 //! The order of the stages is the security argument, so it stands on one screen: how often, who may, how much, what
 //! (read whole), whether it was asked before, whether the far side is well, where to, the record, and only
-//! then the wire; there a look at whether the grant still holds, a line to the vetted address (which shows a certificate
-//! where tokens are bound to one), another such look, the credential, the request. A retry comes in again at `admit`, a redirect at `vet`, both under the same
-//! record. What ends before the record is open is an error, which the door records; what ends after it is
-//! a reply, which the run has recorded.
+//! then the wire; there a line to the vetted address, a last look at whether the grant still holds, the
+//! credential, the request. Where tokens are bound to a certificate the line itself shows it, so the grant is looked at
+//! before as well. A retry comes in again at `admit`, a redirect at `vet`, both under the same record. What ends before
+//! the record is open is an error, which the door records; what ends after it is a reply, which the run has recorded.
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use lockgate_access::{Caller, Grant};
 use lockgate_traffic::{Health, Passage, Permit};
-use lockgate_vault::Possession;
+use lockgate_vault::ProofVerdict;
 use lockgate_vocabulary::limit::{BULK_CALL_TIME, CALL_TIME};
 use lockgate_vocabulary::{Fault, Stop};
 
@@ -161,7 +161,7 @@ async fn attempt(run: &mut Run, proofs: &Proofs) -> Result<Exchange, Setback> {
     let (inner, connection) = (Arc::clone(&run.inner), Arc::clone(run.grant.connection()));
     let mut leg = Leg::first(&proofs.target);
     let mut trace = Trace::new(&connection, &proofs.passage);
-    let mut again = Again::default();
+    let mut resent = Resent::default();
     within(&mut run.alarm, run.end, pin!(inner.parts.tokens.ready(&run.grant))).await?;
     operation::attempting(&inner, run.operation, run.retries()).await?;
     run.attempting();
@@ -169,8 +169,11 @@ async fn attempt(run: &mut Run, proofs: &Proofs) -> Result<Exchange, Setback> {
         let end = run.end;
         let (grant, opened, alarm) = run.split()?;
         let clearance = Clearance::new(grant, &proofs.permit, &proofs.passage, &leg.target, opened)?;
-        inner.parts.access.still_holds(grant)?;
         let identity = leg.identity(&inner.parts.vault, grant)?;
+        if identity.is_some() {
+            // The handshake shows it.
+            inner.parts.access.still_holds(grant)?;
+        }
         let reached = inner.wire.reach(&clearance, identity.as_ref(), leg.fresh, alarm, end).await;
         let line = reached.map_err(|failure| unreached(run, failure))?;
         // The token may have ended, or the credential been rotated, while there was no line.
@@ -193,9 +196,9 @@ async fn attempt(run: &mut Run, proofs: &Proofs) -> Result<Exchange, Setback> {
             }
             Err(lost) => return Err(unanswered(run, lost, peer)),
         };
-        let possession = leg.possession(run, &exchange);
+        let verdict = leg.proof_verdict(run, &exchange);
         let Some(hop) = trace.follow(run, &exchange, peer)? else {
-            if !again.proves_itself(run, possession, leg.unknown_by(&exchange)).await? {
+            if !resent.is_worth_another(run, verdict, leg.unknown_by(&exchange)).await? {
                 return Ok(exchange);
             }
             answer::discard(run, exchange).await;
@@ -208,29 +211,29 @@ async fn attempt(run: &mut Run, proofs: &Proofs) -> Result<Exchange, Setback> {
     }
 }
 
-/// What an attempt did already to be known to the vendor, each once.
+/// For what an attempt was sent again already to be known to the vendor, each once.
 #[derive(Default)]
-struct Again {
-    nonce: bool,
-    token: bool,
+struct Resent {
+    for_nonce: bool,
+    for_token: bool,
 }
 
-impl Again {
+impl Resent {
     /// Whether the call is worth sending once more: with another proof of possession where the vendor wants one, or
     /// with another access token in the place of one that it does not know any more. A 401 says that nothing was done
     /// (RFC 9110 section 15.5.2). It is taken from the rates.
-    async fn proves_itself(
+    async fn is_worth_another(
         &mut self,
         run: &mut Run,
-        possession: Possession,
+        verdict: ProofVerdict,
         unknown_by: Option<(u32, u64)>,
     ) -> Result<bool, Stop> {
         let Some(token) = unknown_by else { return Ok(false) };
         let (inner, end) = (Arc::clone(&run.inner), run.end);
-        let by_nonce = possession == Possession::Lacking;
-        let done = if by_nonce { &mut self.nonce } else { &mut self.token };
+        let by_nonce = verdict == ProofVerdict::NonceMissing;
+        let done = if by_nonce { &mut self.for_nonce } else { &mut self.for_token };
         // A vendor that wants another proof says nothing against the token.
-        if possession == Possession::Refused || std::mem::replace(done, true) {
+        if verdict == ProofVerdict::NonceRefused || std::mem::replace(done, true) {
             return Ok(false);
         }
         run.answered(401);

@@ -7,7 +7,7 @@ use http::{Request, StatusCode};
 use lockgate_access::Grant;
 use lockgate_access::directory::Connection;
 use lockgate_traffic::Passage;
-use lockgate_vault::{Equipped, Identity, Possession, Vault};
+use lockgate_vault::{Equipped, Identity, ProofVerdict, Vault};
 use lockgate_vocabulary::Stop;
 
 use crate::answer::Setback;
@@ -78,9 +78,9 @@ impl Leg {
     }
 
     /// What the vendor says of the proof of possession that the request had, and wants to see in the next one.
-    pub(crate) fn possession(&self, run: &Run, exchange: &Exchange) -> Possession {
+    pub(crate) fn proof_verdict(&self, run: &Run, exchange: &Exchange) -> ProofVerdict {
         let (status, headers) = (exchange.head.status, &exchange.head.headers);
-        let Some(equipped) = &self.equipped else { return Possession::Taken };
+        let Some(equipped) = &self.equipped else { return ProofVerdict::Unquestioned };
         run.inner.parts.tokens.heed(&run.grant, equipped, status, headers)
     }
 

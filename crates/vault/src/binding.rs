@@ -16,11 +16,16 @@ use lockgate_access::spec::{AuthPlacement, TokenSpec};
 /// vendor's endpoints twice 4 KiB.
 const MOST_BYTES: usize = 20 * 1024;
 
-/// Where one version of a credential may be used, in its canonical bytes: connection(16) plain(1) port(2)
-/// trust(32) placement(1) and then name, prefix before the credential, host, path prefix, each with its
-/// length(2) before it. Where an access token is had for it, the token endpoint stands in the place of the name, and
-/// what is asked for there follows (before it, behind an empty text, whether tokens are bound to a key or to a
-/// certificate and whom assertions are for, where either is so); then, behind an empty text, the endpoints for authorization and revocation.
+/// Where one version of a credential may be used, in its canonical bytes; each text has its length(2) before it:
+///
+/// 1. connection(16) plain(1) port(2) trust(32) placement(1);
+/// 2. name, prefix before the credential, host, path prefix. Where an access token is had for it, the token endpoint
+///    stands in the place of the name, and what follows is there:
+/// 3. where tokens are bound or an assertion has an audience: an empty text, whether they are bound to a key, whether to
+///    a certificate, and the audience;
+/// 4. how the client proves itself, scope, resource, and each parameter's name and value;
+/// 5. where there are such endpoints: an empty text, the one for revocation, the one for authorization, its issuer and
+///    its parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Binding<'a>(Cow<'a, [u8]>);
 

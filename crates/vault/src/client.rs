@@ -156,7 +156,7 @@ impl Key {
 }
 
 /// The assertion by which a client proves to this audience, and to nobody else, that it is who it says (RFC 7523
-/// section 3). It can be shown once, and for a minute.
+/// section 3). It holds for a minute, and has an id by which a vendor can tell that it comes twice.
 pub(crate) fn assertion(
     client: &Secret,
     audience: &str,

@@ -37,20 +37,20 @@ impl Nonce {
 }
 
 /// A proof of possession, and the nonce that it shows.
-pub(crate) struct Proven {
-    pub(crate) proof: HeaderValue,
+pub(crate) struct DpopProof {
+    pub(crate) value: HeaderValue,
     pub(crate) nonce: Option<HeaderValue>,
 }
 
 /// What an answer says of the proof that its request had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Possession {
+pub enum ProofVerdict {
     /// Nothing.
-    Taken,
+    Unquestioned,
     /// It lacked a nonce, which is known now, so that the request is worth sending again: it did nothing.
-    Lacking,
+    NonceMissing,
     /// It wants a nonce and says none that it was not shown, or none that can be sent.
-    Refused,
+    NonceRefused,
 }
 
 /// A key to which tokens are bound: of P-256, which every vendor that knows DPoP takes.
@@ -59,8 +59,8 @@ pub(crate) struct DpopKey {
     private: Secret,
 }
 
-/// What a proof is for, and of what time.
-pub(crate) struct Shown<'a> {
+/// What a proof claims: what it is for, and of what time.
+pub(crate) struct ProofClaims<'a> {
     pub(crate) method: &'a Method,
     pub(crate) target: String,
     /// The access token that it goes with; none at a token endpoint.
@@ -78,7 +78,7 @@ impl DpopKey {
 
     /// The key with this private half.
     pub(crate) fn restore(private: &[u8]) -> Result<Self, Fault> {
-        let signer = Signer::p256(private).map_err(|_| Fault::violated("a kept key is sound"))?;
+        let signer = Signer::restore(Algorithm::Es256, private).map_err(|_| Fault::violated("a kept key is sound"))?;
         Ok(Self { signer, private: Secret::new(private.to_vec()) })
     }
 
@@ -88,17 +88,17 @@ impl DpopKey {
     }
 
     /// The proof for one request (RFC 9449 section 4.2).
-    pub(crate) fn proof(&self, shown: &Shown<'_>, entropy: &dyn Entropy) -> Result<HeaderValue, Fault> {
+    pub(crate) fn proof(&self, claimed: &ProofClaims<'_>, entropy: &dyn Entropy) -> Result<HeaderValue, Fault> {
         let header = json!({ "typ": "dpop+jwt", "jwk": self.signer.public() });
         let mut claims = json!({
-            "jti": chance(entropy), "htm": shown.method.as_str(), "htu": shown.target, "iat": shown.now.as_secs(),
+            "jti": chance(entropy), "htm": claimed.method.as_str(), "htu": claimed.target, "iat": claimed.now.as_secs(),
         });
         if let Some(members) = claims.as_object_mut() {
-            if let Some(token) = shown.token {
+            if let Some(token) = claimed.token {
                 let hashed = digest::digest(&digest::SHA256, token);
                 members.insert("ath".into(), base64url::encode(hashed.as_ref()).into());
             }
-            if let Some(nonce) = shown.nonce.and_then(|nonce| nonce.to_str().ok()) {
+            if let Some(nonce) = claimed.nonce.and_then(|nonce| nonce.to_str().ok()) {
                 members.insert("nonce".into(), nonce.into());
             }
         }

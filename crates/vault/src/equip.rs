@@ -23,7 +23,7 @@ use lockgate_vocabulary::{CredentialId, Fault, Secret, Stop};
 use zeroize::Zeroizing;
 
 use crate::client;
-use crate::dpop::{DPOP, Proven};
+use crate::dpop::{DPOP, DpopProof};
 use crate::keyring::Lendable;
 use crate::refusal::VaultRefusal;
 use crate::spelling::{Forms, LEAST, Sent, Spellings};
@@ -160,11 +160,11 @@ pub(crate) fn put(placement: &AuthPlacement, loan: Option<&Loan>, parts: &mut Pa
 pub(crate) fn put_token(
     lent: (CredentialId, u32),
     (number, value): (u64, Value),
-    proven: Option<Proven>,
+    proof: Option<DpopProof>,
     parts: &mut Parts,
 ) -> Equipped {
     let mut equipped = Equipped { lent: Some(lent), token: Some(number), ..Equipped::default() };
-    if let Some(Proven { proof, nonce }) = proven {
+    if let Some(DpopProof { value: proof, nonce }) = proof {
         (equipped.bound, equipped.nonce) = (true, nonce);
         // A second proof, of the caller's, would make the request one that servers refuse (RFC 9449 section 4.3).
         remove_authority(&mut parts.headers, Some(&DPOP));

@@ -38,7 +38,7 @@ pub use connect::{
     Upstream,
 };
 pub use custody::BackendView;
-pub use dpop::{DPOP, Possession, dpop_nonce};
+pub use dpop::{DPOP, ProofVerdict, dpop_nonce};
 pub use equip::Equipped;
 pub use refusal::VaultRefusal;
 pub use root_key::{Replacement, RootKeyFile, RootKeyNames, RootKeyProblem, generate_root_key_file};

@@ -74,7 +74,7 @@ lockgate_vocabulary::refusals! {
             "Begin again with a new connect session.";
         ConnectPaced = 429, "vault.connect.paced",
             "The page of the connect session was asked for too often.",
-            "Open a new connect session. A person needs its link once; whoever follows it on and on should be looked into.";
+            "Open a new connect session. A person needs its link once; whoever follows it on and on should be looked into. Where new sessions are refused so as well, pages of very many were asked for of late: there is room again within twenty minutes.";
         ConnectUnknown = 403, "vault.connect.unknown",
             "There is no such connect session.",
             "Open a new connect session and use its link as it is.";

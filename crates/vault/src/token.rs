@@ -26,13 +26,13 @@ use lockgate_audit::Audit;
 use lockgate_vocabulary::{Background, Entropy, Errand, ErrandFailure, Fault, Secret, Stop};
 use tokio::sync::OwnedMutexGuard;
 
-use crate::dpop::{self, DpopKey, Nonce, Possession};
+use crate::dpop::{self, DpopKey, Nonce, ProofVerdict};
 use crate::equip::{Equipped, Loan};
 use crate::refusal::VaultRefusal;
 use crate::vault::{Inner, Vault};
 
 use kept::LEASE;
-pub(crate) use kept::{Kept, KeptState, LONG_LEASE, Lease, Pair, Patience, Tokened};
+pub(crate) use kept::{Kept, KeptState, LONG_LEASE, Lease, Pair, Patience, TokensToSeal};
 pub(crate) use request::{Client, Got, Proof, judge};
 pub(crate) use shelf::Shelf;
 use shelf::{Failed, Slot, Standing};
@@ -141,19 +141,23 @@ impl Tokens {
 
     /// Takes in what the vendor wants to see in the next proof of possession, as the head of its answer says (RFC 9449
     /// section 8.2), and what it says of the one that it was shown.
-    pub fn heed(&self, grant: &Grant, equipped: &Equipped, status: StatusCode, headers: &HeaderMap) -> Possession {
+    pub fn heed(&self, grant: &Grant, equipped: &Equipped, status: StatusCode, headers: &HeaderMap) -> ProofVerdict {
         if !equipped.is_bound() {
-            return Possession::Taken;
+            return ProofVerdict::Unquestioned;
         }
         let (inner, connection, nonce) = (&self.vault.inner, grant.connection(), dpop::dpop_nonce(headers));
         if let (Some(nonce), Ok(loan)) = (&nonce, inner.would_lend(connection)) {
             inner.tokens.slot(connection.tenant, loan).at_api.hear(nonce.clone());
         }
         if status != StatusCode::UNAUTHORIZED || !dpop::wants_nonce(headers) {
-            return Possession::Taken;
+            return ProofVerdict::Unquestioned;
         }
         // Of many calls that lacked it each is told the same nonce: what counts is what this one showed.
-        if nonce.is_some() && nonce.as_ref() != equipped.nonce() { Possession::Lacking } else { Possession::Refused }
+        if nonce.is_some() && nonce.as_ref() != equipped.nonce() {
+            ProofVerdict::NonceMissing
+        } else {
+            ProofVerdict::NonceRefused
+        }
     }
 
     /// Has a token, unless that failed just now. It goes on if the call is given up: others wait for it, and the
@@ -278,11 +282,11 @@ impl Tokens {
         };
         let proof = refresh.as_ref().map_or(Proof::Client, |token| Proof::Refresh(token.expose()));
         let asked = (inner.clock.now(), inner.clock.elapsed());
-        let Ok(key) = inner.possession(&wanted.spec, before) else {
+        let Ok(key) = inner.dpop_key(&wanted.spec, before) else {
             return self.nothing(wanted, loan, lease, VaultRefusal::TokenUnavailable).await;
         };
         let client = inner.client(connection, &wanted.spec, &loan.value);
-        match client.ask(self.errand.as_ref(), &proof, bound(&key, &wanted.slot.at_issuer)).await {
+        match client.ask(self.errand.as_ref(), &proof, dpop_of(&key, &wanted.slot.at_issuer)).await {
             Ok(answer) => {
                 lease.retry_after = answer.retry_after.unwrap_or_default().min(ASKED_FOR_MOST);
                 match judge(answer, &proof, key) {
@@ -335,8 +339,8 @@ impl From<Fault> for Short {
 
 /// Has a token by this client for one use, and keeps it nowhere: for a credential that is only tried.
 pub(crate) async fn once(errand: &dyn Errand, client: Client<'_>) -> Result<Got, VaultRefusal> {
-    let key = new_key(client.spec, client.entropy).map_err(|_| VaultRefusal::TokenUnavailable)?;
-    let answer = client.ask(errand, &Proof::Client, bound(&key, &Nonce::default())).await;
+    let key = new_dpop_key(client.spec, client.entropy).map_err(|_| VaultRefusal::TokenUnavailable)?;
+    let answer = client.ask(errand, &Proof::Client, dpop_of(&key, &Nonce::default())).await;
     judge(answer.map_err(refused)?, &Proof::Client, key)
 }
 
@@ -344,8 +348,8 @@ pub(crate) async fn once(errand: &dyn Errand, client: Client<'_>) -> Result<Got,
 /// as that (`invalid_grant`) to a client whose proof is right, and to no other (RFC 6749 section 5.2).
 pub(crate) async fn is_known(errand: &dyn Errand, client: Client<'_>) -> Result<(), VaultRefusal> {
     let proof = Proof::Refresh(b"lockgate-asks-whether-it-is-known");
-    let key = new_key(client.spec, client.entropy).map_err(|_| VaultRefusal::TokenUnavailable)?;
-    let answer = client.ask(errand, &proof, bound(&key, &Nonce::default())).await;
+    let key = new_dpop_key(client.spec, client.entropy).map_err(|_| VaultRefusal::TokenUnavailable)?;
+    let answer = client.ask(errand, &proof, dpop_of(&key, &Nonce::default())).await;
     match judge(answer.map_err(refused)?, &proof, key) {
         Err(VaultRefusal::GrantEnded) => Ok(()),
         Err(why) => Err(why),
@@ -363,12 +367,12 @@ fn refused(failure: ErrandFailure) -> VaultRefusal {
 }
 
 /// A key to bind tokens to, where they are bound.
-pub(crate) fn new_key(spec: &TokenSpec, entropy: &dyn Entropy) -> Result<Option<Arc<DpopKey>>, Fault> {
+pub(crate) fn new_dpop_key(spec: &TokenSpec, entropy: &dyn Entropy) -> Result<Option<Arc<DpopKey>>, Fault> {
     spec.dpop.then(|| DpopKey::generate(entropy).map(Arc::new)).transpose()
 }
 
 /// The key, and what the token endpoint said before that it wants to see; where tokens are bound.
-pub(crate) fn bound<'a>(key: &'a Option<Arc<DpopKey>>, nonce: &'a Nonce) -> Option<(&'a DpopKey, &'a Nonce)> {
+pub(crate) fn dpop_of<'a>(key: &'a Option<Arc<DpopKey>>, nonce: &'a Nonce) -> Option<(&'a DpopKey, &'a Nonce)> {
     key.as_deref().map(|key| (key, nonce))
 }
 
@@ -384,10 +388,10 @@ impl Inner {
     }
 
     /// The key to bind the next tokens to, where they are bound: the one before, where there is one.
-    fn possession(&self, spec: &TokenSpec, before: Option<Arc<DpopKey>>) -> Result<Option<Arc<DpopKey>>, Fault> {
+    fn dpop_key(&self, spec: &TokenSpec, before: Option<Arc<DpopKey>>) -> Result<Option<Arc<DpopKey>>, Fault> {
         match before.filter(|_| spec.dpop) {
             Some(key) => Ok(Some(key)),
-            None => new_key(spec, self.entropy.as_ref()),
+            None => new_dpop_key(spec, self.entropy.as_ref()),
         }
     }
 }

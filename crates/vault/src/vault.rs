@@ -21,7 +21,7 @@ use crate::backend::Surroundings;
 use crate::client::{self, Identity};
 use crate::config::Config;
 use crate::custody::{self, Custody};
-use crate::dpop::{self, DpopKey, Proven, Shown};
+use crate::dpop::{self, DpopKey, DpopProof, ProofClaims};
 use crate::equip::{self, Equipped, Loan};
 use crate::fingerprint::Digests;
 use crate::keyring::{Keyring, LendFailure, Lendable, Moment, Used};
@@ -273,11 +273,11 @@ impl Inner {
         token: &[u8],
         nonce: Option<HeaderValue>,
         parts: &Parts,
-    ) -> Result<Proven, Fault> {
+    ) -> Result<DpopProof, Fault> {
         let (method, target, now) = (&parts.method, dpop::target_of(&parts.uri), self.clock.now());
-        let shown = Shown { method, target, token: Some(token), nonce: nonce.as_ref(), now };
-        let proof = key.proof(&shown, self.entropy.as_ref())?;
-        Ok(Proven { proof, nonce })
+        let claims = ProofClaims { method, target, token: Some(token), nonce: nonce.as_ref(), now };
+        let value = key.proof(&claims, self.entropy.as_ref())?;
+        Ok(DpopProof { value, nonce })
     }
 
     pub(crate) fn scrub(&self, connection: &Connection, text: &str) -> String {

@@ -126,8 +126,7 @@ impl<'a> End<'a> {
         let uri = Uri::try_from(url).ok()?;
         let host = uri.host()?.trim_end_matches('.').to_ascii_lowercase();
         let port = uri.port_u16().unwrap_or(443);
-        let after = url.strip_prefix("https://").and_then(|rest| rest.find('/').and_then(|at| rest.get(at..)));
-        let path = after.unwrap_or("/");
+        let path = path_of(url);
         // What stands in a provider has one spelling; whatever else came here would be its own.
         Some(Self { host, port, path: canonical_path(path).unwrap_or(Cow::Borrowed(path)) })
     }
@@ -159,6 +158,12 @@ impl<'a> End<'a> {
     fn is_of_one_server(&self, other: &Self) -> bool {
         !self.is_beside(other) || self.path == other.path
     }
+}
+
+/// The path of an `https:` URL, as it is written.
+pub(crate) fn path_of(url: &str) -> &str {
+    let rest = url.strip_prefix("https://");
+    rest.and_then(|rest| rest.find('/').and_then(|at| rest.get(at..))).unwrap_or("/")
 }
 
 /// A path as a careless server reads it.

@@ -3,6 +3,7 @@
 //! The registry refuses with what is wrong here; the loader degrades a connection whose row does not
 //! hold to it any more. Not here: rows and JSON (`load`).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -221,9 +222,8 @@ const PATH: &str =
 fn oauth_endpoint(url: &str, at: &'static str, wrong: &mut Violations) {
     let sound = is_sound_url(url, false);
     wrong.check(sound, at, ENDPOINT);
-    let path = url.strip_prefix("https://").and_then(|rest| rest.find('/').and_then(|from| rest.get(from..)));
-    let path = path.unwrap_or("/");
-    let spelled = !path.contains(';') && matches!(canonical_path(path), Ok(std::borrow::Cow::Borrowed(_)));
+    let path = mixup::path_of(url);
+    let spelled = !path.contains(';') && matches!(canonical_path(path), Ok(Cow::Borrowed(_)));
     wrong.check(!sound || spelled, at, PATH);
 }
 
@@ -238,7 +238,7 @@ fn token_endpoint(token: &TokenSpec, wrong: &mut Violations) {
     wrong.check(resource, "/auth/resource", "1 to 1024 bytes without control characters");
     parameters(&token.parameters, FORM, "/auth/parameters", wrong);
     revocation(token, wrong);
-    assertion(token, wrong);
+    client_proof(token, wrong);
     let Some(authorization) = &token.authorization else { return };
     oauth_endpoint(&authorization.url, "/auth/authorization/url", wrong);
     let issuer = authorization.issuer.as_deref().is_none_or(|issuer| is_sound_url(issuer, false));
@@ -256,8 +256,9 @@ fn revocation(token: &TokenSpec, wrong: &mut Violations) {
     wrong.check(near, AT, "at the token endpoint's host, above it or below it, unless danger_shared_endpoints is true");
 }
 
-/// An assertion is for one, who is named: whoever else gets it could show it to that one (RFC 7523 section 3).
-fn assertion(token: &TokenSpec, wrong: &mut Violations) {
+/// How the client proves itself. An assertion is for one, who is named: whoever else gets it could show it to that one
+/// (RFC 7523 section 3).
+fn client_proof(token: &TokenSpec, wrong: &mut Violations) {
     const AT: &str = "/auth/assertion_audience";
     let certified = !token.certificate_bound || token.client_auth == ClientAuth::Mtls;
     wrong.check(certified, "/auth/certificate_bound", "only true with mtls");

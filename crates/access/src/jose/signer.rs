@@ -29,10 +29,8 @@ const RSA_BITS: RangeInclusive<usize> = 2048..=4096;
 /// A key that signs.
 pub struct Signer {
     algorithm: Algorithm,
-    /// Its thumbprint (RFC 7638).
-    thumbprint: String,
-    /// What it was named where it was written.
-    kid: Option<String>,
+    /// What it was named where it was written, or else its thumbprint (RFC 7638).
+    kid: String,
     public: Value,
     pair: Pair,
 }
@@ -106,12 +104,12 @@ impl Signer {
     }
 
     /// The Ed25519 key with this seed.
-    pub fn ed25519(seed: &[u8]) -> Result<Self, KeyRejected> {
+    fn ed25519(seed: &[u8]) -> Result<Self, KeyRejected> {
         Self::of_ed25519(Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| KeyRejected)?)
     }
 
     /// The key on P-256 with this scalar.
-    pub fn p256(scalar: &[u8]) -> Result<Self, KeyRejected> {
+    fn p256(scalar: &[u8]) -> Result<Self, KeyRejected> {
         let private =
             agreement::PrivateKey::from_private_key(&agreement::ECDH_P256, scalar).map_err(|_| KeyRejected)?;
         let point = private.compute_public_key().map_err(|_| KeyRejected)?;
@@ -172,7 +170,9 @@ impl Signer {
         if !(named && meant && signs && same("x", jwk.x.as_deref()) && same("y", jwk.y.as_deref())) {
             return Err(KeyRejected);
         }
-        signer.kid = jwk.kid;
+        if let Some(kid) = jwk.kid {
+            signer.kid = kid;
+        }
         Ok(signer)
     }
 
@@ -221,7 +221,7 @@ impl Signer {
     }
 
     fn made(algorithm: Algorithm, canonical: &str, public: Value, pair: Pair) -> Self {
-        Self { algorithm, thumbprint: thumbprint(canonical), kid: None, public, pair }
+        Self { algorithm, kid: thumbprint(canonical), public, pair }
     }
 
     /// How it signs.
@@ -229,14 +229,9 @@ impl Signer {
         self.algorithm
     }
 
-    /// Its thumbprint (RFC 7638), by SHA-256.
-    pub fn thumbprint(&self) -> &str {
-        &self.thumbprint
-    }
-
-    /// What it is called: by the name that it was given, or else by its thumbprint.
+    /// What it is called: by the name that it was given, or else by its thumbprint (RFC 7638), by SHA-256.
     pub fn kid(&self) -> &str {
-        self.kid.as_deref().unwrap_or(&self.thumbprint)
+        &self.kid
     }
 
     /// Its public half as a JWK, of nothing but what makes the key.

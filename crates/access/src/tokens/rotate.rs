@@ -144,11 +144,21 @@ impl Tokens {
 
     /// Moves the next key up and makes another next one.
     fn succeeding(&self, ring: &Ring, change: Change) -> Result<Change, Fault> {
-        let next = ring.next().ok_or(Fault::violated("there is a next signing key"))?;
         let (now_current, was_next) = (KeyStatus::Current.as_str(), KeyStatus::Next.as_str());
-        let until = self.clock.now().after(self.rotation);
-        let moved = values![next.kid(), now_current, until, was_next];
-        let change = change.step(&rows::SIGNING_KEY_MOVE, moved).expecting(1);
+        let change = match (ring.next(), ring.kid_of(KeyStatus::Next)) {
+            (Some(next), _) => {
+                let moved = values![next.kid(), now_current, self.clock.now().after(self.rotation), was_next];
+                change.step(&rows::SIGNING_KEY_MOVE, moved).expecting(1)
+            }
+            // One that cannot be read signs nothing, so it goes, and a new one signs at once.
+            (None, Some(unread)) => {
+                let nothing: Vec<u8> = Vec::new();
+                let retired = values![unread, nothing, was_next];
+                let change = change.step(&rows::SIGNING_KEY_RETIRE, retired).expecting(1);
+                change.step(&rows::SIGNING_KEY_ADD, self.new_key(KeyStatus::Current)?.1)
+            }
+            (None, None) => return Err(Fault::violated("there is a next signing key")),
+        };
         Ok(change.step(&rows::SIGNING_KEY_ADD, self.new_key(KeyStatus::Next)?.1))
     }
 

@@ -1,9 +1,9 @@
 //! `lockgate vault`: the root key, looked at and changed, without any credential being entered again.
 //!
 //! In order: `new-root-key` puts a new key above the one so far, `rewrap` wraps the tenants' keys anew,
-//! `drop-previous` takes the earlier one away; `status` says how far it is. `rekey` makes new keys for tenants. What changes something opens
-//! everything as a start does, so what a start refuses is refused here, a gateway that serves is noticed, and
-//! runs that had no end are seen to.
+//! `drop-previous` takes the earlier one away; `status` says how far it is. `rekey` makes new keys for tenants. What
+//! changes something opens everything as a start does, so what a start refuses is refused here, a gateway that serves is
+//! noticed, and runs that had no end are seen to.
 
 use std::path::PathBuf;
 

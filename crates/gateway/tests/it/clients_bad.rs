@@ -6,9 +6,10 @@ use std::time::Duration;
 use lockgate_testkit::{Behaviour, Canned, ManualClock};
 use lockgate_vocabulary::{Clock as _, SystemClock};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use rustls_pki_types::PrivateKeyDer;
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::connect::{LINE, TOKEN, auth, called, connected, tokens, with_client};
 use crate::world::{Tenant, VENDOR_HOST, World, call_at};
@@ -33,7 +34,10 @@ fn provider(world: &World, name: &str, more: Value) -> Value {
     auth.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
     json!({
         "name": format!("vendor-{name}"), "title": "Vendor", "auth": auth, "base_url": at(""),
-        "endpoints": [{ "method": "GET", "path": "/v1/things/{id}" }, { "method": "GET", "path": "/v1/me" }],
+        "endpoints": [
+            { "method": "GET", "path": "/v1/things/{id}" }, { "method": "GET", "path": "/v1/me" },
+            { "method": "POST", "path": "/v1/things" },
+        ],
         "verify": { "path": "/v1/me" },
     })
 }
@@ -290,57 +294,103 @@ async fn a_redirect_to_another_host_takes_no_proof_along() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_the_handshake_refuses_did_nothing_and_is_told_as_refused() {
-    let world = World::at(ManualClock::at(SystemClock::new().now()), "").await;
+async fn a_write_that_lacked_a_nonce_is_sent_again_whole_and_once() {
+    const WRITE: &str = "POST /v1/things";
+    let world = World::start().await;
     let acme = world.tenant("acme").await;
-    // A server that lets nobody in but those of its own authority.
-    let (authority_pem, port) = closed_server().await;
-    let key = KeyPair::generate().expect("a key");
-    let certificate =
-        CertificateParams::new(vec!["client.test".into()]).expect("names").self_signed(&key).expect("a certificate");
-    let more = json!({
-        "client_auth": "mtls", "certificate_bound": true, "token_url": format!("https://{VENDOR_HOST}:{port}/token"),
-    });
-    let mut body = provider(&world, "bank", more);
-    body.as_object_mut().expect("an object").remove("verify");
-    world.make(&acme.operator, "/v1/providers", body).await;
-    let trust = format!("{authority_pem}\n{}", world.vendor.authority_pem);
-    let spec = json!({ "trust_pem": trust, "danger_private_networks": ["127.0.0.0/8"], "retries": 0 });
-    let body = json!({ "name": "bank", "provider": "vendor-bank", "spec": spec });
-    world.make(&acme.operator, "/v1/connections", body).await;
-    let secret = format!("gate:{}{}", certificate.pem(), key.serialize_pem());
-    let body = json!({ "name": "c", "connection": "bank", "owner": "sales", "secret": secret });
-    world.make(&acme.operator, "/v1/credentials", body).await;
-    assert_eq!(called(&world, &acme, "bank").await, (502, "vault.token.refused".to_owned()));
-    let body = json!({ "secret": secret });
-    let rotated = world.ask(&acme.operator, "POST", "/v1/credentials/c/versions", Some(body)).await;
-    assert_eq!((rotated.status, rotated.code()), (409, "vault.version.unaccepted".to_owned()), "{}", rotated.text());
+    furnished(&world, &acme, "crm", json!({ "dpop": true })).await;
+    world.vendor.answers(TOKEN, token("DPoP"));
+    world.vendor.answers(WRITE, wanting("n-1"));
+    world.vendor.answers(WRITE, Canned::json(201, "{}"));
+    let (fields, body) = ("Content-Type: application/json\r\n", json!({ "text": "x".repeat(70_000) }).to_string());
+    let answer = world.call(&acme.service, "POST", "/call/crm/v1/things", fields, &body).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    assert_eq!(nonces(&world, WRITE), [Value::Null, json!("n-1")]);
+    let seen = world.vendor.seen();
+    assert!(seen.iter().filter(|seen| seen.line() == WRITE).all(|seen| seen.body == body.as_bytes()));
     world.end().await;
 }
 
-/// A TLS server that demands a certificate of its authority's, and takes no other: the authority, and its port.
-async fn closed_server() -> (String, u16) {
-    let authority_key = KeyPair::generate().expect("a key");
+/// What a client of this vendor proves itself with: a certificate of this authority's, or of its own.
+fn certified(authority: Option<&Issuer<'_, &KeyPair>>) -> String {
+    let key = KeyPair::generate().expect("a key");
+    let params = CertificateParams::new(vec!["client.test".into()]).expect("names");
+    let certificate = match authority {
+        Some(authority) => params.signed_by(&key, authority),
+        None => params.self_signed(&key),
+    };
+    format!("gate:{}{}", certificate.expect("a certificate").pem(), key.serialize_pem())
+}
+
+#[tokio::test]
+async fn a_certificate_that_a_handshake_refuses_did_nothing_and_is_told_as_refused() {
+    let world = World::at(ManualClock::at(SystemClock::new().now()), "").await;
+    let acme = world.tenant("acme").await;
+    // A server that lets nobody in but those of its own authority.
+    let key = KeyPair::generate().expect("a key");
     let mut params = CertificateParams::new(Vec::new()).expect("names");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = params.self_signed(&authority_key).expect("an authority");
-    let issuer = Issuer::from_params(&params, &authority_key);
+    let authority_pem = params.self_signed(&key).expect("an authority").pem();
+    let authority = Issuer::from_params(&params, &key);
+    let port = closed_server(&authority, &authority_pem).await;
+    let closed = format!("https://{VENDOR_HOST}:{port}");
+    let trust = format!("{authority_pem}\n{}", world.vendor.authority_pem);
+    let spec = json!({ "trust_pem": trust, "danger_private_networks": ["127.0.0.0/8"], "retries": 0 });
+    world.vendor.answers(TOKEN, token("Bearer"));
+    // Its token endpoint is the server, or its API is.
+    let (at, own) = (format!("{closed}/token"), json!({ "client_auth": "mtls", "certificate_bound": true }));
+    for name in ["login", "api"] {
+        let mut body = provider(&world, name, own.clone());
+        match name {
+            "login" => body["auth"]["token_url"] = at.as_str().into(),
+            _ => body["base_url"] = closed.as_str().into(),
+        }
+        world.make(&acme.operator, "/v1/providers", body).await;
+        let body = json!({ "name": name, "provider": format!("vendor-{name}"), "spec": spec });
+        world.make(&acme.operator, "/v1/connections", body).await;
+        let body = json!({ "name": format!("{name}-c"), "connection": name, "owner": "us", "secret": certified(None) });
+        world.make(&acme.operator, "/v1/credentials", body).await;
+    }
+    assert_eq!(called(&world, &acme, "login").await, (502, "vault.token.refused".to_owned()));
+    assert_eq!(called(&world, &acme, "api").await, (502, "egress.vendor.tls".to_owned()));
+    let fields = "Content-Type: application/json\r\n";
+    let write = world.call(&acme.service, "POST", "/call/api/v1/things", fields, "{}").await;
+    assert_eq!((write.status, write.code()), (502, "egress.vendor.tls".to_owned()), "a write is not lost by it");
+    let rotated = async |name: &str, secret: String| {
+        let path = format!("/v1/credentials/{name}-c/versions");
+        world.ask(&acme.operator, "POST", &path, Some(json!({ "secret": secret }))).await
+    };
+    for name in ["login", "api"] {
+        let refused = rotated(name, certified(None)).await;
+        assert_eq!(
+            (refused.status, refused.code()),
+            (409, "vault.version.unaccepted".to_owned()),
+            "{}",
+            refused.text()
+        );
+    }
+    // One of its authority's is let in, as it is verified and as it is used.
+    let taken = rotated("api", certified(Some(&authority))).await;
+    assert_eq!(taken.status, 201, "{}", taken.text());
+    assert_eq!(called(&world, &acme, "api").await, (200, String::new()));
+    world.end().await;
+}
+
+/// A TLS server that demands a certificate of this authority's, and takes no other: its port. It says `{}` to all.
+async fn closed_server(authority: &Issuer<'_, &KeyPair>, authority_pem: &str) -> u16 {
     let key = KeyPair::generate().expect("a key");
-    let certificate = CertificateParams::new(vec![VENDOR_HOST.into()]).expect("names").signed_by(&key, &issuer);
-    let certificate = certificate.expect("a certificate");
+    let certificate = CertificateParams::new(vec![VENDOR_HOST.into()]).expect("names").signed_by(&key, authority);
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut roots = rustls::RootCertStore::empty();
-    roots.add(authority.der().clone()).expect("an authority");
+    roots.add(CertificateDer::from_pem_slice(authority_pem.as_bytes()).expect("PEM")).expect("an authority");
     let clients =
         rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build();
+    let chain = vec![certificate.expect("a certificate").der().clone()];
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("versions")
         .with_client_cert_verifier(clients.expect("a verifier"))
-        .with_single_cert(
-            vec![certificate.der().clone()],
-            PrivateKeyDer::try_from(key.serialize_der()).expect("a key"),
-        );
+        .with_single_cert(chain, PrivateKeyDer::try_from(key.serialize_der()).expect("a key"));
     let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config.expect("a configuration")));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback");
     let port = listener.local_addr().expect("it is bound").port();
@@ -348,11 +398,15 @@ async fn closed_server() -> (String, u16) {
         while let Ok((stream, _)) = listener.accept().await {
             let acceptor = acceptor.clone();
             tokio::spawn(async move {
-                if let Ok(mut stream) = acceptor.accept(stream).await {
-                    let _closed = stream.shutdown().await;
-                }
+                let Ok(mut stream) = acceptor.accept(stream).await else { return };
+                let mut head = [0; 4_096];
+                let _read = stream.read(&mut head).await;
+                let said = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\
+                             content-length: 2\r\n\r\n{}";
+                let _sent = stream.write_all(said).await;
+                let _closed = stream.shutdown().await;
             });
         }
     });
-    (authority.pem(), port)
+    port
 }

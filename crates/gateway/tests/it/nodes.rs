@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::hooks::{delivered_at, vector};
 use crate::rotation;
-use crate::world::{World, call_at};
+use crate::world::{Tenant, World, call_at};
 
 /// What two nodes share, or a visible line that says that it is not there.
 #[expect(clippy::disallowed_methods, reason = "tests are told by their environment where the servers are")]
@@ -157,19 +157,19 @@ async fn a_delivery_to_both_nodes_at_once_has_one_effect() {
     world.end().await;
 }
 
+/// A connection whose credential's versions the vendor takes when it is asked.
+async fn rotatable(world: &World, acme: &Tenant) {
+    let provider = rotation::provider(&world.vendor, rotation::bearer(), rotation::verified());
+    rotation::connected(world, acme, provider, "sk-one").await;
+    world.vendor.answers(rotation::ME, Canned::json(200, "{}"));
+}
+
 /// One vendor is asked once though both nodes find the rotation due, and both lend the new version within two seconds.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rotation_is_gone_on_with_by_one_node_and_holds_on_both() {
     let Some((world, second)) = two().await else { return };
     let acme = world.tenant("acme").await;
-    rotation::connected(
-        &world,
-        &acme,
-        rotation::provider(&world.vendor, rotation::bearer(), rotation::verified()),
-        "sk-one",
-    )
-    .await;
-    world.vendor.answers(rotation::ME, Canned::json(200, "{}"));
+    rotatable(&world, &acme).await;
     let door = second.door.expect("a door");
     let read = async |door| call_at(door, &acme.service, ("GET", "/call/pay/v1/things/1"), "", "").await.status == 200;
     settle(&world, async || read(door).await).await;
@@ -206,14 +206,7 @@ async fn a_rotation_is_gone_on_with_by_one_node_and_holds_on_both() {
 async fn a_verification_counts_as_a_call_on_both_nodes() {
     let Some((world, second)) = two().await else { return };
     let acme = world.tenant("acme").await;
-    rotation::connected(
-        &world,
-        &acme,
-        rotation::provider(&world.vendor, rotation::bearer(), rotation::verified()),
-        "sk-one",
-    )
-    .await;
-    world.vendor.answers(rotation::ME, Canned::json(200, "{}"));
+    rotatable(&world, &acme).await;
     let spec = json!({
         "trust_pem": world.vendor.authority_pem, "danger_private_networks": ["127.0.0.0/8"],
         "limits": { "per_minute": 1, "burst": 2 },

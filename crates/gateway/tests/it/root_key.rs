@@ -67,6 +67,15 @@ fn stopped(serving: Serving) {
     assert_eq!(serving.wait(), Some(0));
 }
 
+/// A gateway that serves, and a vendor.
+async fn begun() -> (Gate, Vendor, Serving) {
+    let gate = Gate::init();
+    let vendor = Vendor::start(VENDOR_HOST).await;
+    vendor.on("POST /v1/things", Behaviour::Answer(Canned::json(201, "{}")));
+    let serving = gate.serve();
+    (gate, vendor, serving)
+}
+
 /// One call, with the credential that the vendor saw.
 async fn called(serving: &Serving, service: &str, vendor: &Vendor) -> String {
     let answer = ask(serving.door, service, "POST", "/call/pay/v1/things", Some(json!({}))).await;
@@ -81,11 +90,8 @@ fn copied(from: &Path, to: &Path) {
 
 #[tokio::test]
 async fn the_root_key_is_changed_and_no_credential_is_entered_again() {
-    let gate = Gate::init();
-    let vendor = Vendor::start(VENDOR_HOST).await;
-    vendor.on("POST /v1/things", Behaviour::Answer(Canned::json(201, "{}")));
+    let (gate, vendor, serving) = begun().await;
     let mut said = Said::default();
-    let serving = gate.serve();
     let (_, service) = furnish(serving.admin, &gate.operator, &vendor).await;
     let bearer = format!("Bearer {VENDOR_SECRET}");
     assert_eq!(called(&serving, &service, &vendor).await, bearer);
@@ -151,11 +157,8 @@ async fn the_root_key_is_changed_and_no_credential_is_entered_again() {
 /// What `docs/operations.md` says of a leaked root key, in its order.
 #[tokio::test]
 async fn a_leaked_root_key_opens_old_copies_until_the_credentials_are_rotated_at_the_vendor() {
-    let gate = Gate::init();
-    let vendor = Vendor::start(VENDOR_HOST).await;
-    vendor.on("POST /v1/things", Behaviour::Answer(Canned::json(201, "{}")));
+    let (gate, vendor, serving) = begun().await;
     let mut said = Said::default();
-    let serving = gate.serve();
     let (operator, service) = furnish(serving.admin, &gate.operator, &vendor).await;
     stopped(serving);
     let (leaked, data) = (gate.folder().with_file_name("leaked"), gate.folder().join("data"));
@@ -404,11 +407,8 @@ async fn whatever_is_killed_leaves_the_old_state_or_the_new_one_and_is_finished_
 
 #[tokio::test]
 async fn tenants_have_new_keys_made_and_everything_stays_open() {
-    let gate = Gate::init();
-    let vendor = Vendor::start(VENDOR_HOST).await;
-    vendor.on("POST /v1/things", Behaviour::Answer(Canned::json(201, "{}")));
+    let (gate, vendor, serving) = begun().await;
     let mut said = Said::default();
-    let serving = gate.serve();
     let (operator, service) = furnish(serving.admin, &gate.operator, &vendor).await;
     let bearer = format!("Bearer {VENDOR_SECRET}");
     assert_eq!(called(&serving, &service, &vendor).await, bearer);

@@ -18,7 +18,7 @@ use crate::equip::Loan;
 use crate::refusal::VaultRefusal;
 use crate::rows;
 use crate::secret::Act;
-use crate::token::{Got, Kept, KeptState, LONG_LEASE, Lease, Pair, Proof, Tokened, bound, judge, new_key};
+use crate::token::{Got, Kept, KeptState, LONG_LEASE, Lease, Pair, Proof, TokensToSeal, dpop_of, judge, new_dpop_key};
 
 /// How a connect session is ended.
 #[derive(Debug)]
@@ -137,9 +137,9 @@ impl Connector {
         let (spec, _) = granting(at)?;
         let redirect_uri = self.redirect_uri(at);
         let proof = Proof::Code { code: code.expose(), verifier: verifier.expose(), redirect_uri: &redirect_uri };
-        let key = new_key(spec, vault.inner.entropy.as_ref())?;
+        let key = new_dpop_key(spec, vault.inner.entropy.as_ref())?;
         let client = vault.inner.client(at, spec, &ending.loan.value);
-        let got = match client.ask(self.tokens.errand.as_ref(), &proof, bound(&key, &Nonce::default())).await {
+        let got = match client.ask(self.tokens.errand.as_ref(), &proof, dpop_of(&key, &Nonce::default())).await {
             Ok(answer) => judge(answer, &proof, key).map_err(|why| match why {
                 VaultRefusal::TokenUnavailable => VaultRefusal::ConnectUnredeemed,
                 why => why,
@@ -169,7 +169,7 @@ impl Connector {
             .by(act.caller.actor(), act.trace);
         let (told, telling) = event.step(clock, entropy);
         let make = || {
-            let tokens = Tokened { access: &got.access, refresh: got.refresh.as_ref(), key: got.key.as_deref() };
+            let tokens = TokensToSeal { access: &got.access, refresh: got.refresh.as_ref(), key: got.key.as_deref() };
             let sealed = vault.seal_pair(connection, loan.credential, (series, 1), tokens)?;
             let (recorded, recording) = self.tokens.audit.step(&deed);
             let (ends_at, scope) = (had_at.after(got.lives), got.scope.as_deref());

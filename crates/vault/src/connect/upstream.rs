@@ -60,21 +60,20 @@ impl Connector {
         for (token, value) in tokens {
             // An access token that was none came with a refresh token that is kept for itself.
             let Some(value) = value.filter(|value| !value.is_empty()) else { continue };
-            let client = self.vault().inner.client(connection, spec, secret);
-            let answer = match client.revocation((token, value)) {
-                None => None,
-                Some(Ok(order)) => Some(self.tokens.errand.run(order).await),
-                Some(Err(failure)) => Some(Err(failure)),
+            let answer = match self.vault().inner.client(connection, spec, secret).revocation((token, value)) {
+                None => {
+                    told.push(RevokedToken { token, result: Upstream::Unsupported });
+                    continue;
+                }
+                Some(Ok(order)) => self.tokens.errand.run(order).await,
+                Some(Err(failure)) => Err(failure),
             };
             let result = match answer {
-                None => Upstream::Unsupported,
-                Some(answer) => match answer {
-                    Ok(answer) => judged(&answer),
-                    Err(failure) => {
-                        tracing::warn!(?failure, connection = %connection.id, "a token was not revoked at its vendor");
-                        Upstream::Failed
-                    }
-                },
+                Ok(answer) => judged(&answer),
+                Err(failure) => {
+                    tracing::warn!(?failure, connection = %connection.id, "a token was not revoked at its vendor");
+                    Upstream::Failed
+                }
             };
             told.push(RevokedToken { token, result });
         }

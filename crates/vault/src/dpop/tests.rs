@@ -26,7 +26,7 @@ fn a_proof_is_for_one_request_with_one_token() {
     let entropy = SeededEntropy::new(1);
     let key = DpopKey::generate(&entropy).expect("a key");
     let nonce = HeaderValue::from_static("n-1");
-    let shown = |token, nonce| Shown {
+    let shown = |token, nonce| ProofClaims {
         method: &Method::POST,
         target: "https://api.example/base/v1".to_owned(),
         token,
@@ -49,7 +49,7 @@ fn a_proof_is_for_one_request_with_one_token() {
     let (_, claims) = read(&key.proof(&shown(None, None), &entropy).expect("a proof"));
     assert!(claims["jti"] != jti && claims.get("ath").is_none() && claims.get("nonce").is_none());
     let again = DpopKey::restore(key.private().expose()).expect("the same key");
-    assert_eq!(again.signer.thumbprint(), key.signer.thumbprint());
+    assert_eq!(again.signer.kid(), key.signer.kid());
     assert!(DpopKey::restore(&[0; 32]).is_err());
     assert_eq!(format!("{key:?}"), "DpopKey");
 }

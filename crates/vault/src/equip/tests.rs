@@ -228,7 +228,7 @@ proptest! {
 #[test]
 fn a_bound_token_goes_with_one_proof_and_both_come_off() {
     let mut parts = request(URL, &[("dpop", "the provider's"), ("dpop_", "kept"), ("authorization", "Bearer own")]);
-    let proven = Proven { proof: HeaderValue::from_static("ours"), nonce: Some(HeaderValue::from_static("n-1")) };
+    let proven = DpopProof { value: HeaderValue::from_static("ours"), nonce: Some(HeaderValue::from_static("n-1")) };
     let value = Value::of_token(b"at-1", true).expect("a token");
     let equipped = put_token((CREDENTIAL_ID, 7), (3, value), Some(proven), &mut parts);
     assert_eq!((shown(&parts, "dpop"), shown(&parts, "authorization")), (vec!["ours"], vec!["DPoP at-1"]));

@@ -71,16 +71,15 @@ impl Custodian {
 
     /// The same in anybody's hands.
     pub(super) async fn purged(&self, by: By<'_>, tenant: TenantId, id: CredentialId) -> Result<(), Stop> {
-        let deed = by.deed(tenant, "credential.purge", id);
-        let deed = match self.destroyable(tenant, id) {
-            Ok(None) => deed,
-            reference => {
-                self.begin_purge(by, tenant, id, reference.as_ref().err()).await?;
-                let Some(reference) = reference? else { return Ok(()) };
-                self.purge_there(by, tenant, id, &reference).await?;
-                deed.with("backend", reference.backend)
-            }
-        };
+        let reference = self.destroyable(tenant, id);
+        if !matches!(reference, Ok(None)) {
+            self.begin_purge(by, tenant, id, reference.as_ref().err()).await?;
+        }
+        let mut deed = by.deed(tenant, "credential.purge", id);
+        if let Some(reference) = reference? {
+            self.purge_there(by, tenant, id, &reference).await?;
+            deed = deed.with("backend", reference.backend);
+        }
         let change = Change::of(tenant)
             .raising_epoch()
             .step(&rows::CREDENTIAL_PURGE, values![id])

@@ -117,7 +117,7 @@ impl Custodian {
         for row in self.vault.inner.store.survey(&rows::RECOVERIES_OVER, values![self.now(), PASS]).await? {
             let (tenant, id) = (row.parsed(0)?, row.parsed::<CredentialId>(1)?);
             if let Err(stop) = self.purged(By::House, tenant, id).await {
-                // The next pass takes it up again, or one an hour later where another vault is in the way.
+                // The next pass takes it up again, or one hours later where another vault is in the way.
                 tracing::warn!(%stop, credential = %id, "a credential's values were not destroyed");
             }
         }

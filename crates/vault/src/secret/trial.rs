@@ -84,7 +84,7 @@ impl Said {
 }
 
 /// What the vendor is shown.
-enum Exhibit {
+enum Presented {
     /// The credential.
     Itself(Loan),
     /// A token that was had for this version of it, and what the line is named by where the token is bound to that.
@@ -104,17 +104,17 @@ pub(super) async fn ask(errand: &dyn Errand, inner: &Inner, connection: &Connect
         AuthPlacement::OAuth(spec) => match token::once(errand, inner.client(connection, spec, &loan.value)).await {
             Ok(got) => {
                 let identity = spec.certificate_bound.then(|| Identity::of(&loan));
-                Exhibit::Token((loan.credential, loan.version), got, identity)
+                Presented::Token((loan.credential, loan.version), got, identity)
             }
             Err(VaultRefusal::TokenUnavailable) => return Ok(Said::Nothing(None)),
             Err(_) => return Ok(Said::Refused(None)),
         },
-        _ => Exhibit::Itself(loan),
+        _ => Presented::Itself(loan),
     };
     // Whoever gets a token for its secret has shown that the vendor takes it.
     let Some(spec) = &connection.provider.verify else { return Ok(Said::Took(None)) };
     let mut answer = errand.run(order(inner, connection, spec, &exhibit, None)?).await;
-    if let (Ok(told), Exhibit::Token(_, Got { key: Some(_), .. }, _)) = (&answer, &exhibit)
+    if let (Ok(told), Presented::Token(_, Got { key: Some(_), .. }, _)) = (&answer, &exhibit)
         && let Some(nonce) = told.dpop_nonce.clone().filter(|_| told.status == 401)
     {
         // It wants another proof of possession, and says what has to be in it.
@@ -133,15 +133,15 @@ fn order(
     inner: &Inner,
     connection: &Connection,
     spec: &VerifySpec,
-    exhibit: &Exhibit,
+    exhibit: &Presented,
     nonce: Option<HeaderValue>,
 ) -> Result<ErrandOrder, Stop> {
     let url = url(connection, spec);
     let mut parts = parts(connection, &url)?;
     equip::check_origin(connection, &parts)?;
     let equipped = match exhibit {
-        Exhibit::Itself(loan) => equip::put(&connection.provider.auth, Some(loan), &mut parts)?,
-        Exhibit::Token(lent, got, _) => {
+        Presented::Itself(loan) => equip::put(&connection.provider.auth, Some(loan), &mut parts)?,
+        Presented::Token(lent, got, _) => {
             let access = got.access.expose();
             let value = Value::of_token(access, got.key.is_some()).ok_or(VaultRefusal::SecretUnfit)?;
             let proof = got.key.as_ref().map(|key| inner.proof(key, access, nonce, &parts)).transpose()?;
@@ -166,8 +166,8 @@ fn order(
         }),
         trust_pem: settings.trust_pem.as_deref().map(str::to_owned),
         identity: match exhibit {
-            Exhibit::Token(_, _, identity) => identity.as_ref().map(|identity| identity.handshake().clone()),
-            Exhibit::Itself(_) => None,
+            Presented::Token(_, _, identity) => identity.as_ref().map(|identity| identity.handshake().clone()),
+            Presented::Itself(_) => None,
         },
         pins: settings.pins.clone(),
         most_bytes: ANSWER_BYTES,

@@ -79,7 +79,7 @@ pub(crate) struct Pair {
 
 /// Tokens to be sealed.
 #[derive(Clone, Copy)]
-pub(crate) struct Tokened<'a> {
+pub(crate) struct TokensToSeal<'a> {
     pub(crate) access: &'a Secret,
     pub(crate) refresh: Option<&'a Secret>,
     pub(crate) key: Option<&'a DpopKey>,
@@ -315,7 +315,7 @@ impl Vault {
         connection: &Connection,
         credential: CredentialId,
         place: (u32, u64),
-        tokens: Tokened<'_>,
+        tokens: TokensToSeal<'_>,
     ) -> Result<Vec<u8>, Fault> {
         let (access, refresh) = (tokens.access.expose(), tokens.refresh.map(Secret::expose).unwrap_or_default());
         let key = tokens.key.map(|key| key.private().expose()).unwrap_or_default();
@@ -338,7 +338,7 @@ impl Vault {
         had_at: Timestamp,
     ) -> Result<Change, Fault> {
         let place = (kept.series, kept.number + 1);
-        let tokens = Tokened { access: &got.access, refresh, key: got.key.as_deref() };
+        let tokens = TokensToSeal { access: &got.access, refresh, key: got.key.as_deref() };
         let sealed = self.seal_pair(connection, loan.credential, place, tokens)?;
         let number = i64::try_from(kept.number).map_err(unsound)?;
         let values = values![
@@ -377,3 +377,6 @@ impl Kept {
         Fresh { number: self.number, value: pair.access, key: pair.key, age, lives }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::client::{assertion, client_of, identity_of};
-use crate::dpop::{DpopKey, Nonce, Shown, target_of};
+use crate::dpop::{DpopKey, Nonce, ProofClaims, target_of};
 use crate::equip::{encode, is_token};
 use crate::refusal::VaultRefusal;
 
@@ -80,10 +80,10 @@ impl Form {
     }
 
     /// Puts what proves the client where it is wanted.
-    fn authenticate(&mut self, client: &Client<'_>) -> Result<Proven, VaultRefusal> {
+    fn authenticate(&mut self, client: &Client<'_>) -> Result<ClientProof, VaultRefusal> {
         const ASSERTION: &[u8] = b"urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
         let (id, secret) = client_of(client.spec.client_auth, client.secret);
-        let mut proven = Proven::default();
+        let mut proven = ClientProof::default();
         match client.spec.client_auth {
             ClientAuth::Basic => proven.authorization = basic(id, secret),
             ClientAuth::Post => {
@@ -106,9 +106,9 @@ impl Form {
     }
 }
 
-/// What proves the client beside the form.
+/// What proves the client beside the form (RFC 6749 section 2.3, RFC 8705).
 #[derive(Default)]
-struct Proven {
+struct ClientProof {
     authorization: Option<HeaderValue>,
     identity: Option<TlsIdentity>,
 }
@@ -136,24 +136,24 @@ impl Client<'_> {
         let Some((key, nonce)) = bound else { return errand.run(self.order(proof, None)?).await };
         let until = self.clock.elapsed() + WITHIN;
         let shown = nonce.wanted();
-        let answer = errand.run(self.order(proof, Some(self.possession(key, shown.as_ref())?))?).await?;
+        let answer = errand.run(self.order(proof, Some(self.dpop_proof(key, shown.as_ref())?))?).await?;
         let Some(told) = answer.dpop_nonce.clone() else { return Ok(answer) };
         nonce.hear(told.clone());
         if shown.as_ref() == Some(&told) || !wants_proof(&answer) {
             return Ok(answer);
         }
-        let mut order = self.order(proof, Some(self.possession(key, Some(&told))?))?;
+        let mut order = self.order(proof, Some(self.dpop_proof(key, Some(&told))?))?;
         order.within = until.saturating_sub(self.clock.elapsed());
         errand.run(order).await
     }
 
     /// The proof that we have the key, for the token endpoint.
-    fn possession(&self, key: &DpopKey, nonce: Option<&HeaderValue>) -> Result<HeaderValue, ErrandFailure> {
+    fn dpop_proof(&self, key: &DpopKey, nonce: Option<&HeaderValue>) -> Result<HeaderValue, ErrandFailure> {
         let unfit = || unsent(VaultRefusal::ClientKeyUnfit);
         let target = Uri::try_from(self.spec.token_url.as_str()).map_err(|_| unfit())?;
         let target = target_of(&target);
-        let shown = Shown { method: &Method::POST, target, token: None, nonce, now: self.clock.now() };
-        key.proof(&shown, self.entropy).map_err(|_| unfit())
+        let claims = ProofClaims { method: &Method::POST, target, token: None, nonce, now: self.clock.now() };
+        key.proof(&claims, self.entropy).map_err(|_| unfit())
     }
 
     /// The order for a token. What the client proves itself with goes to the token endpoint that it is bound to, and is
@@ -227,9 +227,9 @@ fn posted(
     connection: &Connection,
     url: &str,
     form: Form,
-    (proven, dpop): (Proven, Option<HeaderValue>),
+    (proven, dpop): (ClientProof, Option<HeaderValue>),
 ) -> ErrandOrder {
-    let Proven { authorization, identity } = proven;
+    let ClientProof { authorization, identity } = proven;
     let networks = connection.settings.danger_private_networks.iter();
     // Where it is the vendor's own host, its certificate is pinned as in a call.
     let base = &connection.base;

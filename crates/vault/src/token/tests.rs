@@ -272,7 +272,7 @@ async fn tokens_and_their_key_come_back_as_they_were_sealed() {
     let key = DpopKey::generate(&SeededEntropy::new(1)).expect("a key");
     let (access, refresh) = (text("an access token"), text("a refresh token"));
     for (refresh, key) in [(None, None), (Some(&refresh), None), (None, Some(&key)), (Some(&refresh), Some(&key))] {
-        let tokens = Tokened { access: &access, refresh, key };
+        let tokens = TokensToSeal { access: &access, refresh, key };
         let kept = vault.seal_pair(&own, CREDENTIAL_ID, (3, 4), tokens).expect("sealed");
         let open = |place| vault.open_pair(&own, CREDENTIAL_ID, &Kept::sealed(place, kept.clone()));
         let pair = open((3, 4)).expect("opens");

@@ -103,12 +103,24 @@ async fn a_withdrawn_key_takes_its_tokens_with_it() {
     assert_eq!(kids(&house.identity).len(), 2);
 }
 
+/// The key beside this one.
+fn other(house: &House, kid: &str) -> String {
+    kids(&house.identity).into_iter().find(|known| known != kid).expect("another key")
+}
+
+/// A key goes, and none takes its place.
+async fn lose(house: &House, kid: &str, status: &str) {
+    let nothing: Vec<u8> = Vec::new();
+    let lost = Change::house().raising_epoch().step(&rows::SIGNING_KEY_RETIRE, values![kid, nothing, status]);
+    house.store.apply(lost.expecting(1)).await.expect("lost");
+}
+
 #[tokio::test]
 async fn two_withdrawals_at_once_leave_a_key_that_signs() {
     let house = House::new().await;
     let node = house.node(2).await;
     let signs = signer(&house.token(CLIENT).await);
-    let next = kids(&house.identity).into_iter().find(|kid| *kid != signs).expect("a next key");
+    let next = other(&house, &signs);
     // The other node has not heard yet that the next key signs by now.
     let unknown = TenantId::from_u128(0);
     assert!(house.identity.tokens.withdraw(unknown, &signs, |change| change).await.expect("withdraws"));
@@ -124,10 +136,8 @@ async fn two_withdrawals_at_once_leave_a_key_that_signs() {
 async fn where_no_key_signs_the_next_one_takes_its_place() {
     let house = House::new().await;
     let signs = signer(&house.token(CLIENT).await);
-    let next = kids(&house.identity).into_iter().find(|kid| *kid != signs).expect("a next key");
-    let nothing: Vec<u8> = Vec::new();
-    let lost = Change::house().raising_epoch().step(&rows::SIGNING_KEY_RETIRE, values![&*signs, nothing, "current"]);
-    house.store.apply(lost.expecting(1)).await.expect("lost");
+    let next = other(&house, &signs);
+    lose(&house, &signs, "current").await;
     house.identity.tokens.reload().await.expect("reloads");
     house.identity.tokens.tend().await.expect("tends");
     assert_eq!(signer(&house.token(CLIENT).await), next);
@@ -161,13 +171,26 @@ async fn a_key_that_cannot_be_read_takes_no_other_with_it() {
 async fn the_next_key_takes_the_place_of_a_signing_one_that_cannot_be_read() {
     let house = House::new().await;
     let signs = signer(&house.token(CLIENT).await);
-    let next = kids(&house.identity).into_iter().find(|kid| *kid != signs).expect("a next key");
-    let nothing: Vec<u8> = Vec::new();
-    let lost = Change::house().raising_epoch().step(&rows::SIGNING_KEY_RETIRE, values![&*signs, nothing, "current"]);
-    house.store.apply(lost.expecting(1)).await.expect("lost");
+    let next = other(&house, &signs);
+    lose(&house, &signs, "current").await;
     spoil(&house, "current").await;
     let node = house.node(2).await;
     house.identity.tokens.reload().await.expect("reloads");
     assert_eq!(signer(&house.token(CLIENT).await), next);
     assert_eq!(kids(&node), kids(&house.identity));
+}
+
+#[tokio::test]
+async fn a_next_key_that_cannot_be_read_stands_in_nobodys_way() {
+    let house = House::new().await;
+    let signs = signer(&house.token(CLIENT).await);
+    lose(&house, &other(&house, &signs), "next").await;
+    spoil(&house, "next").await;
+    house.identity.tokens.reload().await.expect("reloads");
+    let by = TenantId::from_u128(0);
+    assert!(house.identity.tokens.withdraw(by, &signs, |change| change).await.expect("withdraws"));
+    let after = signer(&house.token(CLIENT).await);
+    assert!(after != signs && after != "spoiled");
+    assert_eq!(kids(&house.identity).len(), 2, "and there is a next one that can be read");
+    assert!(!house.identity.tokens.withdraw(by, "spoiled", |change| change).await.expect("it is gone"));
 }

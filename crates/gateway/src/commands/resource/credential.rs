@@ -120,7 +120,8 @@ pub enum Verb {
         /// Its id or name.
         id: String,
     },
-    /// Destroys all values of a revoked credential, also in another vault; another principal than who revoked it has to, with tenants.admin.
+    /// Destroys all values of a revoked credential, also in another vault; another principal than who revoked it has to,
+    /// with tenants.admin.
     Purge {
         /// Its id or name.
         id: String,

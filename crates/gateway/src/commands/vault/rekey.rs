@@ -54,8 +54,9 @@ pub(super) async fn run(args: &Whose, json: bool, console: &mut Console) -> Resu
         return console.say(&all);
     }
     console.say(&format!(
-        "{} made, {left} left out whose newest one is not older than {before}. They seal from now on; what the keys so far sealed stays open by those.\nRotate the credentials that \
-         were given before: what is given from now on is sealed by the new keys.",
+        "{} made, {left} left out whose newest one is not older than {before}. They seal from now on; what the keys so \
+         far sealed stays open by those.\nRotate the credentials that were given before: what is given from now on is \
+         sealed by the new keys.",
         keys(made)
     ))
 }

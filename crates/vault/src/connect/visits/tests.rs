@@ -25,11 +25,11 @@ fn each_page_has_its_number_and_what_is_over_makes_room() {
         Ok(()),
         "strangers use up nothing of its browser's"
     );
-    while visits.0.lock().unwrap().len() < PAGES {
+    while visits.0.lock().unwrap().pages.len() < PAGES {
         visits.take((made(), Link::Begin, Stranger), clock.now()).unwrap();
     }
     assert_eq!(visits.take((made(), Link::Begin, Stranger), clock.now()), Err(VaultRefusal::ConnectPaced));
     clock.advance(Duration::from_secs(1_200));
     assert_eq!(visits.take((made(), Link::Begin, Stranger), clock.now()), Ok(()));
-    assert_eq!(visits.0.lock().unwrap().len(), 1);
+    assert_eq!(visits.0.lock().unwrap().pages.len(), 1);
 }

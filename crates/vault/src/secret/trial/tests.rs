@@ -31,7 +31,7 @@ async fn the_version_stands_where_the_provider_wants_it_and_in_no_url_that_is_to
         (query("key"), "/base/v1/me?key=sk%5Fstaged", None),
     ] {
         let order =
-            order(&vault.inner, &connection(auth), &spec(&[]), &Exhibit::Itself(loan()), None).expect("an order");
+            order(&vault.inner, &connection(auth), &spec(&[]), &Presented::Itself(loan()), None).expect("an order");
         assert_eq!(order.url, "https://api.example/base/v1/me");
         assert!(!format!("{order:?}").contains("staged"), "{order:?}");
         let lockgate_vocabulary::ErrandAsk::Trial(trial) = order.ask else { panic!("a trial") };
